@@ -1,0 +1,72 @@
+package caseupdate
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Update is one Case Updates webhook: what happened, to which case.
+type Update struct {
+	Event Event
+	// Payload is a pointer to the event's type, such as *AddCaseComment, or to
+	// UnknownEvent.
+	Payload Payload
+}
+
+// Case returns the case as of the event; nil only in an unknown event that has none.
+func (u *Update) Case() *Case { return u.Payload.base().Case }
+
+// Activity returns the activity that the event wrote.
+func (u *Update) Activity() Activity { return u.Payload.base().Activity }
+
+// Redacted returns the paths that were blanked for want of clearance for PHI.
+func (u *Update) Redacted() []string { return u.Payload.redaction().Redacted }
+
+// Parse reads the body of a webhook. Unknown fields are ignored, and an unknown
+// event is no error but an [UnknownEvent]: new ones may come. A body that is not
+// JSON, has no event or payload, or has a field of another type is an error,
+// which never repeats a value of the body.
+func Parse(body []byte) (*Update, error) {
+	var envelope struct {
+		Event   *Event          `json:"event"`
+		Payload json.RawMessage `json:"payload"`
+	}
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		return nil, fmt.Errorf("caseupdate: body: %w", withoutValue(err))
+	}
+	if envelope.Event == nil || *envelope.Event == "" {
+		return nil, errors.New("caseupdate: event is missing")
+	}
+	if !bytes.HasPrefix(envelope.Payload, []byte("{")) {
+		return nil, errors.New("caseupdate: payload is missing or not an object")
+	}
+	update := &Update{Event: *envelope.Event, Payload: envelope.Event.newPayload()}
+	if update.Payload == nil {
+		unknown := &UnknownEvent{Raw: bytes.Clone(envelope.Payload)}
+		// A payload of another shape stays readable as Raw.
+		_ = json.Unmarshal(envelope.Payload, &unknown.Base)
+		_ = json.Unmarshal(envelope.Payload, &unknown.Redaction)
+		update.Payload = unknown
+		return update, nil
+	}
+	if err := json.Unmarshal(envelope.Payload, update.Payload); err != nil {
+		return nil, fmt.Errorf("caseupdate: %s payload: %w", update.Event, withoutValue(err))
+	}
+	if update.Case() == nil {
+		return nil, fmt.Errorf("caseupdate: %s payload: case is missing", update.Event)
+	}
+	return update, nil
+}
+
+// withoutValue returns err without what it repeats of the input.
+func withoutValue(err error) error {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%s must be %s, at byte %d", wrong.Field, wrong.Type, wrong.Offset)
+	}
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("not JSON, at byte %d", syntax.Offset)
+	}
+	return err
+}
