@@ -1,0 +1,115 @@
+// Package caselog is the domain: a case is its log of events 1, 2, 3 …, and its
+// state is the fold of them.
+//
+// Start with [Decide], which turns a [Command] into events or into a refusal,
+// and [Fold], which turns events into a [Case]. Both are pure: they know no
+// clock, no database and no network. What they need of the world comes in by
+// [Act].
+package caselog
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/casehook/casehook/caseupdate"
+)
+
+// Case is the state of a case after one of its events. It is immutable: [Fold]
+// returns a new one, so that a Case can be shared and kept.
+type Case struct {
+	ID             string
+	OrganizationID string
+	ShortID        string // for people: "ADA-7K2QX"
+	// Version is the sequence of the last event folded in.
+	Version int64
+
+	Type          string
+	Title         string
+	Status        caseupdate.Status
+	CreatedAt     caseupdate.Time
+	UpdatedAt     caseupdate.Time
+	AssignedAt    *caseupdate.Time
+	InProgressAt  *caseupdate.Time
+	ClosedAt      *caseupdate.Time
+	IsArchived    bool
+	IsEscalated   bool
+	IsImported    bool
+	ReferralCode  *string
+	ClosedBy      *caseupdate.Person
+	InProgressBy  *caseupdate.Person
+	ArchiveReason *string
+	ArchiveNote   *string
+	ProductBundle *caseupdate.ProductBundle
+	HRRep         *caseupdate.Person
+	AssignedBy    *caseupdate.Person
+	Assignees     []caseupdate.User // in the order in which they were assigned
+	Submitter     caseupdate.Submitter
+
+	Submissions []caseupdate.FormSubmission
+	Decisions   []caseupdate.Decision
+	Comments    []Comment // without the deleted ones
+	// DeletedComments are ids, so that deleting twice is told from deleting nothing.
+	DeletedComments []string
+	Attachments     []Attachment // those of no comment; the deleted ones stay
+	Payments        []caseupdate.Payment
+	Orders          []caseupdate.Order
+	Activity        []caseupdate.Activity // one of each event
+}
+
+// Fold returns c after the events, which must follow it without a hole. A nil c
+// is the case before its first event. An error means that the log is damaged.
+func Fold(c *Case, events ...Event) (*Case, error) {
+	if len(events) == 0 {
+		return c, nil
+	}
+	next := c.clone()
+	for _, e := range events {
+		if err := next.apply(e); err != nil {
+			return nil, fmt.Errorf("fold event %d (%s) of case %s: %w", e.Sequence, e.Type(), e.CaseID, err)
+		}
+	}
+	return next, nil
+}
+
+// apply changes c, which nobody else may hold yet.
+func (c *Case) apply(e Event) error {
+	if e.Sequence != c.Version+1 {
+		return fmt.Errorf("the event does not follow version %d", c.Version)
+	}
+	if _, creates := e.Data.(*Created); creates != (c.Version == 0) {
+		return fmt.Errorf("a log begins with %s, and has it once", caseupdate.EventCreateCase)
+	}
+	c.ID = e.CaseID
+	c.Version = e.Sequence
+	c.UpdatedAt = e.At
+	c.Activity = append(c.Activity, e.Activity())
+	return e.Data.apply(c, e)
+}
+
+// clone copies c. The lists are cut to their length, so that the first append to
+// one copies it and leaves c's alone; who changes an item copies the list first.
+func (c *Case) clone() *Case {
+	if c == nil {
+		return new(Case)
+	}
+	next := *c
+	next.Assignees = slices.Clip(c.Assignees)
+	next.Submissions = slices.Clip(c.Submissions)
+	next.Decisions = slices.Clip(c.Decisions)
+	next.Comments = slices.Clip(c.Comments)
+	next.DeletedComments = slices.Clip(c.DeletedComments)
+	next.Attachments = slices.Clip(c.Attachments)
+	next.Payments = slices.Clip(c.Payments)
+	next.Orders = slices.Clip(c.Orders)
+	next.Activity = slices.Clip(c.Activity)
+	return &next
+}
+
+// AssignedTo returns who was assigned last and still is, or nil.
+func (c *Case) AssignedTo() *caseupdate.Person {
+	if len(c.Assignees) == 0 {
+		return nil
+	}
+	last := c.Assignees[len(c.Assignees)-1].Person()
+	return &last
+}
