@@ -28,7 +28,7 @@ var house = [][]string{
 	{"internal/rest", "internal/dashboard"},
 	{"internal/service"},
 	{"internal/delivery"},
-	{"internal/store", "internal/render"},
+	{"internal/store", "internal/render", "internal/sample"},
 	{"internal/caselog", "internal/subscription", "internal/blob"},
 	{"internal/vault"},
 	{"internal/telemetry"},
@@ -45,8 +45,11 @@ var public = []string{"caseupdate", "webhook"}
 var pure = []string{"internal/caselog", "internal/subscription", "internal/refusal"}
 
 // impure are the packages of the standard library, each with what lies below it, that a pure
-// package does not import.
-var impure = []string{"database", "log", "net", "os", "syscall"}
+// package does not import; but for the harmless, which only read text.
+var (
+	impure   = []string{"database", "log", "net", "os", "syscall"}
+	harmless = []string{"net/url"}
+)
 
 func TestImportsRunDownwardsOnly(t *testing.T) {
 	for _, breach := range breaches(packages(t)) {
@@ -218,7 +221,7 @@ func breach(dir, imported string) string {
 		return fmt.Sprintf("%s imports %s, which is not of the standard library", dir, imported)
 	case slices.Contains(pure, room) && own && !slices.Contains(public, targetRoom) && !slices.Contains(pure, targetRoom):
 		return fmt.Sprintf("%s is pure and imports %s", dir, target)
-	case slices.Contains(pure, room) && slices.ContainsFunc(impure, func(top string) bool { return within(imported, top) }):
+	case slices.Contains(pure, room) && !slices.Contains(harmless, imported) && slices.ContainsFunc(impure, func(top string) bool { return within(imported, top) }):
 		return fmt.Sprintf("%s is pure and imports %s", dir, imported)
 	case own && targetRow <= row:
 		return fmt.Sprintf("%s imports %s, which does not stand below it", dir, target)

@@ -1,0 +1,132 @@
+// Package subscription is what an endpoint asks for: which events, in what form,
+// under which clearance, signed how, and tried when.
+//
+// Start with [Endpoint]. The package is pure: it knows no clock, no database and
+// no network.
+package subscription
+
+import (
+	"slices"
+	"time"
+
+	"github.com/casehook/casehook/caseupdate"
+)
+
+// Endpoint is a partner's URL and what is sent to it.
+type Endpoint struct {
+	ID             string `json:"id"`
+	OrganizationID string `json:"organizationId"`
+
+	URL         string            `json:"url"`
+	Description string            `json:"description"`
+	Events      []string          `json:"events"` // names, or AllEvents alone
+	Payload     Payload           `json:"payload"`
+	Documents   Documents         `json:"documents"`
+	Clearance   Clearance         `json:"clearance"`
+	Ordering    Ordering          `json:"ordering"`
+	Signing     []Signing         `json:"signing"`
+	Headers     map[string]string `json:"headers"` // values are secret: never shown again
+	Timeout     time.Duration     `json:"timeout"` // of one attempt, from dialling to the end of the answer
+	MaxInFlight int               `json:"maxInFlight"`
+	RateLimit   *int              `json:"rateLimit"` // attempts a second; nil: no limit
+
+	Secrets   []Secret  `json:"secrets"` // the newest first
+	State     State     `json:"-"`
+	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// AllEvents, as the only item of an endpoint's events, subscribes to every event.
+const AllEvents = "*"
+
+// Payload says which case is sent with an event.
+type Payload string
+
+// What is sent with an event: the basic case, or all of it.
+const (
+	PayloadEvent Payload = "event"
+	PayloadFull  Payload = "full"
+)
+
+// Documents says how a document's bytes are sent.
+type Documents string
+
+// A document comes in base64 in the body, or as a signed link.
+const (
+	DocumentsBase64 Documents = "base64"
+	DocumentsURL    Documents = "url"
+)
+
+// Ordering says whether the messages of one case wait for each other.
+type Ordering string
+
+// In the order of the case, or as soon as each can be.
+const (
+	OrderingCase Ordering = "case"
+	OrderingNone Ordering = "none"
+)
+
+// Signing is a way to sign a message.
+type Signing string
+
+// Standard Webhooks' headers, and x-cv-signature.
+const (
+	SigningStandard Signing = "standard"
+	SigningCV       Signing = "cv"
+)
+
+// State says whether an endpoint is sent anything. Whatever its state, deliveries
+// are recorded for it, and sent in order once it is active again.
+type State string
+
+// The states of an endpoint.
+const (
+	Active   State = "active"
+	Paused   State = "paused"   // by its owner
+	Disabled State = "disabled" // by its answers
+)
+
+// Clearance is what an endpoint, or a reader of the feed, may be told.
+type Clearance struct {
+	PHI        bool `json:"phi"`        // what is marked isPHI, and who the submitter is
+	Restricted bool `json:"restricted"` // what is marked isRestricted
+}
+
+// Withholds reports whether an event is not told at all.
+func (c Clearance) Withholds(a caseupdate.Activity) bool {
+	return a.IsRestricted && !c.Restricted
+}
+
+// Secret signs an endpoint's messages, until it expires.
+type Secret struct {
+	Value     string     `json:"value"` // whsec_… or whsk_…
+	CreatedAt time.Time  `json:"createdAt"`
+	ExpiresAt *time.Time `json:"expiresAt"` // nil: not at all
+}
+
+// Subscribes reports whether the endpoint asked for events of that name.
+func (e *Endpoint) Subscribes(name caseupdate.Event) bool {
+	return slices.Contains(e.Events, AllEvents) || slices.Contains(e.Events, string(name))
+}
+
+// Receives reports whether the endpoint is sent the event: it asked for it, and
+// its clearance does not withhold it.
+func (e *Endpoint) Receives(a caseupdate.Activity) bool {
+	return e.Subscribes(a.Type) && !e.Clearance.Withholds(a)
+}
+
+// Signs reports whether messages are signed in that way.
+func (e *Endpoint) Signs(with Signing) bool {
+	return slices.Contains(e.Signing, with)
+}
+
+// LiveSecrets returns the secrets that have not expired, the newest first.
+func (e *Endpoint) LiveSecrets(now time.Time) []string {
+	var live []string
+	for _, secret := range e.Secrets {
+		if secret.ExpiresAt == nil || now.Before(*secret.ExpiresAt) {
+			live = append(live, secret.Value)
+		}
+	}
+	return live
+}
