@@ -1,0 +1,97 @@
+package store
+
+import (
+	"container/list"
+	"hash/maphash"
+	"sync"
+
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/vault"
+)
+
+// locks keeps the changes of one case one after the other. Cases share the locks
+// by chance; that costs time only.
+type locks struct {
+	seed maphash.Seed
+	once sync.Once
+	each [4096]sync.Mutex
+}
+
+func (l *locks) of(caseID string) *sync.Mutex {
+	l.once.Do(func() { l.seed = maphash.MakeSeed() })
+	return &l.each[maphash.String(l.seed, caseID)%uint64(len(l.each))]
+}
+
+// caseHead is the last known state of a case, and its key.
+type caseHead struct {
+	key   *vault.Key
+	state *caselog.Case
+}
+
+// maxCached is how many cases are kept, and maxCachedEvents how many events they
+// may have together: what bounds the memory.
+const (
+	maxCached       = 20_000
+	maxCachedEvents = 200_000
+)
+
+// caseCache keeps the cases used last. Its zero value is ready.
+type caseCache struct {
+	mu     sync.Mutex // protects all below
+	byID   map[string]*list.Element
+	recent list.List // of *cachedCase, used last in front
+	events int64     // of all cases together
+}
+
+type cachedCase struct {
+	id string
+	caseHead
+}
+
+func (c *caseCache) get(id string) (caseHead, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	element, ok := c.byID[id]
+	if !ok {
+		return caseHead{}, false
+	}
+	c.recent.MoveToFront(element)
+	return element.Value.(*cachedCase).caseHead, true
+}
+
+// put keeps head, unless a later state is known.
+func (c *caseCache) put(id string, head caseHead) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if element, ok := c.byID[id]; ok {
+		known := element.Value.(*cachedCase)
+		if known.state.Version < head.state.Version {
+			c.events += head.state.Version - known.state.Version
+			known.caseHead = head
+		}
+		c.recent.MoveToFront(element)
+	} else {
+		if c.byID == nil {
+			c.byID = make(map[string]*list.Element)
+		}
+		c.byID[id] = c.recent.PushFront(&cachedCase{id, head})
+		c.events += head.state.Version
+	}
+	for c.recent.Len() > 1 && (c.recent.Len() > maxCached || c.events > maxCachedEvents) {
+		c.remove(c.recent.Back())
+	}
+}
+
+func (c *caseCache) forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if element, ok := c.byID[id]; ok {
+		c.remove(element)
+	}
+}
+
+func (c *caseCache) remove(element *list.Element) {
+	cached := c.recent.Remove(element).(*cachedCase)
+	c.events -= cached.state.Version
+	delete(c.byID, cached.id)
+}

@@ -1,0 +1,163 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/vault"
+)
+
+// Case returns a case as of its event with that sequence, or as it is now where
+// sequence is 0, and its key. The error is ErrNotFound where the organisation has
+// no such case, or the case no such event.
+func (s *Store) Case(ctx context.Context, organizationID, id string, sequence int64) (*caselog.Case, *vault.Key, error) {
+	head, err := s.current(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if head.state.OrganizationID != organizationID {
+		return nil, nil, ErrNotFound
+	}
+	state, err := s.asOf(ctx, id, head, sequence)
+	return state, head.key, err
+}
+
+// CaseKey returns the key of a case, whosever it is, or ErrNotFound.
+func (s *Store) CaseKey(ctx context.Context, id string) (*vault.Key, error) {
+	head, err := s.head(ctx, id)
+	return head.key, err
+}
+
+// asOf returns the case as of its event with that sequence, 0 for the last.
+func (s *Store) asOf(ctx context.Context, id string, head caseHead, sequence int64) (*caselog.Case, error) {
+	switch {
+	case sequence == 0 || sequence == head.state.Version:
+		return head.state, nil
+	case sequence < 0 || sequence > head.state.Version:
+		return nil, ErrNotFound
+	}
+	events, err := s.events(ctx, head.key, id, 0, sequence)
+	if err != nil {
+		return nil, err
+	}
+	return caselog.Fold(nil, events...)
+}
+
+// head returns the last known state of a case, which may have moved on since where
+// other processes share the database.
+func (s *Store) head(ctx context.Context, id string) (caseHead, error) {
+	if head, ok := s.cases.get(id); ok {
+		return head, nil
+	}
+	return s.current(ctx, id)
+}
+
+// current returns the state of a case after all that is committed.
+func (s *Store) current(ctx context.Context, id string) (caseHead, error) {
+	var version int64
+	var wrapped []byte
+	err := s.readers.QueryRowContext(ctx, `
+		SELECT version, wrapped_key
+		FROM cases
+		WHERE id = $1`, id).Scan(&version, &wrapped)
+	if err != nil {
+		return caseHead{}, oneRow("a case", err)
+	}
+	head, ok := s.cases.get(id)
+	if ok && head.state.Version >= version {
+		return head, nil
+	}
+	if !ok {
+		if head.key, err = s.vault.OpenKey(caseOwner(id), wrapped); err != nil {
+			return caseHead{}, fmt.Errorf("open the key of case %s: %w", id, err)
+		}
+	}
+	var known int64
+	if head.state != nil {
+		known = head.state.Version
+	}
+	events, err := s.events(ctx, head.key, id, known, version)
+	if err != nil {
+		return caseHead{}, err
+	}
+	if head.state, err = caselog.Fold(head.state, events...); err != nil {
+		return caseHead{}, err
+	}
+	if head.state == nil || head.state.Version != version {
+		return caseHead{}, fmt.Errorf("case %s has fewer events than its version says", id)
+	}
+	s.cases.put(id, head)
+	return head, nil
+}
+
+// caseOwner is whom the vault knows a case's key by.
+func caseOwner(id string) string { return "case " + id }
+
+// CaseFilter narrows a list of cases; zero values do not.
+type CaseFilter struct {
+	Status        caseupdate.Status
+	Type          string
+	ShortID       string
+	IsArchived    *bool
+	IsEscalated   *bool
+	CreatedAfter  *time.Time
+	CreatedBefore *time.Time
+}
+
+// CasePosition is a place in the list of cases; the zero value is its start.
+type CasePosition struct {
+	CreatedAt int64 // milliseconds
+	ID        string
+}
+
+// Cases returns at most limit cases of an organisation after that position, the
+// newest first, and where to go on; nil at the end.
+func (s *Store) Cases(ctx context.Context, organizationID string, filter CaseFilter, after CasePosition, limit int) ([]*caselog.Case, *CasePosition, error) {
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT id, created_at
+		FROM cases
+		WHERE organization_id = $1
+			AND ($2 = '' OR (created_at, id) < ($3, $2))
+			AND ($4 = '' OR status = $4)
+			AND ($5 = '' OR type = $5)
+			AND ($6 = '' OR short_id = $6)
+			AND ($7 IS NULL OR is_archived = $7)
+			AND ($8 IS NULL OR is_escalated = $8)
+			AND ($9 IS NULL OR created_at > $9)
+			AND ($10 IS NULL OR created_at < $10)
+		ORDER BY created_at DESC, id DESC
+		LIMIT $11`,
+		organizationID, after.ID, after.CreatedAt, string(filter.Status), filter.Type, filter.ShortID,
+		filter.IsArchived, filter.IsEscalated, column(filter.CreatedAfter), column(filter.CreatedBefore), limit+1)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list cases: %w", err)
+	}
+	var found []CasePosition
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var p CasePosition
+		err := rows.Scan(&p.ID, &p.CreatedAt)
+		found = append(found, p)
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("list cases: %w", err)
+	}
+	var next *CasePosition
+	if len(found) > limit {
+		found = found[:limit]
+		next = &found[limit-1]
+	}
+	cases := make([]*caselog.Case, len(found))
+	for i, p := range found {
+		head, err := s.current(ctx, p.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		cases[i] = head.state
+	}
+	return cases, next, nil
+}

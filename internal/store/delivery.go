@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/casehook/casehook/caseupdate"
+)
+
+// Delivery is an event that an endpoint is, or was, to be sent.
+type Delivery struct {
+	ID             string
+	OrganizationID string
+	EventID        string
+	EventType      caseupdate.Event
+	EndpointID     string
+	CaseID         string
+	Sequence       int64 // 1, 2, 3 … of the endpoint and the case
+	State          State
+	Tries          int
+	CreatedAt      time.Time
+	NextAttemptAt  *time.Time // nil where none is planned
+	FinishedAt     *time.Time // nil where it is not
+}
+
+// DeliveryFilter narrows a list of deliveries; zero values do not.
+type DeliveryFilter struct {
+	EndpointID string
+	CaseID     string
+	EventID    string
+	State      State
+}
+
+// A delivery is being sent when it is the first that is pending in a lane that
+// somebody works on.
+const selectDeliveries = `
+	SELECT d.id, d.organization_id, d.event_id, d.event_type, d.endpoint_id, d.case_id, d.sequence, d.tries, d.created_at, d.due_at, d.finished_at,
+		CASE
+			WHEN d.state = 'pending' AND EXISTS (
+				SELECT 1
+				FROM lanes
+				WHERE lanes.endpoint_id = d.endpoint_id AND lanes.lane = d.lane AND lanes.owner IS NOT NULL
+			) AND NOT EXISTS (
+				SELECT 1
+				FROM deliveries AS before
+				WHERE before.endpoint_id = d.endpoint_id AND before.lane = d.lane AND before.state = 'pending' AND before.sequence < d.sequence
+			) THEN 'sending'
+			ELSE d.state
+		END
+	FROM deliveries AS d`
+
+// Deliveries returns at most limit deliveries of an organisation whose id comes
+// before another, the newest first; from the newest for "".
+func (s *Store) Deliveries(ctx context.Context, organizationID string, filter DeliveryFilter, before string, limit int) ([]Delivery, error) {
+	// Sending is seen only row by row.
+	stored := filter.State
+	if stored == Sending {
+		stored = Pending
+	}
+	where, arguments := `
+	WHERE d.organization_id = $1`, []any{organizationID}
+	for _, narrow := range []struct{ clause, value string }{
+		{"d.id < ", before},
+		{"d.endpoint_id = ", filter.EndpointID},
+		{"d.case_id = ", filter.CaseID},
+		{"d.event_id = ", filter.EventID},
+		{"d.state = ", string(stored)},
+	} {
+		if narrow.value != "" {
+			arguments = append(arguments, narrow.value)
+			where += fmt.Sprintf(" AND %s$%d", narrow.clause, len(arguments))
+		}
+	}
+	arguments = append(arguments, limit)
+	rows, err := s.readers.QueryContext(ctx, selectDeliveries+where+fmt.Sprintf(`
+	ORDER BY d.id DESC
+	LIMIT $%d`, len(arguments)), arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	var deliveries []Delivery
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		d, err := scanDelivery(rows)
+		deliveries = append(deliveries, d)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	return deliveries, nil
+}
+
+// Delivery returns a delivery and its attempts, the first one first, or ErrNotFound.
+func (s *Store) Delivery(ctx context.Context, organizationID, id string) (Delivery, []Attempt, error) {
+	d, err := scanDelivery(s.readers.QueryRowContext(ctx, selectDeliveries+`
+	WHERE d.id = $1 AND d.organization_id = $2`, id, organizationID))
+	if err != nil {
+		return Delivery{}, nil, oneRow("a delivery", err)
+	}
+	head, err := s.head(ctx, d.CaseID)
+	if err != nil {
+		return Delivery{}, nil, err
+	}
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT number, started_at, milliseconds, status_code, error, answer
+		FROM attempts
+		WHERE delivery_id = $1
+		ORDER BY number`, id)
+	if err != nil {
+		return Delivery{}, nil, fmt.Errorf("read attempts: %w", err)
+	}
+	var attempts []Attempt
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var a Attempt
+		var started, milliseconds int64
+		var status sql.NullInt64
+		var failure sql.NullString
+		var sealed []byte
+		if err := rows.Scan(&a.Number, &started, &milliseconds, &status, &failure, &sealed); err != nil {
+			return err
+		}
+		a.StartedAt, a.Duration = at(started), time.Duration(milliseconds)*time.Millisecond
+		a.StatusCode, a.Error = int(status.Int64), failure.String
+		if sealed != nil {
+			if a.Answer, err = head.key.Open(sealed, attemptPlace(id, a.Number)); err != nil {
+				return fmt.Errorf("open the answer to attempt %d: %w", a.Number, err)
+			}
+		}
+		attempts = append(attempts, a)
+		return nil
+	})
+	if err != nil {
+		return Delivery{}, nil, fmt.Errorf("read attempts: %w", err)
+	}
+	return d, attempts, nil
+}
+
+// Retry makes a delivery due now, whatever became of it before, in the order of its
+// lane. The error is ErrNotFound where there is none, or its endpoint was deleted.
+func (s *Store) Retry(ctx context.Context, organizationID, id string, once *Kept) (endpointID string, err error) {
+	org, err := s.organization(ctx, organizationID)
+	if err != nil {
+		return "", err
+	}
+	keep, err := s.keep(org, once)
+	if err != nil {
+		return "", err
+	}
+	now := s.now().UnixMilli()
+	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		var lane string
+		err := conn.QueryRowContext(ctx, `
+			UPDATE deliveries
+			SET state = 'pending', due_at = NULL, finished_at = NULL
+			WHERE id = $1 AND organization_id = $2 AND EXISTS (
+				SELECT 1
+				FROM endpoints
+				WHERE endpoints.id = deliveries.endpoint_id AND endpoints.state <> 'deleted')
+			RETURNING endpoint_id, lane`, id, organizationID).Scan(&endpointID, &lane)
+		if err != nil {
+			return oneRow("a delivery", err)
+		}
+		if _, err := conn.ExecContext(ctx, `
+			INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at)
+			VALUES ($1, $2, 1, $3)
+			ON CONFLICT (endpoint_id, lane) DO UPDATE
+			SET due_at = CASE WHEN lanes.owner IS NULL THEN excluded.due_at END,
+				recalled = CASE WHEN lanes.owner IS NULL THEN 0 ELSE 1 END`, endpointID, lane, now); err != nil {
+			return err
+		}
+		return keep(ctx, conn)
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrAnswered) {
+		return "", fmt.Errorf("retry delivery %s: %w", id, err)
+	}
+	return endpointID, err
+}
+
+func scanDelivery(row interface{ Scan(...any) error }) (Delivery, error) {
+	var d Delivery
+	var name, state string
+	var created int64
+	var due, finished sql.NullInt64
+	err := row.Scan(&d.ID, &d.OrganizationID, &d.EventID, &name, &d.EndpointID, &d.CaseID, &d.Sequence, &d.Tries, &created, &due, &finished, &state)
+	d.EventType, d.State = caseupdate.Event(name), State(state)
+	d.CreatedAt, d.FinishedAt = at(created), maybeAt(finished)
+	if d.State == Pending {
+		d.NextAttemptAt = maybeAt(due)
+	}
+	return d, err
+}

@@ -1,0 +1,224 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/casehook/casehook/internal/subscription"
+	"github.com/casehook/casehook/internal/vault"
+)
+
+// deleted is the state of an endpoint of which only its deliveries are left.
+const deleted = "deleted"
+
+// InsertEndpoint keeps a new endpoint, which has its id and its organisation.
+func (s *Store) InsertEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept) error {
+	return s.writeEndpoint(ctx, e, once, func(ctx context.Context, conn *sql.Conn, settings []byte) error {
+		_, err := conn.ExecContext(ctx, `
+			INSERT INTO endpoints (id, organization_id, state, settings)
+			VALUES ($1, $2, $3, $4)`,
+			e.ID, e.OrganizationID, string(e.State), settings)
+		return err
+	})
+}
+
+// UpdateEndpoint keeps a changed endpoint. The error is ErrNotFound where it was
+// deleted meanwhile.
+func (s *Store) UpdateEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept) error {
+	return s.writeEndpoint(ctx, e, once, func(ctx context.Context, conn *sql.Conn, settings []byte) error {
+		result, err := conn.ExecContext(ctx, `
+			UPDATE endpoints
+			SET state = $3, settings = $4
+			WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`,
+			e.ID, e.OrganizationID, string(e.State), settings)
+		return oneChanged(result, err)
+	})
+}
+
+// DeleteEndpoint forgets an endpoint and its settings, and cancels what still waits
+// for it. Its deliveries can still be read. The error is ErrNotFound where there is
+// none.
+func (s *Store) DeleteEndpoint(ctx context.Context, organizationID, id string) error {
+	now := s.now().UnixMilli()
+	err := s.changeEndpoints(ctx, organizationID, func(ctx context.Context, conn *sql.Conn) error {
+		result, err := conn.ExecContext(ctx, `
+			UPDATE endpoints
+			SET state = 'deleted', settings = $3
+			WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`,
+			id, organizationID, []byte{})
+		if err := oneChanged(result, err); err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, `
+			UPDATE deliveries
+			SET state = 'canceled', due_at = NULL, finished_at = $2
+			WHERE endpoint_id = $1 AND state = 'pending'`, id, now); err != nil {
+			return err
+		}
+		_, err = conn.ExecContext(ctx, `
+			DELETE FROM lanes
+			WHERE endpoint_id = $1`, id)
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("delete endpoint %s: %w", id, err)
+	}
+	return err
+}
+
+// writeEndpoint seals the endpoint and has it written, and with it the answer that
+// once keeps.
+func (s *Store) writeEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept, write func(context.Context, *sql.Conn, []byte) error) error {
+	org, err := s.organization(ctx, e.OrganizationID)
+	if err != nil {
+		return err
+	}
+	settings, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode endpoint %s: %w", e.ID, err)
+	}
+	sealed, err := org.key.Seal(settings, endpointPlace(e.ID))
+	if err != nil {
+		return fmt.Errorf("seal endpoint %s: %w", e.ID, err)
+	}
+	keep, err := s.keep(org, once)
+	if err != nil {
+		return err
+	}
+	err = s.changeEndpoints(ctx, e.OrganizationID, func(ctx context.Context, conn *sql.Conn) error {
+		if err := write(ctx, conn, sealed); err != nil {
+			return err
+		}
+		return keep(ctx, conn)
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrAnswered) {
+		return fmt.Errorf("write endpoint %s: %w", e.ID, err)
+	}
+	return err
+}
+
+// changeEndpoints runs f, and sees to it that no change made up from the endpoints
+// as they were before commits after it.
+func (s *Store) changeEndpoints(ctx context.Context, organizationID string, f func(context.Context, *sql.Conn) error) error {
+	defer s.forgetOrganization(organizationID)
+	return s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		if _, err := conn.ExecContext(ctx, `
+			UPDATE organizations
+			SET endpoints_version = endpoints_version + 1
+			WHERE id = $1`, organizationID); err != nil {
+			return err
+		}
+		return f(ctx, conn)
+	})
+}
+
+// Endpoint returns an endpoint, which the caller must not change, or ErrNotFound.
+func (s *Store) Endpoint(ctx context.Context, organizationID, id string) (*subscription.Endpoint, error) {
+	s.mu.Lock()
+	endpoint := s.endpoints[id]
+	s.mu.Unlock()
+	if endpoint == nil {
+		org, err := s.organization(ctx, organizationID)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range org.endpoints {
+			if e.ID == id {
+				endpoint = e
+			}
+		}
+	}
+	if endpoint == nil || endpoint.OrganizationID != organizationID {
+		return nil, ErrNotFound
+	}
+	return endpoint, nil
+}
+
+// EndpointByID is [Store.Endpoint] for whoever works on endpoints of all
+// organisations.
+func (s *Store) EndpointByID(ctx context.Context, id string) (*subscription.Endpoint, error) {
+	s.mu.Lock()
+	endpoint := s.endpoints[id]
+	s.mu.Unlock()
+	if endpoint != nil {
+		return endpoint, nil
+	}
+	var organizationID string
+	err := s.readers.QueryRowContext(ctx, `
+		SELECT organization_id
+		FROM endpoints
+		WHERE id = $1`, id).Scan(&organizationID)
+	if err != nil {
+		return nil, oneRow("an endpoint", err)
+	}
+	return s.Endpoint(ctx, organizationID, id)
+}
+
+// Endpoints returns at most limit endpoints of an organisation whose id comes after
+// another, in the order in which they were made. The caller must not change them.
+func (s *Store) Endpoints(ctx context.Context, organizationID, after string, limit int) ([]*subscription.Endpoint, error) {
+	org, err := s.organization(ctx, organizationID)
+	if err != nil {
+		return nil, err
+	}
+	return s.readEndpoints(ctx, org, after, limit)
+}
+
+// readEndpoints returns endpoints as they are in the database; all for a limit of -1.
+func (s *Store) readEndpoints(ctx context.Context, org *organization, after string, limit int) ([]*subscription.Endpoint, error) {
+	query := `
+		SELECT id, state, settings
+		FROM endpoints
+		WHERE organization_id = $1 AND id > $2 AND state <> 'deleted'
+		ORDER BY id`
+	arguments := []any{org.ID, after}
+	if limit >= 0 {
+		query += `
+		LIMIT $3`
+		arguments = append(arguments, limit)
+	}
+	rows, err := s.readers.QueryContext(ctx, query, arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("read endpoints: %w", err)
+	}
+	var endpoints []*subscription.Endpoint
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var id, state string
+		var sealed []byte
+		if err := rows.Scan(&id, &state, &sealed); err != nil {
+			return err
+		}
+		settings, err := org.key.Open(sealed, endpointPlace(id))
+		if err != nil {
+			return fmt.Errorf("open endpoint %s: %w", id, err)
+		}
+		endpoint := &subscription.Endpoint{State: subscription.State(state)}
+		if err := json.Unmarshal(settings, endpoint); err != nil {
+			return fmt.Errorf("decode endpoint %s: its settings are not those of an endpoint", id)
+		}
+		endpoints = append(endpoints, endpoint)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read endpoints: %w", err)
+	}
+	return endpoints, nil
+}
+
+func endpointPlace(id string) vault.Where {
+	return vault.Where{Table: "endpoints", Row: id, Column: "settings"}
+}
+
+// oneChanged returns ErrNotFound where a statement changed no row.
+func oneChanged(result sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, ErrNotFound)
+	}
+	return nil
+}

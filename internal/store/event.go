@@ -1,0 +1,176 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/vault"
+)
+
+// Entry is an event of the feed, with the case as of it.
+type Entry struct {
+	Position int64 // in the feed
+	Event    caselog.Event
+	Case     *caselog.Case
+	Key      *vault.Key // of the case
+}
+
+// Feed returns at most limit events of an organisation that come after a position
+// in the log, oldest first.
+func (s *Store) Feed(ctx context.Context, organizationID string, after int64, limit int) ([]Entry, error) {
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT position, case_id, sequence
+		FROM events
+		WHERE organization_id = $1 AND position > $2
+		ORDER BY position
+		LIMIT $3`, organizationID, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the feed: %w", err)
+	}
+	type place struct {
+		position, sequence int64
+		caseID             string
+	}
+	var places []place
+	last := make(map[string]int64) // of each case, the last sequence that is asked for
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var p place
+		err := rows.Scan(&p.position, &p.caseID, &p.sequence)
+		places = append(places, p)
+		last[p.caseID] = p.sequence
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the feed: %w", err)
+	}
+	histories := make(map[string]*history, len(last))
+	for caseID, sequence := range last {
+		if histories[caseID], err = s.history(ctx, caseID, sequence); err != nil {
+			return nil, err
+		}
+	}
+	entries := make([]Entry, len(places))
+	for i, p := range places {
+		if entries[i], err = histories[p.caseID].entry(p.sequence); err != nil {
+			return nil, err
+		}
+		entries[i].Position = p.position
+	}
+	return entries, nil
+}
+
+// CaseFeed returns at most limit events of a case that come after a sequence,
+// oldest first. The error is ErrNotFound where the organisation has no such case.
+func (s *Store) CaseFeed(ctx context.Context, organizationID, caseID string, after int64, limit int) ([]Entry, error) {
+	state, _, err := s.Case(ctx, organizationID, caseID, 0)
+	if err != nil {
+		return nil, err
+	}
+	until := min(after+int64(limit), state.Version)
+	if until <= after {
+		return nil, nil
+	}
+	h, err := s.history(ctx, caseID, until)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, 0, until-after)
+	for sequence := after + 1; sequence <= until; sequence++ {
+		entry, err := h.entry(sequence)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+// history folds a case step by step, forwards only.
+type history struct {
+	key    *vault.Key
+	events []caselog.Event // from the first
+	state  *caselog.Case   // after the last entry that was asked for
+}
+
+// history returns the events of a case up to a sequence.
+func (s *Store) history(ctx context.Context, caseID string, until int64) (*history, error) {
+	head, err := s.head(ctx, caseID)
+	if err != nil {
+		return nil, err
+	}
+	events, err := s.events(ctx, head.key, caseID, 0, until)
+	if err != nil {
+		return nil, err
+	}
+	return &history{key: head.key, events: events}, nil
+}
+
+// entry returns the event with that sequence, higher than that of the call before.
+func (h *history) entry(sequence int64) (Entry, error) {
+	var done int64
+	if h.state != nil {
+		done = h.state.Version
+	}
+	if sequence <= done || sequence > int64(len(h.events)) {
+		return Entry{}, fmt.Errorf("there is no event %d to fold after %d", sequence, done)
+	}
+	state, err := caselog.Fold(h.state, h.events[done:sequence]...)
+	if err != nil {
+		return Entry{}, err
+	}
+	h.state = state
+	return Entry{Event: h.events[sequence-1], Case: state, Key: h.key}, nil
+}
+
+// events returns the events of a case after a sequence and up to another.
+func (s *Store) events(ctx context.Context, key *vault.Key, caseID string, after, until int64) ([]caselog.Event, error) {
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT id, sequence, type, at, body
+		FROM events
+		WHERE case_id = $1 AND sequence > $2 AND sequence <= $3
+		ORDER BY sequence`, caseID, after, until)
+	if err != nil {
+		return nil, fmt.Errorf("read the events of case %s: %w", caseID, err)
+	}
+	events := make([]caselog.Event, 0, until-after)
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		e := caselog.Event{CaseID: caseID}
+		var name string
+		var milliseconds int64
+		var sealed sql.RawBytes
+		if err := rows.Scan(&e.ID, &e.Sequence, &name, &milliseconds, &sealed); err != nil {
+			return err
+		}
+		e.At = caseupdate.At(at(milliseconds))
+		body, err := key.Open(sealed, eventPlace(e.ID))
+		if err != nil {
+			return fmt.Errorf("open event %s: %w", e.ID, err)
+		}
+		if err := e.DecodeBody(caseupdate.Event(name), body); err != nil {
+			return err
+		}
+		events = append(events, e)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the events of case %s: %w", caseID, err)
+	}
+	return events, nil
+}
+
+func sealEvent(key *vault.Key, e caselog.Event) ([]byte, error) {
+	body, err := e.EncodeBody()
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := key.Seal(body, eventPlace(e.ID))
+	if err != nil {
+		return nil, fmt.Errorf("seal event %s: %w", e.ID, err)
+	}
+	return sealed, nil
+}
+
+func eventPlace(id string) vault.Where { return vault.Where{Table: "events", Row: id, Column: "body"} }

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/casehook/casehook/internal/subscription"
+	"github.com/casehook/casehook/internal/vault"
+)
+
+// Organization is a tenant: cases, endpoints, users and keys belong to one.
+type Organization struct {
+	ID            string
+	Name          string
+	ShortIDPrefix string // three letters, "ADA"
+	CreatedAt     time.Time
+}
+
+// organization is what is kept of an organisation between changes.
+type organization struct {
+	Organization
+	key       *vault.Key
+	version   int64 // of its endpoints
+	endpoints []*subscription.Endpoint
+}
+
+// EnsureOrganization returns the organisation with that name, which is made where
+// it is absent.
+func (s *Store) EnsureOrganization(ctx context.Context, name, shortIDPrefix string) (Organization, error) {
+	org, err := s.OrganizationNamed(ctx, name)
+	if !errors.Is(err, ErrNotFound) {
+		return org, err
+	}
+	org = Organization{ID: newID(), Name: name, ShortIDPrefix: shortIDPrefix, CreatedAt: s.now().UTC()}
+	_, wrapped, err := s.vault.NewKey(organizationOwner(org.ID))
+	if err != nil {
+		return Organization{}, fmt.Errorf("make the key of an organisation: %w", err)
+	}
+	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, `
+			INSERT INTO organizations (id, name, short_id_prefix, wrapped_key, created_at)
+			VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (name) DO NOTHING`,
+			org.ID, org.Name, org.ShortIDPrefix, wrapped, org.CreatedAt.UnixMilli())
+		return err
+	})
+	if err != nil {
+		return Organization{}, fmt.Errorf("make an organisation: %w", err)
+	}
+	return s.OrganizationNamed(ctx, name)
+}
+
+// OrganizationNamed returns the organisation with that name, or ErrNotFound.
+func (s *Store) OrganizationNamed(ctx context.Context, name string) (Organization, error) {
+	var org Organization
+	var created int64
+	err := s.readers.QueryRowContext(ctx, `
+		SELECT id, name, short_id_prefix, created_at
+		FROM organizations
+		WHERE name = $1`, name).Scan(&org.ID, &org.Name, &org.ShortIDPrefix, &created)
+	if err != nil {
+		return Organization{}, oneRow("an organisation", err)
+	}
+	org.CreatedAt = at(created)
+	return org, nil
+}
+
+// Organization returns the organisation with that id, or ErrNotFound.
+func (s *Store) Organization(ctx context.Context, id string) (Organization, error) {
+	org, err := s.organization(ctx, id)
+	if err != nil {
+		return Organization{}, err
+	}
+	return org.Organization, nil
+}
+
+// organization returns an organisation and its endpoints as this process last saw
+// them. A change that is made up from endpoints of yesterday does not commit.
+func (s *Store) organization(ctx context.Context, id string) (*organization, error) {
+	s.mu.Lock()
+	org, forgotten := s.organizations[id], s.forgotten
+	s.mu.Unlock()
+	if org != nil {
+		return org, nil
+	}
+
+	org = &organization{Organization: Organization{ID: id}}
+	var wrapped []byte
+	var created int64
+	err := s.readers.QueryRowContext(ctx, `
+		SELECT name, short_id_prefix, wrapped_key, endpoints_version, created_at
+		FROM organizations
+		WHERE id = $1`, id).Scan(&org.Name, &org.ShortIDPrefix, &wrapped, &org.version, &created)
+	if err != nil {
+		return nil, oneRow("an organisation", err)
+	}
+	org.CreatedAt = at(created)
+	if org.key, err = s.vault.OpenKey(organizationOwner(id), wrapped); err != nil {
+		return nil, fmt.Errorf("open the key of organisation %s: %w", id, err)
+	}
+	// The version was read first: endpoints that are newer than it make the
+	// change lose, never the other way round.
+	if org.endpoints, err = s.readEndpoints(ctx, org, "", -1); err != nil {
+		return nil, err
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.forgotten != forgotten {
+		return org, nil // what was read may be old already: not kept
+	}
+	s.organizations[id] = org
+	for _, endpoint := range org.endpoints {
+		s.endpoints[endpoint.ID] = endpoint
+	}
+	return org, nil
+}
+
+// forgetOrganization has an organisation's endpoints read again when they are
+// asked for.
+func (s *Store) forgetOrganization(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgotten++
+	org := s.organizations[id]
+	if org == nil {
+		return
+	}
+	for _, endpoint := range org.endpoints {
+		delete(s.endpoints, endpoint.ID)
+	}
+	delete(s.organizations, id)
+}
+
+// organizationOwner is whom the vault knows an organisation's key by.
+func organizationOwner(id string) string { return "organization " + id }

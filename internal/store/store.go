@@ -1,0 +1,169 @@
+// Package store keeps everything in one SQL database: the log of each case, the
+// outbox beside it, and who may ask for what.
+//
+// Start with [Open]. [Store.Change] is the heart: it folds a case, lets the caller
+// decide, and commits the events together with a delivery per subscribed endpoint.
+// What belongs to a patient or is a secret is sealed before it reaches the
+// database, and opened when it comes back: callers deal in plain values, the
+// database in ciphertext.
+//
+// All writing goes through one goroutine, the writer, which commits what arrives
+// together as one transaction.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/casehook/casehook/internal/subscription"
+	"github.com/casehook/casehook/internal/vault"
+)
+
+// ErrNotFound means that there is no such row, or that it belongs to another
+// organisation.
+var ErrNotFound = errors.New("not found")
+
+// Store is safe for concurrent use.
+type Store struct {
+	// Node names this process among those that share the database.
+	Node string
+
+	dialect dialect
+	readers *sql.DB
+	writer  *writer
+	vault   *vault.Vault
+	now     func() time.Time
+
+	locks  locks     // one change at a time of a case, in this process
+	cases  caseCache // the states of the cases used last
+	closed sync.Once
+	unlock func() error
+
+	mu            sync.Mutex               // protects what follows
+	organizations map[string]*organization // by id
+	endpoints     map[string]*subscription.Endpoint
+	forgotten     int // how often forgetOrganization was called
+}
+
+// Options are what a Store needs beside its database.
+type Options struct {
+	Vault *vault.Vault
+	// Now is the clock; nil means [time.Now].
+	Now func() time.Time
+}
+
+// Open opens the database that url names, sqlite:PATH, brings its schema up to
+// date and starts the writer. A database of SQLite belongs to one process: where
+// another has it, the error is [ErrInUse].
+func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	path, err := sqlitePath(url)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lockFile(path + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		Node:          uuid.NewString(),
+		dialect:       sqliteDialect{},
+		vault:         o.Vault,
+		now:           o.Now,
+		unlock:        unlock,
+		organizations: make(map[string]*organization),
+		endpoints:     make(map[string]*subscription.Endpoint),
+	}
+	if err := s.open(ctx, path); err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, path string) error {
+	writing, err := openSQLite(path, 1)
+	if err != nil {
+		return err
+	}
+	if _, _, err := migrate(ctx, writing); err != nil {
+		return errors.Join(err, writing.Close())
+	}
+	if s.readers, err = openSQLite(path, readers); err != nil {
+		return errors.Join(err, writing.Close())
+	}
+	if s.writer, err = startWriter(ctx, writing, s.dialect); err != nil {
+		return errors.Join(err, writing.Close(), s.readers.Close())
+	}
+	// The file is this process's alone: whoever had a lease is gone.
+	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, `DELETE FROM nodes`)
+		return err
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("end the leases of the past: %w", err), s.writer.close(), s.readers.Close())
+	}
+	return nil
+}
+
+// Close waits for what is being written, and releases the database. Whoever asks
+// for more gets an error.
+func (s *Store) Close() (err error) {
+	s.closed.Do(func() {
+		err = errors.Join(s.writer.close(), s.readers.Close(), s.unlock())
+	})
+	return err
+}
+
+// Ping returns nil if the database takes a transaction.
+func (s *Store) Ping(ctx context.Context) error {
+	err := s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		var one int
+		return conn.QueryRowContext(ctx, `SELECT 1`).Scan(&one)
+	})
+	if err != nil {
+		return fmt.Errorf("ask the database: %w", err)
+	}
+	return nil
+}
+
+// newID returns a UUIDv7, which sorts by the time of its making.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// at returns the time that a column holds.
+func at(milliseconds int64) time.Time { return time.UnixMilli(milliseconds).UTC() }
+
+// maybeAt returns the time that a column holds, or nil.
+func maybeAt(milliseconds sql.NullInt64) *time.Time {
+	if !milliseconds.Valid {
+		return nil
+	}
+	t := at(milliseconds.Int64)
+	return &t
+}
+
+// column returns what a column holds of t: null for nil.
+func column(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+// oneRow turns the absence of a row into ErrNotFound, and names what was asked.
+func oneRow(what string, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", what, err)
+	}
+	return nil
+}

@@ -1,0 +1,258 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// maxBatch is how many jobs one transaction takes.
+const maxBatch = 512
+
+// errClosed means that the store was closed.
+var errClosed = errors.New("the store is closed")
+
+// writer is the only one that writes. What arrives while it commits is the next
+// transaction: requests that come together share one fsync.
+type writer struct {
+	db      *sql.DB
+	conn    *sql.Conn // only the writer's goroutine uses it
+	dialect dialect
+
+	statements map[statement]*sql.Stmt // prepared on conn
+
+	jobs chan job
+	done chan struct{} // closed when the goroutine has ended
+	mu   sync.RWMutex  // protects shut, and jobs from being closed while somebody sends
+	shut bool
+}
+
+type statement struct {
+	query *batch
+	rows  int
+}
+
+// job is one thing to be written, with where to say how it went.
+type job struct {
+	change  *change                                // of a case: committed with others
+	outcome *outcome                               // of attempts: committed with others
+	task    func(context.Context, *sql.Conn) error // anything else: a transaction of its own
+	after   func()                                 // called once the task is on disk, before anything else is written
+	result  chan error
+}
+
+func startWriter(ctx context.Context, db *sql.DB, d dialect) (*writer, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	w := &writer{
+		db:         db,
+		conn:       conn,
+		dialect:    d,
+		statements: make(map[statement]*sql.Stmt),
+		jobs:       make(chan job, maxBatch),
+		done:       make(chan struct{}),
+	}
+	go w.run()
+	return w, nil
+}
+
+// close ends the goroutine once everything given to it is written.
+func (w *writer) close() error {
+	w.mu.Lock()
+	w.shut = true
+	close(w.jobs)
+	w.mu.Unlock()
+	<-w.done
+	return errors.Join(w.conn.Close(), w.db.Close())
+}
+
+// do has one job written and waits for it. Once the job is taken it is seen
+// through, whatever becomes of ctx: who asked must know whether it happened.
+func (w *writer) do(ctx context.Context, j job) error {
+	j.result = make(chan error, 1)
+	w.mu.RLock()
+	if w.shut {
+		w.mu.RUnlock()
+		return errClosed
+	}
+	select {
+	case w.jobs <- j:
+		w.mu.RUnlock()
+		return <-j.result
+	case <-ctx.Done():
+		w.mu.RUnlock()
+		return ctx.Err()
+	}
+}
+
+// task runs f in a transaction of its own.
+func (w *writer) task(ctx context.Context, f func(context.Context, *sql.Conn) error) error {
+	return w.do(ctx, job{task: f})
+}
+
+func (w *writer) run() {
+	defer close(w.done)
+	ctx := context.Background() // a transaction that was begun is finished
+	for first := range w.jobs {
+		group := w.collect(first)
+		for _, j := range group {
+			if j.task != nil {
+				err := w.transaction(ctx, func() error { return j.task(ctx, w.conn) })
+				if err == nil && j.after != nil {
+					j.after()
+				}
+				j.result <- err
+			}
+		}
+		w.commit(ctx, group)
+	}
+}
+
+// collect returns first and what else is waiting.
+func (w *writer) collect(first job) []job {
+	group := []job{first}
+	for len(group) < maxBatch {
+		select {
+		case j, ok := <-w.jobs:
+			if !ok {
+				return group
+			}
+			group = append(group, j)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit writes the changes and outcomes of a group as one transaction. Who lost
+// a race is told so, and the others are written without it.
+func (w *writer) commit(ctx context.Context, group []job) {
+	changes := make([]*change, 0, len(group))
+	outcomes := make([]*outcome, 0, len(group))
+	for _, j := range group {
+		switch {
+		case j.change != nil:
+			changes = append(changes, j.change)
+		case j.outcome != nil:
+			outcomes = append(outcomes, j.outcome)
+		}
+	}
+	var failed error
+	for len(changes)+len(outcomes) > 0 {
+		failed = w.transaction(ctx, func() error {
+			if err := w.writeChanges(ctx, changes); err != nil {
+				return err
+			}
+			return w.writeOutcomes(ctx, outcomes)
+		})
+		if !errors.Is(failed, errLost) {
+			break
+		}
+		remaining := changes[:0]
+		for _, c := range changes {
+			if c.lost == nil {
+				remaining = append(remaining, c)
+			}
+		}
+		changes, failed = remaining, nil
+	}
+	if failed == nil {
+		for _, c := range changes {
+			c.handOver()
+		}
+		for _, o := range outcomes {
+			o.settled()
+		}
+	}
+	for _, j := range group {
+		switch {
+		case j.task != nil: // answered already
+		case j.change != nil && j.change.lost != nil:
+			j.result <- j.change.lost
+		default:
+			j.result <- failed
+		}
+	}
+}
+
+// transaction runs f between BEGIN and COMMIT.
+func (w *writer) transaction(ctx context.Context, f func() error) error {
+	if _, err := w.conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	err := f()
+	if err == nil {
+		if _, err = w.conn.ExecContext(ctx, `COMMIT`); err == nil {
+			return nil
+		}
+		err = fmt.Errorf("commit: %w", err)
+	}
+	if _, rollback := w.conn.ExecContext(ctx, `ROLLBACK`); rollback != nil {
+		return errors.Join(err, fmt.Errorf("roll back: %w", rollback))
+	}
+	return err
+}
+
+// batch is a statement over many rows at once, which it finds as the table u.
+type batch struct {
+	columns []string // of u
+	text    string
+}
+
+// each runs q over the rows, and scan for every row that it returns. Where q
+// returns none, scan is nil.
+func (w *writer) each(ctx context.Context, q *batch, rows [][]any, scan func(*sql.Rows) error) error {
+	for len(rows) > 0 {
+		n := w.dialect.chunk(len(rows))
+		stmt, err := w.prepare(ctx, q, n)
+		if err != nil {
+			return err
+		}
+		if err := run(ctx, stmt, w.dialect.arguments(rows[:n]), scan); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func run(ctx context.Context, stmt *sql.Stmt, arguments []any, scan func(*sql.Rows) error) error {
+	if scan == nil {
+		_, err := stmt.ExecContext(ctx, arguments...)
+		return err
+	}
+	rows, err := stmt.QueryContext(ctx, arguments...)
+	if err != nil {
+		return err
+	}
+	return scanAll(rows, scan)
+}
+
+// scanAll scans every row, and closes rows.
+func scanAll(rows *sql.Rows, scan func(*sql.Rows) error) error {
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+// prepare returns the statement that runs q over n rows.
+func (w *writer) prepare(ctx context.Context, q *batch, n int) (*sql.Stmt, error) {
+	key := statement{query: q, rows: n}
+	if stmt, ok := w.statements[key]; ok {
+		return stmt, nil
+	}
+	stmt, err := w.conn.PrepareContext(ctx, w.dialect.source(q.columns, n)+q.text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare a statement: %w", err)
+	}
+	w.statements[key] = stmt
+	return stmt, nil
+}
