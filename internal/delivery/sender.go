@@ -1,0 +1,199 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"code.dny.dev/ssrf"
+
+	"github.com/casehook/casehook/internal/render"
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
+	"github.com/casehook/casehook/webhook"
+)
+
+const (
+	// maxAnswer is how much of an answer is kept.
+	maxAnswer = 1 << 10
+	// maxError is how much is kept of why there was none.
+	maxError = 300
+)
+
+// Sender makes attempts: it renders a message, signs it, posts it and reads the
+// answer. It is safe for concurrent use.
+type Sender struct {
+	// Renderer makes the body.
+	Renderer *render.Renderer
+	// Client posts it; see [NewClient].
+	Client *http.Client
+	// PublicURL is where this server is reached from outside, for links to documents.
+	PublicURL string
+	// UserAgent is what the server calls itself.
+	UserAgent string
+	// Log is told why a message could not be made.
+	Log *slog.Logger
+}
+
+// NewClient returns a client for endpoints that others chose: it follows no
+// redirect, asks no proxy, and dials only public addresses, unless private ones are
+// allowed.
+func NewClient(allowPrivate bool) *http.Client {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	if !allowPrivate {
+		dialer.Control = ssrf.New(ssrf.WithAnyPort()).Safe
+	}
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext:         dialer.DialContext,
+			TLSHandshakeTimeout: 10 * time.Second,
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+			ForceAttemptHTTP2:   true,
+			MaxIdleConns:        1024,
+			MaxIdleConnsPerHost: subscription.MaxInFlight,
+			IdleConnTimeout:     90 * time.Second,
+			DisableCompression:  true,
+			WriteBufferSize:     16 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Send makes one attempt. Whatever goes wrong is told by the attempt.
+func (s *Sender) Send(ctx context.Context, endpoint *subscription.Endpoint, m store.Message) *store.Attempt {
+	attempt := &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC()}
+	defer func() { attempt.Duration = time.Since(attempt.StartedAt) }()
+	ctx, cancel := context.WithTimeout(ctx, endpoint.Timeout)
+	defer cancel()
+
+	request, err := s.request(ctx, endpoint, m, attempt)
+	if err != nil {
+		s.Log.Error("could not make a message", "delivery", m.DeliveryID, "event", m.Event.ID, "error", err)
+		attempt.Error = "the message could not be made: the server's log says why"
+		return attempt
+	}
+	response, err := s.Client.Do(request)
+	if err != nil {
+		attempt.Error = reason(err, endpoint.Timeout)
+		return attempt
+	}
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	_ = response.Body.Close() // what was read of it counts
+	if err != nil {
+		attempt.Error = reason(err, endpoint.Timeout)
+		return attempt
+	}
+	attempt.StatusCode, attempt.Answer = response.StatusCode, answer
+	return attempt
+}
+
+// request returns the attempt as a request, signed.
+func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m store.Message, attempt *store.Attempt) (*http.Request, error) {
+	body, err := s.Renderer.Body(m.Event, m.Case, m.Key, render.Options{
+		Payload:   endpoint.Payload,
+		Documents: endpoint.Documents,
+		Clearance: endpoint.Clearance,
+		Link: func(caseID, attachmentID string) (string, time.Time) {
+			if m.Key == nil { // a sample: there is no document to link to
+				return s.PublicURL + "/documents/sample", attempt.StartedAt
+			}
+			return MintLink(m.Key, s.PublicURL, caseID, attachmentID, attempt.StartedAt)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.URL, nil)
+	if err != nil {
+		return nil, errors.New("the endpoint's URL cannot be read")
+	}
+	request.ContentLength = body.Len()
+	request.GetBody = func() (io.ReadCloser, error) {
+		if whole, ok := body.Bytes(); ok {
+			return io.NopCloser(bytes.NewReader(whole)), nil
+		}
+		return body.Open(ctx), nil
+	}
+	if request.Body, err = request.GetBody(); err != nil {
+		return nil, err
+	}
+
+	header := request.Header
+	for name, value := range endpoint.Headers {
+		header.Set(name, value)
+	}
+	header.Set("Content-Type", "application/json")
+	header.Set("User-Agent", s.UserAgent)
+	header.Set(webhook.HeaderCaseID, m.Event.CaseID)
+	header.Set(webhook.HeaderSequence, strconv.FormatInt(m.Sequence, 10))
+	header.Set(webhook.HeaderAttempt, strconv.Itoa(attempt.Number))
+	return request, sign(ctx, header, endpoint, m.Event.ID, attempt.StartedAt, body)
+}
+
+// sign sets the signatures of a body that is not sent before all of it was signed.
+func sign(ctx context.Context, header http.Header, endpoint *subscription.Endpoint, id string, at time.Time, body *render.Body) error {
+	live := endpoint.LiveSecrets(at)
+	secrets := make([]webhook.Secret, len(live))
+	for i, text := range live {
+		secret, err := webhook.ParseSecret(text)
+		if err != nil {
+			return fmt.Errorf("read a secret of endpoint %s: %w", endpoint.ID, err)
+		}
+		secrets[i] = secret
+	}
+	signer, err := webhook.NewSigner(secrets, id, at)
+	if err != nil {
+		return fmt.Errorf("sign: %w", err)
+	}
+	writers := []io.Writer{signer}
+	var cv *webhook.CVSigner
+	if endpoint.Signs(subscription.SigningCV) {
+		cv = webhook.NewCVSigner(live[0])
+		writers = append(writers, cv)
+	}
+	if whole, ok := body.Bytes(); ok {
+		for _, w := range writers {
+			_, _ = w.Write(whole) // signers never fail
+		}
+	} else {
+		stream := body.Open(ctx)
+		_, err := io.Copy(io.MultiWriter(writers...), stream)
+		if err := errors.Join(err, stream.Close()); err != nil {
+			return fmt.Errorf("sign: %w", err)
+		}
+	}
+	signer.SetHeader(header)
+	if cv != nil {
+		header.Set(webhook.HeaderCV, cv.Signature())
+	}
+	return nil
+}
+
+// reason says why there was no answer, without the URL, which may hold a secret.
+func reason(err error, timeout time.Duration) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Sprintf("no answer within %s", timeout)
+	}
+	for _, refused := range []error{ssrf.ErrProhibitedIP, ssrf.ErrProhibitedNetwork, ssrf.ErrProhibitedPort, ssrf.ErrInvalidHostPort} {
+		if errors.Is(err, refused) {
+			return "refused: the address is not a public one"
+		}
+	}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	text := err.Error()
+	if len(text) > maxError {
+		text = text[:maxError]
+	}
+	return text
+}

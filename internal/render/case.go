@@ -1,0 +1,210 @@
+package render
+
+import (
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+// Case returns the basic case as a reader of that clearance may see it. It shares
+// memory with c and must not be changed.
+func Case(c *caselog.Case, clearance subscription.Clearance) *caseupdate.Case {
+	return newView(c, clearance).caseAs(c, false)
+}
+
+// FullCase returns the full case, with Details, as a reader of that clearance may
+// see it. It shares memory with c and must not be changed.
+func FullCase(c *caselog.Case, clearance subscription.Clearance) *caseupdate.Case {
+	return newView(c, clearance).caseAs(c, true)
+}
+
+func (v *view) caseAs(c *caselog.Case, full bool) *caseupdate.Case {
+	outer := v.enter("case")
+	defer v.leave(outer)
+	shown := v.basic(c)
+	if full {
+		shown.Details = v.details(c)
+	}
+	return shown
+}
+
+func (v *view) basic(c *caselog.Case) *caseupdate.Case {
+	shown := &caseupdate.Case{
+		ID:             c.ID,
+		Type:           c.Type,
+		Title:          v.title(c),
+		Status:         c.Status,
+		ShortID:        c.ShortID,
+		CreatedAt:      c.CreatedAt,
+		UpdatedAt:      c.UpdatedAt,
+		AssignedAt:     c.AssignedAt,
+		InProgressAt:   c.InProgressAt,
+		ClosedAt:       c.ClosedAt,
+		IsArchived:     c.IsArchived,
+		IsEscalated:    c.IsEscalated,
+		IsImported:     c.IsImported,
+		ReferralCode:   c.ReferralCode,
+		ClosedBy:       v.personOrNil("closedBy", c.ClosedBy),
+		InProgressBy:   v.personOrNil("inProgressBy", c.InProgressBy),
+		OrganizationID: c.OrganizationID,
+		ArchiveReason:  c.ArchiveReason,
+		ArchiveNote:    c.ArchiveNote,
+		ProductBundle:  c.ProductBundle,
+		AssignedTo:     v.personOrNil("assignedTo", c.AssignedTo()),
+		HRRep:          v.personOrNil("hrRep", c.HRRep),
+		AssignedBy:     v.personOrNil("assignedBy", c.AssignedBy),
+		Assignees:      v.assignees("assignees", c.Assignees),
+		Submitter:      v.submitterOf(c),
+	}
+	if c.ProductBundle != nil {
+		shown.ProductBundleID = &c.ProductBundle.ID
+	}
+	return shown
+}
+
+func (v *view) title(c *caselog.Case) *string {
+	if v.clearance.PHI {
+		return &c.Title
+	}
+	v.blankedText("title", c.Title)
+	return nil
+}
+
+func (v *view) assignees(key string, users []caseupdate.User) []caseupdate.Assignee {
+	shown := make([]caseupdate.Assignee, len(users))
+	for i, user := range users {
+		outer := v.enterItem(key, i)
+		shown[i].Assignee = v.person("assignee", user.Person())
+		v.leave(outer)
+	}
+	return shown
+}
+
+func (v *view) submitterOf(c *caselog.Case) caseupdate.Submitter {
+	s := c.Submitter
+	if v.clearance.PHI {
+		return s
+	}
+	outer := v.enter("submitter")
+	defer v.leave(outer)
+	for _, field := range []struct {
+		key   string
+		value *string
+	}{
+		{"firstName", s.FirstName},
+		{"lastName", s.LastName},
+		{"email", s.Email},
+		{"phoneNumber", s.PhoneNumber},
+		{"dob", s.DOB},
+		{"gender", s.Gender},
+		{"address", s.Address},
+		{"city", s.City},
+		{"state", s.State},
+		{"country", s.Country},
+		{"postalCode", s.PostalCode},
+	} {
+		if field.value != nil {
+			v.blanked(field.key)
+		}
+	}
+	return caseupdate.Submitter{ID: s.ID}
+}
+
+func (v *view) details(c *caselog.Case) *caseupdate.Details {
+	return &caseupdate.Details{
+		Responses:   v.submissions(c.Submissions),
+		Decisions:   list(c.Decisions),
+		Comments:    v.comments(c.Comments),
+		Attachments: v.attachments(c.Attachments, v.attachment),
+		Payments:    v.payments(c.Payments),
+		Orders:      list(c.Orders),
+		Activity:    v.activities(c.Activity),
+	}
+}
+
+func (v *view) submissions(submissions []caseupdate.FormSubmission) []caseupdate.FormSubmission {
+	shown := make([]caseupdate.FormSubmission, len(submissions))
+	for i, s := range submissions {
+		outer := v.enterItem("responses", i)
+		shown[i] = caseupdate.FormSubmission{
+			ID:         s.ID,
+			CreatedAt:  s.CreatedAt,
+			Form:       s.Form,
+			Respondent: v.person("respondent", s.Respondent),
+			Responses:  make([]caseupdate.Response, len(s.Responses)),
+		}
+		for j, response := range s.Responses {
+			inner := v.enterItem("responses", j)
+			shown[i].Responses[j] = v.response(response)
+			v.leave(inner)
+		}
+		v.leave(outer)
+	}
+	return shown
+}
+
+func (v *view) comments(comments []caselog.Comment) []caseupdate.Comment {
+	shown := make([]caseupdate.Comment, 0, len(comments))
+	for _, comment := range comments {
+		if comment.IsRestricted && !v.clearance.Restricted {
+			continue
+		}
+		outer := v.enterItem("comments", len(shown))
+		shown = append(shown, v.comment(comment, v.attachment))
+		v.leave(outer)
+	}
+	return shown
+}
+
+func (v *view) payments(payments []caseupdate.Payment) []caseupdate.Payment {
+	if v.clearance.PHI {
+		return list(payments)
+	}
+	shown := make([]caseupdate.Payment, len(payments))
+	for i, payment := range payments {
+		outer := v.enterItem("payments", i)
+		shown[i] = v.payment(payment)
+		v.leave(outer)
+	}
+	return shown
+}
+
+func (v *view) activities(activities []caseupdate.Activity) []caseupdate.Activity {
+	if v.clearance.PHI && v.clearance.Restricted {
+		return list(activities)
+	}
+	shown := make([]caseupdate.Activity, 0, len(activities))
+	for _, activity := range activities {
+		if v.clearance.Withholds(activity) {
+			continue
+		}
+		outer := v.enterItem("activity", len(shown))
+		shown = append(shown, v.actors(activity))
+		v.leave(outer)
+	}
+	return shown
+}
+
+func (v *view) activity(key string, a caseupdate.Activity) caseupdate.Activity {
+	outer := v.enter(key)
+	defer v.leave(outer)
+	return v.actors(a)
+}
+
+// actors shows an activity: who acted, and on whom, is all in it that may be PHI.
+func (v *view) actors(a caseupdate.Activity) caseupdate.Activity {
+	a.Actor = v.user("actor", a.Actor)
+	if a.TargetUser != nil && v.submitter.isUser(*a.TargetUser) {
+		target := v.user("targetUser", *a.TargetUser)
+		a.TargetUser = &target
+	}
+	return a
+}
+
+// list returns items, and never nil, which the format does not know.
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}
