@@ -1,0 +1,96 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"slices"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+// Role is what a key may do; each includes those before it.
+type Role string
+
+// The roles.
+const (
+	Reader Role = "reader" // looks
+	Writer Role = "writer" // changes cases
+	Admin  Role = "admin"  // endpoints, keys, and what cannot be undone
+)
+
+// Roles returns the roles, the smallest first.
+func Roles() []Role { return []Role{Reader, Writer, Admin} }
+
+// Includes reports whether r may do all that other may.
+func (r Role) Includes(other Role) bool {
+	return slices.Index(Roles(), r) >= slices.Index(Roles(), other) && slices.Contains(Roles(), other)
+}
+
+// Caller is who calls: a key, and the user in whose name it acts.
+type Caller struct {
+	OrganizationID string
+	KeyID          string
+	Role           Role
+	Actor          caseupdate.User // the key's own service user where nobody is named
+}
+
+// clearance is what the holder of a key may be told over the feed: all of it.
+func (Caller) clearance() subscription.Clearance {
+	return subscription.Clearance{PHI: true, Restricted: true}
+}
+
+// environment is the id of the key that is not in the store.
+const environment = "environment"
+
+// Authenticate finds who calls, by the API key as it was sent, and the id of the
+// user who acts, "" for the key's own. It refuses a key that is unknown, expired or
+// revoked (Unauthorized), and a user who is not registered (Invalid).
+func (s *Service) Authenticate(ctx context.Context, key, actorID string) (Caller, error) {
+	caller, err := s.holder(ctx, key)
+	if err != nil || actorID == "" {
+		return caller, err
+	}
+	user, err := s.Store.User(ctx, caller.OrganizationID, actorID)
+	if errors.Is(err, store.ErrNotFound) {
+		return Caller{}, refusal.Field("Casehook-Actor", "must be the id of a registered user")
+	}
+	if err != nil {
+		return Caller{}, err
+	}
+	caller.Actor = user.User
+	return caller, nil
+}
+
+// holder finds whose the key is.
+func (s *Service) holder(ctx context.Context, key string) (Caller, error) {
+	hash := sha256.Sum256([]byte(key))
+	if s.AdminKey != "" && subtle.ConstantTimeCompare(hash[:], s.adminHash[:]) == 1 {
+		return Caller{
+			OrganizationID: s.AdminOrganizationID,
+			KeyID:          environment,
+			Role:           Admin,
+			Actor:          caseupdate.User{ID: environment, FirstName: "Administrator"},
+		}, nil
+	}
+	known, err := s.Store.KeyByHash(ctx, hash)
+	if errors.Is(err, store.ErrNotFound) {
+		return Caller{}, refusal.Of(refusal.Unauthorized, "the API key is not known")
+	}
+	if err != nil {
+		return Caller{}, err
+	}
+	if known.RevokedAt != nil || known.ExpiresAt != nil && !now().Before(*known.ExpiresAt) {
+		return Caller{}, refusal.Of(refusal.Unauthorized, "the API key has expired or was revoked")
+	}
+	return Caller{
+		OrganizationID: known.OrganizationID,
+		KeyID:          known.ID,
+		Role:           Role(known.Role),
+		Actor:          caseupdate.User{ID: known.ID, FirstName: known.Name},
+	}, nil
+}

@@ -1,0 +1,66 @@
+package service
+
+import (
+	"context"
+	"io"
+
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/delivery"
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/store"
+)
+
+// Case returns a case as of its event with the sequence at, or as it is now for 0.
+func (s *Service) Case(ctx context.Context, caller Caller, caseID string, at int64) (*caselog.Case, error) {
+	state, _, err := s.Store.Case(ctx, caller.OrganizationID, caseID, at)
+	return state, refused("case, or it has no such event", err)
+}
+
+// CaseFilter narrows a list of cases; zero values do not.
+type CaseFilter = store.CaseFilter
+
+// Cases lists cases, the newest first.
+func (s *Service) Cases(ctx context.Context, caller Caller, filter CaseFilter, page Page) (cases []*caselog.Case, next string, err error) {
+	var after store.CasePosition
+	if err := page.decode(&after.CreatedAt, &after.ID); err != nil {
+		return nil, "", err
+	}
+	limit, err := page.limit()
+	if err != nil {
+		return nil, "", err
+	}
+	cases, position, err := s.Store.Cases(ctx, caller.OrganizationID, filter, after, limit)
+	if err != nil || position == nil {
+		return cases, "", err
+	}
+	return cases, encode(position.CreatedAt, position.ID), nil
+}
+
+// Attachment returns a document and its bytes, which the caller closes.
+func (s *Service) Attachment(ctx context.Context, caller Caller, caseID, attachmentID string) (caselog.Attachment, io.ReadCloser, error) {
+	state, key, err := s.Store.Case(ctx, caller.OrganizationID, caseID, 0)
+	if err != nil {
+		return caselog.Attachment{}, nil, refused("case", err)
+	}
+	attachment, ok := state.Attachment(attachmentID)
+	if !ok || attachment.IsDeleted {
+		return caselog.Attachment{}, nil, refusal.Of(refusal.NotFound, "the case has no such attachment")
+	}
+	content, err := s.Blobs.Get(ctx, key, attachmentID)
+	return attachment, content, err
+}
+
+// LinkedAttachment opens the document that a signed link leads to. The link is good
+// also for one that was deleted after it was minted. A link that is not genuine, or
+// has expired, is refused as not found.
+func (s *Service) LinkedAttachment(ctx context.Context, caseID, attachmentID, expires, signature string) (io.ReadCloser, error) {
+	gone := refusal.Of(refusal.NotFound, "the link is not valid, or has expired")
+	key, err := s.Store.CaseKey(ctx, caseID)
+	if err != nil {
+		return nil, refused("document", err)
+	}
+	if !delivery.CheckLink(key, caseID, attachmentID, expires, signature, now()) {
+		return nil, gone
+	}
+	return s.Blobs.Get(ctx, key, attachmentID)
+}

@@ -1,0 +1,180 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/store"
+)
+
+// Changed is what a change made.
+type Changed struct {
+	Events []caselog.Event // at least one
+	Case   *caselog.Case   // after the last of them
+}
+
+// CreateCase begins a case. The command's ids are given here.
+func (s *Service) CreateCase(ctx context.Context, caller Caller, cmd caselog.CreateCase, once *Once) (Changed, error) {
+	org, err := s.Store.Organization(ctx, caller.OrganizationID)
+	if err != nil {
+		return Changed{}, err
+	}
+	for {
+		cmd.ID, cmd.OrganizationID, cmd.ShortID = newID(), org.ID, newShortID(org.ShortIDPrefix)
+		changed, err := s.change(ctx, caller, cmd.ID, cmd, nil, once)
+		if !errors.Is(err, store.ErrShortIDTaken) {
+			return changed, err
+		}
+	}
+}
+
+// newShortID returns the prefix and five random letters and digits that are not
+// easily mistaken for each other (Crockford's base 32).
+func newShortID(prefix string) string {
+	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	var random [5]byte
+	_, _ = rand.Read(random[:]) // never fails
+	for i, b := range random {
+		random[i] = alphabet[b%32]
+	}
+	return prefix + "-" + string(random[:])
+}
+
+// Change has a command done to a case: any but those that create it, assign it or
+// attach documents.
+func (s *Service) Change(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, once *Once) (Changed, error) {
+	return s.change(ctx, caller, caseID, cmd, nil, once)
+}
+
+// Assign assigns registered users to a case.
+func (s *Service) Assign(ctx context.Context, caller Caller, caseID string, userIDs []string, once *Once) (Changed, error) {
+	if len(userIDs) > caselog.MaxAssignees {
+		return Changed{}, refusal.Field("userIds", fmt.Sprintf("must have at most %d items", caselog.MaxAssignees))
+	}
+	users := make([]caseupdate.User, len(userIDs))
+	var faults []refusal.Fault
+	for i, id := range userIDs {
+		user, err := s.Store.User(ctx, caller.OrganizationID, id)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			faults = append(faults, refusal.Fault{Field: fmt.Sprintf("userIds[%d]", i), Allowed: "must be the id of a registered user"})
+		case err != nil:
+			return Changed{}, err
+		}
+		users[i] = user.User
+	}
+	if len(faults) > 0 {
+		return Changed{}, refusal.Fields(faults...)
+	}
+	return s.change(ctx, caller, caseID, caselog.Assign{Users: users}, nil, once)
+}
+
+// Upload is a document on its way in.
+type Upload struct {
+	FileName     string
+	IsPHI        bool
+	IsRestricted bool
+	Content      io.Reader // read once, after all else was found to be right
+}
+
+// AddComment comments on a case, with documents attached to the comment.
+func (s *Service) AddComment(ctx context.Context, caller Caller, caseID, text string, restricted bool, uploads []Upload, once *Once) (Changed, error) {
+	return s.attach(ctx, caller, caseID, uploads, once, func(files []caselog.File) caselog.Command {
+		return caselog.AddComment{Text: text, IsRestricted: restricted, Attachments: files}
+	})
+}
+
+// AddAttachment attaches a document to a case.
+func (s *Service) AddAttachment(ctx context.Context, caller Caller, caseID string, upload Upload, once *Once) (Changed, error) {
+	return s.attach(ctx, caller, caseID, []Upload{upload}, once, func(files []caselog.File) caselog.Command {
+		return caselog.AddAttachment{File: files[0]}
+	})
+}
+
+// attach puts documents into the blob store and has the command done that speaks of
+// them. Where it is not done, they are taken out again.
+func (s *Service) attach(ctx context.Context, caller Caller, caseID string, uploads []Upload, once *Once, command func([]caselog.File) caselog.Command) (changed Changed, err error) {
+	err = s.once(ctx, caller, once, func() error {
+		state, key, err := s.Store.Case(ctx, caller.OrganizationID, caseID, 0)
+		if err != nil {
+			return refused("case", err)
+		}
+		files := make([]caselog.File, len(uploads))
+		for i, upload := range uploads {
+			files[i] = caselog.File{ID: newID(), FileName: upload.FileName, IsPHI: upload.IsPHI, IsRestricted: upload.IsRestricted}
+		}
+		if _, err := caselog.Decide(state, command(files), act(caller)); err != nil {
+			return err // before anything is stored for it
+		}
+		blobs := make([]store.Blob, 0, len(uploads))
+		for i, upload := range uploads {
+			info, err := s.Blobs.Put(ctx, key, files[i].ID, upload.Content)
+			if err != nil {
+				s.discard(blobs)
+				return err
+			}
+			files[i].Size, files[i].SHA256 = info.Size, info.SHA256[:]
+			blobs = append(blobs, store.Blob{ID: files[i].ID, Size: info.Size})
+		}
+		changed, err = s.commit(ctx, caller, caseID, command(files), blobs, once)
+		if err != nil {
+			s.discard(blobs)
+		}
+		return err
+	})
+	return changed, err
+}
+
+// discard takes documents out of the blob store that no event speaks of.
+func (s *Service) discard(blobs []store.Blob) {
+	for _, blob := range blobs {
+		if err := s.Blobs.Delete(context.Background(), blob.ID); err != nil {
+			s.Log.Error("could not remove a document that is not needed", "document", blob.ID, "error", err)
+		}
+	}
+}
+
+// change has a command done, once.
+func (s *Service) change(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, blobs []store.Blob, once *Once) (changed Changed, err error) {
+	err = s.once(ctx, caller, once, func() error {
+		changed, err = s.commit(ctx, caller, caseID, cmd, blobs, once)
+		return err
+	})
+	return changed, err
+}
+
+// commit decides a command and records what it makes.
+func (s *Service) commit(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, blobs []store.Blob, once *Once) (Changed, error) {
+	_, creates := cmd.(caselog.CreateCase)
+	proposal := store.Proposal{
+		OrganizationID: caller.OrganizationID,
+		CaseID:         caseID,
+		Creates:        creates,
+		Decide: func(state *caselog.Case) ([]caselog.Event, error) {
+			return caselog.Decide(state, cmd, act(caller))
+		},
+		Blobs:  blobs,
+		Outbox: s.Engine,
+	}
+	if once != nil {
+		proposal.Once = &store.Once{Key: once.Key, Digest: once.Digest}
+		proposal.Answer = func(c *store.Committed) ([]byte, error) { return once.Answer(Changed(*c)) }
+	}
+	committed, err := s.Store.Change(ctx, proposal)
+	if err != nil {
+		return Changed{}, refused("case", err)
+	}
+	s.Metrics.EventsRecorded(len(committed.Events))
+	return Changed(*committed), nil
+}
+
+// act is what the domain needs of the world.
+func act(caller Caller) caselog.Act {
+	return caselog.Act{At: now(), Actor: caller.Actor, NewID: newID}
+}

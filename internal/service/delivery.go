@@ -1,0 +1,51 @@
+package service
+
+import (
+	"context"
+
+	"github.com/casehook/casehook/internal/store"
+)
+
+// Delivery is an event that an endpoint is, or was, to be sent.
+type Delivery = store.Delivery
+
+// Attempt is one try of a delivery.
+type Attempt = store.Attempt
+
+// DeliveryFilter narrows a list of deliveries; zero values do not.
+type DeliveryFilter = store.DeliveryFilter
+
+// Deliveries lists deliveries, the newest first.
+func (s *Service) Deliveries(ctx context.Context, caller Caller, filter DeliveryFilter, page Page) ([]Delivery, string, error) {
+	return byID(page, func(d Delivery) string { return d.ID }, func(before string, limit int) ([]Delivery, error) {
+		return s.Store.Deliveries(ctx, caller.OrganizationID, filter, before, limit)
+	})
+}
+
+// Delivery returns a delivery and its attempts, the first one first.
+func (s *Service) Delivery(ctx context.Context, caller Caller, id string) (Delivery, []Attempt, error) {
+	d, attempts, err := s.Store.Delivery(ctx, caller.OrganizationID, id)
+	return d, attempts, refused("delivery", err)
+}
+
+// RetryDelivery sends a delivery again now, whatever became of it, in the order of
+// its lane. What comes of it is seen by [Service.Delivery].
+func (s *Service) RetryDelivery(ctx context.Context, caller Caller, id string, once *Once) (d Delivery, err error) {
+	err = s.once(ctx, caller, once, func() error {
+		d, _, err = s.Store.Delivery(ctx, caller.OrganizationID, id)
+		if err != nil {
+			return refused("delivery", err)
+		}
+		d.State, d.FinishedAt, d.NextAttemptAt = store.Pending, nil, nil
+		kept, err := once.kept(d)
+		if err != nil {
+			return err
+		}
+		if _, err := s.Store.Retry(ctx, caller.OrganizationID, id, kept); err != nil {
+			return refused("delivery, or its endpoint was deleted", err)
+		}
+		s.Engine.Wake()
+		return nil
+	})
+	return d, err
+}
