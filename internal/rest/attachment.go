@@ -1,0 +1,121 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/service"
+)
+
+func (d *door) registerAttachments() {
+	handle(d, call{
+		id: "addAttachment", pattern: "POST /v1/cases/{id}/attachments", tag: tagCases, summary: "Attach a document to a case",
+		text: "Records ADD_CASE_ATTACHMENT. The whole request must be at most 10 MiB.", status: http.StatusCreated, events: true,
+	}, d.addAttachment)
+	handle(d, call{
+		id: "getAttachmentContent", pattern: "GET /v1/cases/{id}/attachments/{attachmentId}/content", tag: tagCases, summary: "Read a document",
+		text: "The bytes of a document of the case, or of one of its comments.",
+	}, d.getAttachmentContent)
+	handle(d, call{
+		id: "deleteAttachment", pattern: "DELETE /v1/cases/{id}/attachments/{attachmentId}", tag: tagCases, summary: "Delete a document",
+		text: "Records DELETE_ATTACHMENT. The document stays in the full case, marked as deleted.", events: true,
+	}, d.deleteAttachment)
+	handle(d, call{
+		id: "openDocument", pattern: "GET /documents/{caseId}/{attachmentId}", tag: tagDocuments, summary: "Follow a signed link",
+		text: "The bytes of a document, for who holds a link that is genuine and not expired. Needs no key.",
+	}, d.openDocument)
+	for _, path := range []string{"/v1/cases/{id}/attachments/{attachmentId}/content", "/documents/{caseId}/{attachmentId}"} {
+		d.api.OpenAPI().Paths[path].Get.Responses["200"].Content = map[string]*huma.MediaType{
+			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+		}
+	}
+}
+
+// newAttachment is the body of addAttachment, and an item of a new comment's.
+type newAttachment struct {
+	FileName     string  `json:"fileName" example:"referral.pdf"`
+	Content      content `json:"content" doc:"The document in base64 (RFC 4648, section 4)."`
+	IsPHI        bool    `json:"isPHI,omitempty" doc:"Whether it is blanked for endpoints without clearance for PHI."`
+	IsRestricted bool    `json:"isRestricted,omitempty" doc:"Whether only endpoints with clearance for it are sent it."`
+}
+
+func (n newAttachment) upload() service.Upload {
+	return service.Upload{
+		FileName:     n.FileName,
+		IsPHI:        n.IsPHI,
+		IsRestricted: n.IsRestricted,
+		Content:      bytes.NewReader(n.Content.bytes),
+	}
+}
+
+func (d *door) addAttachment(ctx context.Context, in *struct {
+	CasePath
+	Body newAttachment
+}) (*reply[caseupdate.Attachment], error) {
+	return perform(ctx, created[caseupdate.Attachment], func(once *service.Once) (service.Changed, error) {
+		return d.service.AddAttachment(ctx, caller(ctx), in.CaseID, in.Body.upload(), once)
+	})
+}
+
+// AttachmentPath names a document of a case.
+type AttachmentPath struct {
+	CasePath
+	AttachmentID string `path:"attachmentId"`
+}
+
+func (d *door) deleteAttachment(ctx context.Context, in *AttachmentPath) (*reply[*caseupdate.Case], error) {
+	return d.change(ctx, in.CaseID, caselog.DeleteAttachment{AttachmentID: in.AttachmentID})
+}
+
+func (d *door) getAttachmentContent(ctx context.Context, in *AttachmentPath) (*huma.StreamResponse, error) {
+	attachment, document, err := d.service.Attachment(ctx, caller(ctx), in.CaseID, in.AttachmentID)
+	if err != nil {
+		return nil, err
+	}
+	return download(document, &attachment), nil
+}
+
+func (d *door) openDocument(ctx context.Context, in *struct {
+	CaseID       string `path:"caseId"`
+	AttachmentID string `path:"attachmentId"`
+	Expires      string `query:"expires" doc:"As in the link."`
+	Signature    string `query:"signature" doc:"As in the link."`
+}) (*huma.StreamResponse, error) {
+	document, err := d.service.LinkedAttachment(ctx, in.CaseID, in.AttachmentID, in.Expires, in.Signature)
+	if err != nil {
+		return nil, err
+	}
+	return download(document, nil), nil
+}
+
+// download answers with a document and closes it. What is known of it, its name and
+// its size, is told; nil is nothing. It is always saved and never shown: what a
+// stranger has uploaded must not run as a page of this server.
+func download(document io.ReadCloser, known *caselog.Attachment) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		defer document.Close()
+		ctx.SetHeader("Content-Disposition", "attachment")
+		ctx.SetHeader("Content-Type", "application/octet-stream")
+		if known != nil {
+			ctx.SetHeader("Content-Length", strconv.FormatInt(known.Size, 10))
+			if named := mime.FormatMediaType("attachment", map[string]string{"filename": known.FileName}); named != "" {
+				ctx.SetHeader("Content-Disposition", named)
+			}
+		}
+		ctx.SetStatus(http.StatusOK)
+		if _, err := io.Copy(ctx.BodyWriter(), document); err != nil {
+			// Broken off, so that nobody takes it for the whole document.
+			x := exchangeOf(ctx.Context())
+			x.log.Warn("document broken off", "route", x.route, "request", x.id, "error", err)
+			panic(http.ErrAbortHandler)
+		}
+	}}
+}

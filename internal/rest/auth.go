@@ -1,0 +1,121 @@
+package rest
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/service"
+)
+
+// anybody is the role of a call that needs no key: what it gives out is guarded
+// otherwise.
+const anybody service.Role = ""
+
+// roles are all calls, each with the smallest role that it needs. Who looks after
+// the deliveries need not be able to change where they go: a reader sees endpoints
+// too, whose secrets nobody is shown.
+var roles = map[string]service.Role{
+	"openDocument": anybody,
+
+	"listCases":            service.Reader,
+	"getCase":              service.Reader,
+	"getAttachmentContent": service.Reader,
+	"listUsers":            service.Reader,
+	"listEvents":           service.Reader,
+	"listCaseEvents":       service.Reader,
+	"listEndpoints":        service.Reader,
+	"getEndpoint":          service.Reader,
+	"listDeliveries":       service.Reader,
+	"getDelivery":          service.Reader,
+
+	"putUser":           service.Writer,
+	"createCase":        service.Writer,
+	"addComment":        service.Writer,
+	"deleteComment":     service.Writer,
+	"addAttachment":     service.Writer,
+	"deleteAttachment":  service.Writer,
+	"addDecision":       service.Writer,
+	"answerForm":        service.Writer,
+	"addAssignees":      service.Writer,
+	"removeAssignee":    service.Writer,
+	"addPayment":        service.Writer,
+	"completePayment":   service.Writer,
+	"createOrder":       service.Writer,
+	"changeOrderStatus": service.Writer,
+	"addOrderTracking":  service.Writer,
+	"escalateCase":      service.Writer,
+	"deescalateCase":    service.Writer,
+	"archiveCase":       service.Writer,
+	"reopenCase":        service.Writer,
+	"changeCaseStatus":  service.Writer,
+
+	"createEndpoint": service.Admin,
+	"updateEndpoint": service.Admin,
+	"deleteEndpoint": service.Admin,
+	"testEndpoint":   service.Admin,
+	"rotateSecret":   service.Admin,
+	"pauseEndpoint":  service.Admin,
+	"resumeEndpoint": service.Admin,
+	"retryDelivery":  service.Admin,
+	"listKeys":       service.Admin,
+	"createKey":      service.Admin,
+	"revokeKey":      service.Admin,
+}
+
+// authenticate finds out who calls, and lets in whose role reaches far enough. It
+// stands before everything else: a stranger's body is not even read.
+func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
+	role, ok := roles[ctx.Operation().OperationID]
+	if ok && role == anybody {
+		next(ctx)
+		return
+	}
+	r, _ := humago.Unwrap(ctx)
+	key, err := keyOf(r.Header)
+	if err != nil {
+		d.refuse(ctx, err)
+		return
+	}
+	who, err := d.service.Authenticate(ctx.Context(), key, r.Header.Get("Casehook-Actor"))
+	switch {
+	case err != nil:
+		d.refuse(ctx, err)
+		return
+	case !ok || !who.Role.Includes(role):
+		d.refuse(ctx, refusal.Of(refusal.Forbidden, "this needs a key of the role "+string(role)))
+		return
+	}
+	exchangeOf(ctx.Context()).caller = who
+	next(ctx)
+}
+
+// keyOf returns the API key that a request carries, as a bearer token (RFC 6750,
+// section 2.1) or in cv-api-key.
+func keyOf(header http.Header) (string, error) {
+	scheme, bearer, _ := strings.Cut(header.Get("Authorization"), " ")
+	bearer = strings.TrimSpace(bearer)
+	plain := header.Get("cv-api-key")
+	switch {
+	case !strings.EqualFold(scheme, "Bearer"):
+		bearer = ""
+	case plain != "" && plain != bearer:
+		return "", refusal.Of(refusal.Unauthorized, "Authorization and cv-api-key name different keys")
+	}
+	if bearer == "" {
+		bearer = plain
+	}
+	if bearer == "" {
+		return "", refusal.Of(refusal.Unauthorized, "this needs an API key, as Authorization: Bearer KEY or cv-api-key: KEY")
+	}
+	return bearer, nil
+}
+
+// refuse answers a call by an error, before its handler was reached.
+func (d *door) refuse(ctx huma.Context, err error) {
+	// The error that WriteErr returns is that the client has hung up.
+	_ = huma.WriteErr(d.api, ctx, http.StatusInternalServerError, "", err)
+}

@@ -1,0 +1,137 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/render"
+	"github.com/casehook/casehook/internal/service"
+)
+
+func (d *door) registerCases() {
+	handle(d, call{
+		id: "createCase", pattern: "POST /v1/cases", tag: tagCases, summary: "Create a case",
+		text: "Records CREATE_CASE and answers with the full case.", status: http.StatusCreated, events: true, located: true,
+	}, d.createCase)
+	handle(d, call{
+		id: "listCases", pattern: "GET /v1/cases", tag: tagCases, summary: "List cases",
+		text: "Basic cases, the newest first.",
+	}, d.listCases)
+	handle(d, call{
+		id: "getCase", pattern: "GET /v1/cases/{id}", tag: tagCases, summary: "Show a case",
+		text: "The full case, as it is now or as it was after one of its events.",
+	}, d.getCase)
+}
+
+// CasePath names a case.
+type CasePath struct {
+	CaseID string `path:"id" doc:"The case."`
+}
+
+// newCase is the body of createCase.
+type newCase struct {
+	Type          string                    `json:"type" doc:"What the case is about, in the caller's words." example:"INITIAL_CONSULTATION"`
+	Title         string                    `json:"title"`
+	Submitter     newSubmitter              `json:"submitter"`
+	ReferralCode  *string                   `json:"referralCode,omitempty"`
+	ProductBundle *caseupdate.ProductBundle `json:"productBundle,omitempty"`
+	HRRep         *caseupdate.Person        `json:"hrRep,omitempty"`
+}
+
+// newSubmitter is the patient, as the caller tells of them.
+type newSubmitter struct {
+	ID          string  `json:"id,omitempty" doc:"As the caller knows the patient; without it, a new one."`
+	FirstName   *string `json:"firstName" nullable:"false"`
+	LastName    *string `json:"lastName" nullable:"false"`
+	Email       *string `json:"email" nullable:"false"`
+	PhoneNumber *string `json:"phoneNumber,omitempty"`
+	DOB         *string `json:"dob,omitempty" doc:"A date." example:"1984-07-12"`
+	Gender      *string `json:"gender,omitempty"`
+	Address     *string `json:"address,omitempty"`
+	City        *string `json:"city,omitempty"`
+	State       *string `json:"state,omitempty"`
+	Country     *string `json:"country,omitempty"`
+	PostalCode  *string `json:"postalCode,omitempty"`
+}
+
+func (n newCase) command() caselog.CreateCase {
+	return caselog.CreateCase{
+		Type:          n.Type,
+		Title:         n.Title,
+		Submitter:     caseupdate.Submitter(n.Submitter),
+		ReferralCode:  n.ReferralCode,
+		ProductBundle: n.ProductBundle,
+		HRRep:         n.HRRep,
+	}
+}
+
+func (d *door) createCase(ctx context.Context, in *struct{ Body newCase }) (*reply[*fullCase], error) {
+	answer := func(changed service.Changed) *reply[*fullCase] {
+		return &reply[*fullCase]{
+			Status:   http.StatusCreated,
+			EventIDs: eventIDs(changed),
+			Location: "/v1/cases/" + changed.Case.ID,
+			Body:     full(changed.Case),
+		}
+	}
+	return perform(ctx, answer, func(once *service.Once) (service.Changed, error) {
+		return d.service.CreateCase(ctx, caller(ctx), in.Body.command(), once)
+	})
+}
+
+// caseFilter narrows a list of cases.
+type caseFilter struct {
+	Paging
+	Status        caseupdate.Status `query:"status"`
+	Type          string            `query:"type"`
+	ShortID       string            `query:"shortId" example:"ADA-7K2QX"`
+	IsArchived    optional[bool]    `query:"isArchived"`
+	IsEscalated   optional[bool]    `query:"isEscalated"`
+	CreatedAfter  time.Time         `query:"createdAfter"`
+	CreatedBefore time.Time         `query:"createdBefore"`
+}
+
+func (f caseFilter) filter() service.CaseFilter {
+	return service.CaseFilter{
+		Status:        f.Status,
+		Type:          f.Type,
+		ShortID:       f.ShortID,
+		IsArchived:    f.IsArchived.pointer(),
+		IsEscalated:   f.IsEscalated.pointer(),
+		CreatedAfter:  given(f.CreatedAfter),
+		CreatedBefore: given(f.CreatedBefore),
+	}
+}
+
+func (d *door) listCases(ctx context.Context, in *caseFilter) (*found[list[*caseupdate.Case]], error) {
+	cases, next, err := d.service.Cases(ctx, caller(ctx), in.filter(), in.page())
+	if err != nil {
+		return nil, err
+	}
+	return listed(cases, func(c *caselog.Case) *caseupdate.Case { return render.Case(c, everything) }, next), nil
+}
+
+func (d *door) getCase(ctx context.Context, in *struct {
+	CasePath
+	At int64 `query:"at" minimum:"1" doc:"The case as of its Nth event; without it, as it is now."`
+}) (*found[*fullCase], error) {
+	c, err := d.service.Case(ctx, caller(ctx), in.CaseID, in.At)
+	if err != nil {
+		return nil, err
+	}
+	return &found[*fullCase]{full(c)}, nil
+}
+
+// full is a case with all that is known of it.
+func full(c *caselog.Case) *fullCase { return (*fullCase)(render.FullCase(c, everything)) }
+
+// given returns a query's time, nil where it was left out.
+func given(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

@@ -1,0 +1,157 @@
+package rest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/casehook/casehook/internal/service"
+)
+
+// exchange is what is known of one request and its answer. Only the goroutine
+// that serves the request touches it.
+type exchange struct {
+	id     string // told to the client and to the log, so that they can be brought together
+	method string
+	route  string // the pattern that was matched, such as /v1/cases/{id}; empty for none
+	log    *slog.Logger
+
+	caller service.Caller // after authenticate
+	key    string         // Idempotency-Key, after readBody; empty for none
+	digest [32]byte       // of method, path and body, after readBody
+}
+
+type exchangeKey struct{}
+
+// exchangeOf returns the exchange that ServeHTTP began.
+func exchangeOf(ctx context.Context) *exchange {
+	return ctx.Value(exchangeKey{}).(*exchange)
+}
+
+// caller returns who calls. The zero Caller reaches nothing.
+func caller(ctx context.Context) service.Caller { return exchangeOf(ctx).caller }
+
+// ServeHTTP answers one request. Whatever happens in it, it ends with an answer, a
+// line in the log and a count.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	answer := &recorder{ResponseWriter: w}
+	miss, pattern := d.mux.Handler(r)
+	x := &exchange{id: rand.Text(), method: methodName(r.Method), route: route(pattern), log: d.log}
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+
+	defer d.finish(x, answer, started)
+	defer d.rescue(x, answer)
+	header := answer.Header()
+	header.Set("Casehook-Request-Id", x.id)
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("X-Content-Type-Options", "nosniff")
+	if pattern == "" {
+		missed(answer, r, miss)
+		return
+	}
+	d.mux.ServeHTTP(answer, r)
+}
+
+// finish logs and counts the exchange.
+func (d *door) finish(x *exchange, answer *recorder, started time.Time) {
+	took := time.Since(started)
+	status := answer.status
+	if status == 0 {
+		status = http.StatusOK // what net/http sends where nothing was said
+	}
+	d.log.Info("request", "method", x.method, "route", x.route, "status", status,
+		"ms", float64(took.Microseconds())/1000, "request", x.id)
+	if d.metrics != nil {
+		d.metrics.RequestFinished(x.method, x.route, status, took)
+	}
+}
+
+// rescue turns a panic into an answer. Where the answer has begun already it can
+// only be broken off, so that the client does not take it for a whole one.
+func (d *door) rescue(x *exchange, answer *recorder) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p != http.ErrAbortHandler {
+		// The value of a panic may hold anything; its type does not.
+		d.log.Error("panic", "type", fmt.Sprintf("%T", p), "route", x.route, "request", x.id, "stack", string(debug.Stack()))
+	}
+	if p == http.ErrAbortHandler || answer.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	internal(x).write(answer)
+}
+
+// missed answers what no pattern matched: by 405 where another method would have
+// been, else by 404. The mux knows which, and says it in plain text to miss.
+func missed(answer http.ResponseWriter, r *http.Request, miss http.Handler) {
+	verdict := &verdict{header: http.Header{}}
+	miss.ServeHTTP(verdict, r)
+	if verdict.status != http.StatusMethodNotAllowed {
+		newProblem(http.StatusNotFound, nothingHere).write(answer)
+		return
+	}
+	allow := verdict.header.Get("Allow")
+	answer.Header().Set("Allow", allow)
+	newProblem(http.StatusMethodNotAllowed, "this can be called by "+allow).write(answer)
+}
+
+// verdict takes the status and the header of an answer, and drops its body.
+type verdict struct {
+	header http.Header
+	status int
+}
+
+func (v *verdict) Header() http.Header         { return v.header }
+func (v *verdict) Write(p []byte) (int, error) { return len(p), nil }
+func (v *verdict) WriteHeader(status int)      { v.status = status }
+
+// recorder notes the status of an answer; 0 means that it has not begun.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap serves http.ResponseController.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// route returns a mux pattern without its method.
+func route(pattern string) string {
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		return path
+	}
+	return pattern
+}
+
+// methodName returns the method, or "other" where a client made one up: what it
+// sends is not to be found in logs and labels.
+func methodName(method string) string {
+	if slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, method) {
+		return method
+	}
+	return "other"
+}

@@ -1,0 +1,61 @@
+package rest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2/humatest"
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/refusal"
+)
+
+func TestAPanicIsAnAnswerAndALogLineWithoutItsValue(t *testing.T) {
+	var log strings.Builder
+	d := &door{mux: http.NewServeMux(), log: slog.New(slog.NewTextHandler(&log, nil))}
+	d.mux.HandleFunc("GET /early/{id}", func(http.ResponseWriter, *http.Request) { panic("CANARY") })
+	d.mux.HandleFunc("GET /late", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("half of "))
+		panic("CANARY")
+	})
+
+	t.Run("before the answer has begun", func(t *testing.T) {
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, httptest.NewRequest("GET", "/early/CANARY", nil))
+		require.Equal(t, http.StatusInternalServerError, w.Code)
+		require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"))
+		require.Contains(t, w.Body.String(), w.Header().Get("Casehook-Request-Id"))
+		require.Contains(t, log.String(), "msg=panic type=string route=/early/{id}")
+		require.Contains(t, log.String(), "status=500")
+	})
+	t.Run("after it has begun, it is broken off", func(t *testing.T) {
+		w := httptest.NewRecorder()
+		require.PanicsWithValue(t, http.ErrAbortHandler, func() {
+			d.ServeHTTP(w, httptest.NewRequest("GET", "/late", nil))
+		})
+		require.Contains(t, log.String(), "msg=panic type=string route=/late")
+	})
+	require.NotContains(t, log.String(), "CANARY")
+}
+
+func TestEveryKindOfRefusalHasItsStatus(t *testing.T) {
+	for kind := refusal.Invalid; kind <= refusal.TooLarge; kind++ {
+		require.Contains(t, statuses, kind)
+	}
+}
+
+func TestOfManyFaultsTheFirstAreTold(t *testing.T) {
+	var faults []refusal.Fault
+	for range 100 {
+		faults = append(faults, refusal.Fault{Field: strings.Repeat("ä", 1000), Allowed: "must not be"})
+	}
+	x := &exchange{log: slog.New(slog.DiscardHandler)}
+	ctx := humatest.NewContext(nil, httptest.NewRequest("GET", "/", nil).WithContext(context.WithValue(t.Context(), exchangeKey{}, x)), httptest.NewRecorder())
+	told := answerTo(ctx, 500, "", refusal.Fields(faults...)).(*problem)
+	require.Len(t, told.Errors, maxFaults)
+	require.LessOrEqual(t, len(told.Errors[0].Field), maxField+len("…"))
+}

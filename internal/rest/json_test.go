@@ -1,0 +1,93 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/refusal"
+)
+
+func TestAFieldThatIsGivenTwiceIsNamed(t *testing.T) {
+	for _, test := range []struct{ body, want string }{
+		{`{"a":1,"b":2}`, ""},
+		{`{"a":{"a":1},"b":{"a":1}}`, ""},
+		{`[{"a":1},{"a":1}]`, ""},
+		{`{"a":"a","b":"a"}`, ""},
+		{`{"a":"\"a\":","\"":1}`, ""},
+		{`{"a":1,"a":2}`, "a"},
+		{`{"a":1 , "b":"{" , "a" : 2}`, "a"},
+		{`{"a":[{},{"b":1,"b":1}]}`, "a[1].b"},
+		{`{"a":[1,[2,3,{"b":{"c":1,"\u0063":1}}]]}`, "a[1][2].b.c"},
+		{`{"a\\":1,"a\\":1}`, `a\`},
+	} {
+		t.Run(test.body, func(t *testing.T) {
+			err := checkJSON([]byte(test.body))
+			if test.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			refused, ok := errors.AsType[*refusal.Error](err)
+			require.True(t, ok)
+			require.Equal(t, []refusal.Fault{{Field: test.want, Allowed: "must not be given twice"}}, refused.Faults)
+		})
+	}
+}
+
+func TestABodyIsBoundedInDepth(t *testing.T) {
+	require.NoError(t, checkJSON([]byte(strings.Repeat("[", maxDepth)+strings.Repeat("]", maxDepth))))
+	require.Error(t, checkJSON([]byte(strings.Repeat("[", maxDepth+1)+strings.Repeat("]", maxDepth+1))))
+	require.Error(t, checkJSON([]byte(strings.Repeat("[", 1_000_000)+strings.Repeat("]", 1_000_000))))
+}
+
+// FuzzCheckJSON compares the walk with encoding/json's own decoder: what is let
+// pass must be JSON and have no field twice, and what is so must pass.
+func FuzzCheckJSON(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"a":[1,{"b":"\"}"}],"c":null}`, `{"a":1,"a":2}`, `{"\u0061":1,"a":2}`, `"\\"`, `[[]`, `1 2`, "\xff"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		passed := checkJSON(body) == nil
+		repeats, err := hasRepeatedKey(json.NewDecoder(bytes.NewReader(body)))
+		fine := err == nil && !repeats && utf8.Valid(body) && json.Valid(body)
+		shallow := bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) <= maxDepth
+		if passed && !fine || !passed && fine && shallow {
+			t.Fatalf("%q passed: %v", body, passed)
+		}
+	})
+}
+
+// hasRepeatedKey reads one value, by tokens.
+func hasRepeatedKey(decoder *json.Decoder) (bool, error) {
+	token, err := decoder.Token()
+	if err != nil {
+		return false, err
+	}
+	delim, ok := token.(json.Delim)
+	if !ok {
+		return false, nil
+	}
+	repeats, keys := false, map[string]bool{}
+	for decoder.More() {
+		if delim == '{' {
+			key, err := decoder.Token()
+			if err != nil {
+				return false, err
+			}
+			repeats = repeats || keys[key.(string)]
+			keys[key.(string)] = true
+		}
+		inner, err := hasRepeatedKey(decoder)
+		if err != nil {
+			return false, err
+		}
+		repeats = repeats || inner
+	}
+	_, err = decoder.Token()
+	return repeats, err
+}
