@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/casehook/casehook/internal/app"
+	"github.com/casehook/casehook/internal/config"
+)
+
+func newKeys() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "Make, list and revoke API keys while no server runs",
+		Long: `Make, list and revoke API keys. With SQLite that needs the database for itself:
+while a server runs, ask it, under /v1/api-keys.`,
+		Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var organization string
+	config.AddFlags(cmd.PersistentFlags(), "database", "data")
+	cmd.PersistentFlags().StringVar(&organization, "organization", "default", "whose keys")
+	cmd.AddCommand(newKeysCreate(&organization), newKeysList(&organization), newKeysRevoke(&organization))
+	return cmd
+}
+
+func newKeysCreate(organization *string) *cobra.Command {
+	var name, role string
+	var expires time.Duration
+	cmd := &cobra.Command{
+		Use:   "create --name NAME [--role admin|writer|reader] [--expires 720h]",
+		Short: "Make an API key and print it, this once",
+		Args:  none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if expires < 0 {
+				return misuse{errors.New("--expires must not be negative")}
+			}
+			var until time.Time
+			if expires > 0 {
+				until = time.Now().Add(expires)
+			}
+			return withKeys(cmd, func(keys *app.Keys) error {
+				_, key, err := keys.Create(cmd.Context(), *organization, name, role, until)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), key)
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "what the key is for")
+	cmd.Flags().StringVar(&role, "role", "writer", "reader, writer or admin")
+	cmd.Flags().DurationVar(&expires, "expires", 0, "how long the key is good for (default: for ever)")
+	return cmd
+}
+
+func newKeysList(organization *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the API keys",
+		Args:  none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withKeys(cmd, func(keys *app.Keys) error {
+				list, err := keys.List(cmd.Context(), *organization)
+				if err != nil {
+					return err
+				}
+				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+				_, _ = fmt.Fprintln(table, "ID\tROLE\tCREATED\tENDS\tNAME") // Flush tells
+				for _, key := range list {
+					_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", key.ID, key.Role, key.CreatedAt.Format(time.DateOnly), ends(key), key.Name)
+				}
+				return table.Flush()
+			})
+		},
+	}
+}
+
+// ends says when a key is no longer good.
+func ends(key app.KeyInfo) string {
+	switch {
+	case key.RevokedAt != nil:
+		return "revoked"
+	case key.ExpiresAt != nil && key.ExpiresAt.Before(time.Now()):
+		return "expired"
+	case key.ExpiresAt != nil:
+		return key.ExpiresAt.Format(time.DateOnly)
+	}
+	return "never"
+}
+
+func newKeysRevoke(organization *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke ID",
+		Short: "End an API key",
+		Args:  exactly("ID"),
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			return withKeys(cmd, func(keys *app.Keys) error {
+				return keys.Revoke(cmd.Context(), *organization, arguments[0])
+			})
+		},
+	}
+}
+
+// withKeys opens the database for f.
+func withKeys(cmd *cobra.Command, f func(*app.Keys) error) error {
+	cfg, err := config.Load(cmd.Flags(), os.Environ())
+	if err != nil {
+		return err
+	}
+	keys, err := app.OpenKeys(cmd.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(keys), keys.Close())
+}

@@ -1,0 +1,225 @@
+// Package app builds casehook and runs it: the only place that knows everyone.
+//
+// [Open] makes an [App] of a configuration, and [App.Run] serves until it is told
+// to stop.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/casehook/casehook/internal/blob"
+	"github.com/casehook/casehook/internal/config"
+	"github.com/casehook/casehook/internal/delivery"
+	"github.com/casehook/casehook/internal/render"
+	"github.com/casehook/casehook/internal/rest"
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/telemetry"
+	"github.com/casehook/casehook/internal/vault"
+)
+
+const (
+	// defaultOrganization is the one that is there from the start.
+	defaultOrganization = "default"
+	// defaultPrefix begins the short ids of its cases.
+	defaultPrefix = "CSE"
+
+	// requestGrace is how long requests that are under way may take when the server
+	// stops, and attemptGrace how long attempts may.
+	requestGrace = 10 * time.Second
+	attemptGrace = 20 * time.Second
+)
+
+// App is a casehook that listens.
+type App struct {
+	log      *slog.Logger
+	listener net.Listener
+	server   *http.Server
+	engine   *delivery.Engine
+	store    *store.Store
+	blobs    *blob.Store
+	hasKeys  bool
+}
+
+// Open builds the server from cfg. It listens when Open returns, and answers once
+// [App.Run] is called. What is opened is closed by Run, or by [App.Close].
+func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
+	a := &App{log: log}
+	if err := a.open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context, cfg config.Config) (err error) {
+	if a.store, err = openStore(ctx, cfg); err != nil {
+		return err
+	}
+	organization, err := a.store.EnsureOrganization(ctx, defaultOrganization, defaultPrefix)
+	if err != nil {
+		return err
+	}
+	keys, err := a.store.Keys(ctx, organization.ID, "", 1)
+	if err != nil {
+		return err
+	}
+	a.hasKeys = cfg.AdminKey != "" || len(keys) > 0
+	if a.blobs, err = blob.Open(filepath.Join(cfg.Data, "blobs")); err != nil {
+		return err
+	}
+	if a.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	publicURL := cfg.PublicURL
+	if publicURL == "" {
+		publicURL = "http://" + a.Addr()
+	}
+
+	metrics := telemetry.NewMetrics()
+	renderer := render.New(a.blobs)
+	a.engine = delivery.NewEngine(a.store, &delivery.Sender{
+		Renderer:  renderer,
+		Client:    delivery.NewClient(cfg.Dev),
+		PublicURL: publicURL,
+		UserAgent: "casehook/" + Version(),
+		Log:       a.log,
+	}, metrics, a.log)
+	s := service.New(service.Options{
+		Store:               a.store,
+		Blobs:               a.blobs,
+		Engine:              a.engine,
+		Renderer:            renderer,
+		Metrics:             metrics,
+		Log:                 a.log,
+		Insecure:            cfg.Dev,
+		AdminKey:            string(cfg.AdminKey),
+		AdminOrganizationID: organization.ID,
+	})
+	a.server = &http.Server{
+		Handler:           rest.New(s, rest.Options{Version: Version(), Log: a.log, Metrics: metrics, PublicURL: publicURL}),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	return nil
+}
+
+// Addr returns the address that the server listens on, with the real port.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// HasKeys reports whether anybody can get in: there is an API key.
+func (a *App) HasKeys() bool { return a.hasKeys }
+
+// Run serves until ctx is done. Then it finishes the requests and the attempts that
+// are under way, and closes everything.
+func (a *App) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- a.server.Serve(a.listener) }()
+	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSending()
+	sent := make(chan error, 1)
+	go func() { sent <- a.engine.Run(sending, attemptGrace) }()
+
+	var errs []error
+	select {
+	case <-ctx.Done():
+	case err := <-served:
+		errs = append(errs, fmt.Errorf("serve: %w", err))
+	}
+	// No change comes in any more when the engine leaves its lanes to the table.
+	a.log.Info("stopping")
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestGrace)
+	defer cancel()
+	if err := a.server.Shutdown(grace); err != nil {
+		errs = append(errs, fmt.Errorf("finish the requests: %w", err), a.server.Close())
+	}
+	stopSending()
+	errs = append(errs, <-sent)
+	return errors.Join(append(errs, a.Close())...)
+}
+
+// Close releases what an App holds that was not run.
+func (a *App) Close() error {
+	var errs []error
+	if a.listener != nil {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.blobs != nil {
+		errs = append(errs, a.blobs.Close())
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Migrate brings the schema of the database up to date and returns its version
+// before and after.
+func Migrate(ctx context.Context, cfg config.Config) (from, to int64, err error) {
+	if err := makeData(cfg); err != nil {
+		return 0, 0, err
+	}
+	return store.Migrate(ctx, databaseURL(cfg))
+}
+
+// Version returns the version of this build, "devel" where it has none.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return info.Main.Version
+}
+
+// openStore opens the database with the operator's master keys.
+func openStore(ctx context.Context, cfg config.Config) (*store.Store, error) {
+	if err := makeData(cfg); err != nil {
+		return nil, err
+	}
+	keyring, err := masterKeys(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, databaseURL(cfg), store.Options{Vault: vault.New(keyring)})
+}
+
+// masterKeys returns the keys of the configuration, or else those in the data
+// directory, where one is made the first time.
+func masterKeys(cfg config.Config) (*vault.Keyring, error) {
+	if cfg.MasterKey != "" {
+		keyring, err := vault.ParseKeyring(string(cfg.MasterKey))
+		if err != nil {
+			return nil, fmt.Errorf("read CASEHOOK_MASTER_KEY: %w", err)
+		}
+		return keyring, nil
+	}
+	return vault.LoadOrCreateKeyring(filepath.Join(cfg.Data, "master.key"))
+}
+
+func makeData(cfg config.Config) error {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	return nil
+}
+
+// databaseURL returns the database that is meant.
+func databaseURL(cfg config.Config) string {
+	if cfg.Database == "" {
+		return "sqlite:" + filepath.Join(cfg.Data, "casehook.db")
+	}
+	return cfg.Database
+}

@@ -1,0 +1,94 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/casehook/casehook/internal/config"
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/store"
+)
+
+// Keys works on API keys without a server. With SQLite it needs the database for
+// itself: while a server has it, [OpenKeys] fails with [store.ErrInUse].
+type Keys struct {
+	store   *store.Store
+	service *service.Service
+}
+
+// KeyInfo is an API key without the key itself.
+type KeyInfo = service.Key
+
+// OpenKeys opens the database that cfg names.
+func OpenKeys(ctx context.Context, cfg config.Config) (*Keys, error) {
+	s, err := openStore(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.EnsureOrganization(ctx, defaultOrganization, defaultPrefix); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return &Keys{store: s, service: service.New(service.Options{Store: s})}, nil
+}
+
+// Close releases the database.
+func (k *Keys) Close() error { return k.store.Close() }
+
+// Create makes a key of the organisation with that name, and returns it and its id.
+// The zero time never comes.
+func (k *Keys) Create(ctx context.Context, organization, name, role string, expires time.Time) (id, key string, err error) {
+	caller, err := k.caller(ctx, organization)
+	if err != nil {
+		return "", "", err
+	}
+	var until *time.Time
+	if !expires.IsZero() {
+		until = &expires
+	}
+	made, err := k.service.CreateKey(ctx, caller, name, service.Role(role), until, nil)
+	return made.ID, made.Secret, err
+}
+
+// List returns the keys of an organisation in the order in which they were made.
+func (k *Keys) List(ctx context.Context, organization string) ([]KeyInfo, error) {
+	caller, err := k.caller(ctx, organization)
+	if err != nil {
+		return nil, err
+	}
+	var all []KeyInfo
+	var page service.Page
+	for {
+		keys, next, err := k.service.Keys(ctx, caller, page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, keys...)
+		if next == "" {
+			return all, nil
+		}
+		page.Cursor = next
+	}
+}
+
+// Revoke ends a key.
+func (k *Keys) Revoke(ctx context.Context, organization, id string) error {
+	caller, err := k.caller(ctx, organization)
+	if err != nil {
+		return err
+	}
+	return k.service.RevokeKey(ctx, caller, id)
+}
+
+func (k *Keys) caller(ctx context.Context, organization string) (service.Caller, error) {
+	org, err := k.store.OrganizationNamed(ctx, organization)
+	if errors.Is(err, store.ErrNotFound) {
+		return service.Caller{}, refusal.Of(refusal.NotFound, "there is no organisation of that name")
+	}
+	if err != nil {
+		return service.Caller{}, fmt.Errorf("find the organisation: %w", err)
+	}
+	return service.Caller{OrganizationID: org.ID, Role: service.Admin}, nil
+}

@@ -1,0 +1,90 @@
+// Package config is what an operator can set, read once into one struct.
+//
+// [AddFlags] defines the flags of a command, and [Load] returns its [Config]:
+// the defaults, then the file, then the environment, then the flags, each over
+// what came before. A setting has one name everywhere: public-url in the file,
+// CASEHOOK_PUBLIC_URL in the environment, --public-url on the command line.
+// Secrets have no flag: a command line can be read by every process of the
+// machine.
+//
+// No error and no log line holds the value of a secret, nor the password of a
+// database.
+package config
+
+import (
+	"log/slog"
+	"net/url"
+	"strings"
+)
+
+// Config is what an operator has set. Each field that is not said to be empty has
+// a default.
+type Config struct {
+	// Listen is the address that the server listens on, HOST:PORT. Port 0 is any
+	// free one, an empty host every address of the machine.
+	Listen string
+	// Database is sqlite:PATH or the URL of a PostgreSQL database, postgres://….
+	// Empty means casehook.db in Data.
+	Database string
+	// Data is the directory of what casehook keeps in files.
+	Data string
+	// PublicURL is where clients and receivers reach the server, without a slash
+	// at the end. Empty means wherever it listens.
+	PublicURL string
+	// Dev allows endpoints with plain http and private addresses.
+	Dev bool
+	// LogLevel is debug, info, warn or error, LogFormat text or json.
+	LogLevel, LogFormat string
+
+	// AdminKey, where it is not empty, is an admin key of the organisation default.
+	AdminKey Secret
+	// OperatorKey, where it is not empty, is the key that makes organisations.
+	OperatorKey Secret
+	// MasterKey wraps the keys that the data is sealed with. Empty means the one
+	// that is kept in Data.
+	MasterKey Secret
+}
+
+// Default returns what holds where nothing is set.
+func Default() Config {
+	return Config{Listen: "127.0.0.1:8080", Data: "./data", LogLevel: "info", LogFormat: "text"}
+}
+
+// LogValue is c without its secrets, for log/slog.
+func (c Config) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("listen", c.Listen),
+		slog.String("database", withoutPassword(c.Database)),
+		slog.String("data", c.Data),
+		slog.String("public-url", c.PublicURL),
+		slog.Bool("dev", c.Dev),
+		slog.String("log-level", c.LogLevel),
+		slog.String("log-format", c.LogFormat),
+		slog.Any("admin-key", c.AdminKey),
+		slog.Any("operator-key", c.OperatorKey),
+		slog.Any("master-key", c.MasterKey),
+	)
+}
+
+// String is c without its secrets.
+func (c Config) String() string { return c.LogValue().String() }
+
+// GoString is [Config.String], for %#v.
+func (c Config) GoString() string { return c.String() }
+
+// withoutPassword returns the URL of a database without what can hold a password:
+// the user's, and the parameters.
+func withoutPassword(database string) string {
+	if database == "" || strings.HasPrefix(database, "sqlite:") {
+		return database
+	}
+	u, err := url.Parse(database)
+	if err != nil {
+		return "postgres://…"
+	}
+	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	if u.User != nil {
+		shown.User = url.User(u.User.Username())
+	}
+	return shown.String()
+}
