@@ -45,7 +45,11 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return errTime // time's own error repeats the value
 	}
-	*t = At(parsed)
+	at := At(parsed)
+	if y := at.Year(); y < 0 || y > 9999 { // in UTC: it could not be written again
+		return errTime
+	}
+	*t = at
 	return nil
 }
 

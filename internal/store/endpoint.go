@@ -11,9 +11,6 @@ import (
 	"github.com/casehook/casehook/internal/vault"
 )
 
-// deleted is the state of an endpoint of which only its deliveries are left.
-const deleted = "deleted"
-
 // InsertEndpoint keeps a new endpoint, which has its id and its organisation.
 func (s *Store) InsertEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept) error {
 	return s.writeEndpoint(ctx, e, once, func(ctx context.Context, conn *sql.Conn, settings []byte) error {

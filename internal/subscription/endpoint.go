@@ -36,7 +36,8 @@ type Endpoint struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
-// AllEvents, as the only item of an endpoint's events, subscribes to every event.
+// AllEvents subscribes to every event, where it is the only item of an endpoint's
+// events.
 const AllEvents = "*"
 
 // Payload says which case is sent with an event.
