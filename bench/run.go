@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	clients = 64  // that ask for changes at once
+	cases   = 256 // among which changes are spread
+	rate    = 200 // changes a second of a steady load
+)
+
+// results are what one run has found.
+type results struct {
+	plan
+	raw       float64       // messages a second that a client can post to the sink
+	rest      float64       // from REST to received, of a burst
+	engine    float64       // from a call of the service to received, of a burst
+	processor time.Duration // of the server, for each message of a burst over REST
+
+	idle, burst float64 // memory of the server, MB
+
+	alone, beside quantiles // of a steady load, from request to receipt; beside a hanging endpoint
+}
+
+// quantiles sum up how long messages took.
+type quantiles struct {
+	median, p99 time.Duration
+}
+
+func quantilesOf(sorted []time.Duration) quantiles {
+	if len(sorted) == 0 {
+		return quantiles{}
+	}
+	return quantiles{sorted[len(sorted)/2], sorted[len(sorted)*99/100]}
+}
+
+// run measures everything there is.
+func run(ctx context.Context, p plan, sink *sinkClient) (*results, error) {
+	data, err := os.MkdirTemp("", "casehook-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(data)
+	r := &results{plan: p}
+
+	if err := r.measureServer(ctx, sink, data+"/server"); err != nil {
+		return nil, err
+	}
+	if err := r.measureEngine(ctx, sink, data+"/engine"); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *results) measureServer(ctx context.Context, sink *sinkClient, data string) error {
+	process, err := start(ctx, "server", dataVariable+"="+data)
+	if err != nil {
+		return err
+	}
+	defer process.stop()
+	rest := &restClient{"http://" + process.address}
+	if _, err := rest.subscribe(ctx, sink.url+"/fast"); err != nil {
+		return err
+	}
+	if r.idle, _, err = process.memory(); err != nil {
+		return err
+	}
+	ids, err := rest.openCases(ctx, cases)
+	if err != nil {
+		return err
+	}
+	if _, err := sink.wait(ctx, cases); err != nil {
+		return err
+	}
+
+	progress("latency at %d changes a second", rate)
+	if r.alone, err = r.steadily(ctx, sink, rest, ids); err != nil {
+		return err
+	}
+	progress("a burst over REST")
+	used, err := process.processor()
+	if err != nil {
+		return err
+	}
+	if r.rest, err = r.rush(ctx, sink, func(ctx context.Context, i int) error { return rest.comment(ctx, ids[i%cases]) }); err != nil {
+		return err
+	}
+	after, err := process.processor()
+	if err != nil {
+		return err
+	}
+	r.processor = (after - used) / time.Duration(r.messages)
+	if _, r.burst, err = process.memory(); err != nil {
+		return err
+	}
+
+	progress("the raw rate")
+	report, err := sink.report(ctx)
+	if err != nil {
+		return err
+	}
+	if r.raw, err = r.rush(ctx, sink, func(ctx context.Context, _ int) error { return post(ctx, sink.url+"/fast", report.Example) }); err != nil {
+		return err
+	}
+
+	progress("latency beside an endpoint that hangs")
+	if _, err := rest.subscribe(ctx, sink.url+"/hang"); err != nil {
+		return err
+	}
+	r.beside, err = r.steadily(ctx, sink, rest, ids)
+	return err
+}
+
+// rush has many clients do something as fast as they can, and returns how many a
+// second were received.
+func (r *results) rush(ctx context.Context, sink *sinkClient, do func(context.Context, int) error) (float64, error) {
+	if err := sink.reset(ctx); err != nil {
+		return 0, err
+	}
+	started := time.Now()
+	var next atomic.Int64
+	var working sync.WaitGroup
+	failures := make([]error, clients)
+	for client := range clients {
+		working.Go(func() {
+			for i := int(next.Add(1)) - 1; i < r.messages && failures[client] == nil; i = int(next.Add(1)) - 1 {
+				failures[client] = do(ctx, i)
+			}
+		})
+	}
+	working.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return 0, err
+	}
+	report, err := sink.wait(ctx, r.messages)
+	return float64(r.messages) / report.Last.Sub(started).Seconds(), err
+}
+
+// steadily asks for changes at a steady rate, whether or not those before are done,
+// and returns how long they took until they were received.
+func (r *results) steadily(ctx context.Context, sink *sinkClient, rest *restClient, ids []string) (quantiles, error) {
+	if err := sink.reset(ctx); err != nil {
+		return quantiles{}, err
+	}
+	n := int(r.steady.Seconds() * rate)
+	ticker := time.NewTicker(time.Second / rate)
+	defer ticker.Stop()
+	var asking sync.WaitGroup
+	failures := make([]error, n)
+	for i := range n {
+		<-ticker.C
+		asking.Go(func() { failures[i] = rest.comment(ctx, ids[i%cases]) })
+	}
+	asking.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return quantiles{}, err
+	}
+	report, err := sink.wait(ctx, n)
+	return quantilesOf(report.Took), err
+}
+
+func progress(format string, arguments ...any) {
+	fmt.Fprintf(os.Stderr, format+" …\n", arguments...)
+}
+
+// machine says what was measured on.
+func machine() string {
+	return fmt.Sprintf("%s/%s, %d processors, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+}

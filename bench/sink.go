@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// sentAt stands in a comment's text before the time at which it was asked for, in
+// nanoseconds, and a space after it.
+const sentAt = "sent-at:"
+
+// sink runs the receivers: /fast answers at once, /hang never.
+func sink(ctx context.Context) error {
+	s := &received{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /fast", s.receive)
+	mux.HandleFunc("POST /hang", func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	})
+	mux.HandleFunc("GET /report", s.report)
+	mux.HandleFunc("POST /reset", s.reset)
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(listener.Addr())
+	server := &http.Server{Handler: mux}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// received is what came since the last reset.
+type received struct {
+	mu      sync.Mutex
+	count   int
+	last    time.Time
+	took    []time.Duration
+	example []byte
+}
+
+// report is what the sink says of it.
+type report struct {
+	Count   int
+	Last    time.Time
+	Took    []time.Duration // from the request for the change to its receipt, sorted
+	Example []byte          // one body
+}
+
+func (s *received) receive(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	now := time.Now()
+	if err != nil {
+		return
+	}
+	sent, timed := timeIn(body)
+	s.mu.Lock()
+	s.count++
+	s.last = now
+	if timed {
+		s.took = append(s.took, now.Sub(sent))
+		s.example = body
+	}
+	s.mu.Unlock()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// timeIn returns the time after sentAt in a body.
+func timeIn(body []byte) (time.Time, bool) {
+	_, after, found := bytes.Cut(body, []byte(sentAt))
+	digits, _, ended := bytes.Cut(after, []byte(" "))
+	nanoseconds, err := strconv.ParseInt(string(digits), 10, 64)
+	return time.Unix(0, nanoseconds), found && ended && err == nil
+}
+
+func (s *received) report(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.Sort(s.took)
+	_ = json.NewEncoder(w).Encode(report{s.count, s.last, s.took, s.example})
+}
+
+func (s *received) reset(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count, s.took = 0, nil
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// sinkClient asks the sink what it received.
+type sinkClient struct {
+	url string
+}
+
+func (c *sinkClient) reset(ctx context.Context) error {
+	return post(ctx, c.url+"/reset", nil)
+}
+
+// wait waits until the sink has received n messages since the last reset.
+func (c *sinkClient) wait(ctx context.Context, n int) (report, error) {
+	for {
+		r, err := c.report(ctx)
+		if err != nil || r.Count >= n {
+			return r, err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return r, fmt.Errorf("wait for %d messages, of which %d came: %w", n, r.Count, ctx.Err())
+		}
+	}
+}
+
+func (c *sinkClient) report(ctx context.Context) (r report, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/report", nil)
+	if err != nil {
+		return r, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return r, err
+	}
+	defer response.Body.Close()
+	return r, json.NewDecoder(response.Body).Decode(&r)
+}
+
+// post posts a body and expects success.
+func post(ctx context.Context, url string, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return err
+	}
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("POST %s: %s", url, response.Status)
+	}
+	return nil
+}
+
+// client keeps as many connections as there are clients.
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
