@@ -56,7 +56,11 @@ func (d *Assigned) apply(c *Case, e Event) error {
 	return nil
 }
 
-func (d *Assigned) describe(a *caseupdate.Activity) { a.TargetUser = &d.Users[0] }
+func (d *Assigned) describe(a *caseupdate.Activity) {
+	if len(d.Users) > 0 {
+		a.TargetUser = &d.Users[0]
+	}
+}
 
 // Unassign takes a user off a case.
 type Unassign struct {

@@ -1,15 +1,11 @@
 package caselog
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/refusal"
 )
-
-// errMissing means that the log speaks of something that it has not made.
-var errMissing = errors.New("what it changes is not there")
 
 // Attachment is a document of a case, or of a comment. Its bytes lie in the blob
 // store, under its id.

@@ -8,6 +8,7 @@
 package caselog
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -56,13 +57,16 @@ type Case struct {
 	Activity        []caseupdate.Activity // one of each event
 }
 
-// Fold returns c after the events, which must follow it without a hole. A nil c
-// is the case before its first event. An error means that the log is damaged.
+// Fold returns c after the events, which must be of the same case and follow it
+// without a hole. A nil c is the case before its first event. An error means that
+// the log is damaged.
+//
+// The new case shares memory with c and the events.
 func Fold(c *Case, events ...Event) (*Case, error) {
 	if len(events) == 0 {
 		return c, nil
 	}
-	next := c.clone()
+	next := c.clone(len(events))
 	for _, e := range events {
 		if err := next.apply(e); err != nil {
 			return nil, fmt.Errorf("fold event %d (%s) of case %s: %w", e.Sequence, e.Type(), e.CaseID, err)
@@ -71,10 +75,16 @@ func Fold(c *Case, events ...Event) (*Case, error) {
 	return next, nil
 }
 
+// errMissing means that the log speaks of something that it has not made.
+var errMissing = errors.New("what it changes is not there")
+
 // apply changes c, which nobody else may hold yet.
 func (c *Case) apply(e Event) error {
 	if e.Sequence != c.Version+1 {
 		return fmt.Errorf("the event does not follow version %d", c.Version)
+	}
+	if c.Version > 0 && e.CaseID != c.ID {
+		return fmt.Errorf("the event is not one of case %s", c.ID)
 	}
 	if _, creates := e.Data.(*Created); creates != (c.Version == 0) {
 		return fmt.Errorf("a log begins with %s, and has it once", caseupdate.EventCreateCase)
@@ -86,11 +96,12 @@ func (c *Case) apply(e Event) error {
 	return e.Data.apply(c, e)
 }
 
-// clone copies c. The lists are cut to their length, so that the first append to
-// one copies it and leaves c's alone; who changes an item copies the list first.
-func (c *Case) clone() *Case {
+// clone copies c, with room for n more activities. The lists are cut to their
+// length, so that the first append to one copies it and leaves c's alone; who
+// changes an item copies the list first.
+func (c *Case) clone(n int) *Case {
 	if c == nil {
-		return new(Case)
+		c = new(Case)
 	}
 	next := *c
 	next.Assignees = slices.Clip(c.Assignees)
@@ -101,7 +112,7 @@ func (c *Case) clone() *Case {
 	next.Attachments = slices.Clip(c.Attachments)
 	next.Payments = slices.Clip(c.Payments)
 	next.Orders = slices.Clip(c.Orders)
-	next.Activity = slices.Clip(c.Activity)
+	next.Activity = append(make([]caseupdate.Activity, 0, len(c.Activity)+n), c.Activity...)
 	return &next
 }
 

@@ -18,6 +18,11 @@ type Comment struct {
 	Attachments  []Attachment    `json:"attachments"`
 }
 
+// isPHI reports whether a document of the comment is PHI.
+func (c Comment) isPHI() bool {
+	return slices.ContainsFunc(c.Attachments, func(a Attachment) bool { return a.IsPHI })
+}
+
 // AddComment comments on a case.
 type AddComment struct {
 	Text         string
@@ -63,8 +68,7 @@ func (d *CommentAdded) apply(c *Case, _ Event) error {
 }
 
 func (d *CommentAdded) describe(a *caseupdate.Activity) {
-	a.IsRestricted = d.Comment.IsRestricted
-	a.IsPHI = slices.ContainsFunc(d.Comment.Attachments, func(a Attachment) bool { return a.IsPHI })
+	a.IsPHI, a.IsRestricted = d.Comment.isPHI(), d.Comment.IsRestricted
 }
 
 // DeleteComment takes a comment, and what is attached to it, off a case.
@@ -77,13 +81,13 @@ func (cmd DeleteComment) check(*faults) {}
 func (cmd DeleteComment) decide(c *Case, _ Act) ([]Data, error) {
 	for _, comment := range c.Comments {
 		if comment.ID == cmd.CommentID {
-			added := CommentAdded{comment}
-			var activity caseupdate.Activity
-			added.describe(&activity)
-			return []Data{&CommentDeleted{comment.ID, activity.IsPHI, activity.IsRestricted}}, nil
+			return []Data{&CommentDeleted{comment.ID, comment.isPHI(), comment.IsRestricted}}, nil
 		}
 	}
-	return nil, absent(c, "comment", cmd.CommentID)
+	if slices.Contains(c.DeletedComments, cmd.CommentID) {
+		return nil, refusal.Of(refusal.Conflict, "the comment is deleted already")
+	}
+	return nil, refusal.Of(refusal.NotFound, "the case has no such comment")
 }
 
 // CommentDeleted is the data of DELETE_CASE_COMMENT. It is marked as the comment was.
@@ -108,13 +112,4 @@ func (d *CommentDeleted) apply(c *Case, _ Event) error {
 
 func (d *CommentDeleted) describe(a *caseupdate.Activity) {
 	a.IsPHI, a.IsRestricted = d.IsPHI, d.IsRestricted
-}
-
-// absent refuses a change of something that is not there: as a conflict where it
-// was deleted, else as not found.
-func absent(c *Case, what, id string) error {
-	if slices.Contains(c.DeletedComments, id) {
-		return refusal.Of(refusal.Conflict, "the "+what+" is deleted already")
-	}
-	return refusal.Of(refusal.NotFound, "the case has no such "+what)
 }

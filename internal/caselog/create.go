@@ -1,7 +1,7 @@
 package caselog
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -36,7 +36,7 @@ func (cmd CreateCase) check(f *faults) {
 		f.line("hrRep.lastName", p.LastName, MaxName)
 	}
 	s := cmd.Submitter
-	f.line("submitter.id", s.ID, MaxName)
+	f.defaulted("submitter.id", s.ID, MaxName)
 	for _, part := range []struct {
 		field    string
 		value    *string
@@ -68,7 +68,7 @@ func (cmd CreateCase) check(f *faults) {
 
 func (cmd CreateCase) decide(_ *Case, act Act) ([]Data, error) {
 	if cmd.ID == "" || cmd.OrganizationID == "" || cmd.ShortID == "" {
-		return nil, fmt.Errorf("create a case without its id, organisation or short id")
+		return nil, errors.New("create a case without its id, organisation or short id")
 	}
 	if cmd.Submitter.ID == "" {
 		cmd.Submitter.ID = act.NewID()

@@ -30,6 +30,8 @@ type Act struct {
 // Decide returns the events that cmd makes of c, at least one, or a
 // [*refusal.Error] if it cannot be. A nil c is a case that is not there yet.
 //
+// The events share memory with cmd, which must not be changed any more.
+//
 // Time does not run backwards in a case: where act.At lies before the last event,
 // the events take the time of that one.
 func Decide(c *Case, cmd Command, act Act) ([]Event, error) {

@@ -1,8 +1,6 @@
 package caselog
 
-import (
-	"github.com/casehook/casehook/caseupdate"
-)
+import "github.com/casehook/casehook/caseupdate"
 
 // AddDecision closes the review of a case: approved, rejected, or no decision.
 type AddDecision struct {
@@ -19,6 +17,8 @@ func (cmd AddDecision) check(f *faults) {
 	if cmd.IsApproved && cmd.IsNoDecision {
 		f.add("isNoDecision", "must be false where isApproved is true")
 	}
+	f.moment("startDate", cmd.StartDate)
+	f.moment("endDate", cmd.EndDate)
 	if cmd.StartDate != nil && cmd.EndDate != nil && cmd.EndDate.Before(cmd.StartDate.Time) {
 		f.add("endDate", "must not lie before startDate")
 	}

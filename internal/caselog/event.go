@@ -55,14 +55,15 @@ func (e Event) EncodeBody() ([]byte, error) {
 }
 
 // DecodeBody fills the actor and the data of an event of type name from what
-// [Event.EncodeBody] returned.
+// [Event.EncodeBody] returned. An error tells nothing of what encoded holds.
 func (e *Event) DecodeBody(name caseupdate.Event, encoded []byte) error {
 	data := newData(name)
 	if data == nil {
 		return fmt.Errorf("decode event %s: %q is not an event", e.ID, name)
 	}
 	stored := body{Data: data}
-	if err := json.Unmarshal(encoded, &stored); err != nil {
+	// Data of null would leave an event without any.
+	if err := json.Unmarshal(encoded, &stored); err != nil || stored.Data == nil {
 		return fmt.Errorf("decode event %s: its body is not that of %s", e.ID, name)
 	}
 	e.Actor, e.Data = stored.Actor, stored.Data

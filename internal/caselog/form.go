@@ -20,7 +20,7 @@ type Answer struct {
 }
 
 func (cmd AnswerForm) check(f *faults) {
-	f.line("form.id", cmd.Form.ID, MaxName)
+	f.defaulted("form.id", cmd.Form.ID, MaxName)
 	f.required("form.name", cmd.Form.Name, MaxLine)
 	if cmd.Form.Description != nil {
 		f.text("form.description", *cmd.Form.Description, MaxText)

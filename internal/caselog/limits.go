@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/refusal"
 )
 
@@ -61,6 +62,13 @@ func (f *faults) required(field, value string, limit int) {
 	f.filled(field, value)
 }
 
+// defaulted refuses what required refuses, but for "": it asks for the default.
+func (f *faults) defaulted(field, value string, limit int) {
+	if value != "" {
+		f.required(field, value, limit)
+	}
+}
+
 // filled refuses what is empty or blank.
 func (f *faults) filled(field, value string) {
 	if strings.TrimSpace(value) == "" {
@@ -82,6 +90,16 @@ func (f *faults) date(field string, value *string) {
 	}
 	if _, err := time.Parse(time.DateOnly, *value); err != nil {
 		f.add(field, "must be a date, such as 1984-07-12")
+	}
+}
+
+// moment refuses what lies outside the years 1 to 9999; nil is fine.
+func (f *faults) moment(field string, value *caseupdate.Time) {
+	if value == nil {
+		return
+	}
+	if year := value.UTC().Year(); year < 1 || year > 9999 {
+		f.add(field, "must be a timestamp, such as 2026-11-23T14:05:06.789Z")
 	}
 }
 

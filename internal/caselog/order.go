@@ -17,7 +17,7 @@ type CreateOrder struct {
 }
 
 func (cmd CreateOrder) check(f *faults) {
-	f.line("status", cmd.Status, MaxName)
+	f.defaulted("status", cmd.Status, MaxName)
 	f.optional("message", cmd.Message, MaxLine)
 }
 

@@ -25,6 +25,7 @@ func (cmd AddPayment) check(f *faults) {
 	if cmd.Amount < 0 || cmd.Amount > caseupdate.MaxAmount {
 		f.add("amount", "must be a number from 0 to "+caseupdate.MaxAmount.String())
 	}
+	f.moment("dueDate", cmd.DueDate)
 }
 
 func (cmd AddPayment) decide(_ *Case, act Act) ([]Data, error) {
@@ -61,7 +62,7 @@ type CompletePayment struct {
 	PaymentDate *caseupdate.Time // nil: now
 }
 
-func (cmd CompletePayment) check(*faults) {}
+func (cmd CompletePayment) check(f *faults) { f.moment("paymentDate", cmd.PaymentDate) }
 
 func (cmd CompletePayment) decide(c *Case, act Act) ([]Data, error) {
 	i := slices.IndexFunc(c.Payments, func(p caseupdate.Payment) bool { return p.ID == cmd.PaymentID })
