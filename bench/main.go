@@ -39,12 +39,14 @@ func main() {
 type plan struct {
 	messages int           // of a burst
 	steady   time.Duration // how long a steady load goes on
+	profile  string        // where the server writes its profile; empty: nowhere
 }
 
 func measure(ctx context.Context) error {
 	var p plan
 	flag.IntVar(&p.messages, "messages", 20_000, "messages of a burst")
 	flag.DurationVar(&p.steady, "steady", 15*time.Second, "how long a steady load goes on")
+	flag.StringVar(&p.profile, "profile", "", "write the server's processor profile to this file")
 	flag.Parse()
 	if flag.NArg() > 0 || p.messages < 1000 || p.steady < time.Second {
 		flag.Usage()

@@ -61,7 +61,7 @@ func run(ctx context.Context, p plan, sink *sinkClient) (*results, error) {
 }
 
 func (r *results) measureServer(ctx context.Context, sink *sinkClient, data string) error {
-	process, err := start(ctx, "server", dataVariable+"="+data)
+	process, err := start(ctx, "server", dataVariable+"="+data, profileVariable+"="+r.profile)
 	if err != nil {
 		return err
 	}

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 const (
 	dataVariable     = "CASEHOOK_BENCH_DATA"
 	databaseVariable = "CASEHOOK_BENCH_DATABASE"
+	profileVariable  = "CASEHOOK_BENCH_PROFILE"
 	key              = "a-key-for-the-benchmark-alone"
 )
 
@@ -35,7 +38,25 @@ func server(ctx context.Context) error {
 		return err
 	}
 	fmt.Println(a.Addr())
-	return a.Run(ctx)
+	return profiled(os.Getenv(profileVariable), func() error { return a.Run(ctx) })
+}
+
+// profiled runs f, and writes where it spent the processors' time to a file, if one
+// is named.
+func profiled(path string, f func() error) error {
+	if path == "" {
+		return f()
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return err
+	}
+	err = f()
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
 }
 
 func settings() config.Config {

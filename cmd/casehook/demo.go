@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/app"
 	"github.com/casehook/casehook/internal/config"
 	"github.com/casehook/casehook/internal/telemetry"
@@ -59,23 +58,29 @@ func demo(ctx context.Context, screen *screen, log *slog.Logger, listen string, 
 		Dev:      true,
 		AdminKey: config.Secret("demo-" + rand.Text()),
 	}
-	server, err := open(ctx, cfg, log)
-	if err != nil {
-		return err
-	}
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	served := make(chan error, 1)
-	go func() { served <- server.Run(serving) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-served)
-	}()
-
 	receiver, err := newReceiver()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, receiver.Close()) }()
+	server, err := open(ctx, screen, cfg, log)
+	if err != nil {
+		return err
+	}
+	// The server is stopped last but for the receiver, so that what is under way arrives.
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan struct{})
+	var failure error // of the server, once served is closed
+	go func() {
+		defer close(served)
+		failure = server.Run(serving)
+	}()
+	defer func() {
+		stop()
+		<-served
+		err = errors.Join(err, failure)
+	}()
+
 	client := &client{url: "http://" + server.Addr(), key: string(cfg.AdminKey)}
 	secret, err := subscribe(ctx, client, receiver.URL)
 	if err != nil {
@@ -86,18 +91,24 @@ func demo(ctx context.Context, screen *screen, log *slog.Logger, listen string, 
 	}
 
 	screen.opening(client.url, receiver.URL)
-	complete, err := follow(ctx, screen, client, receiver)
-	if err != nil || once {
-		if err == nil && !complete {
-			err = errors.New("the demo did not see everything it should have")
-		}
+	tally, err := follow(ctx, screen, client, receiver)
+	if err != nil {
 		return err
 	}
-	screen.invitation(client.url, client.key)
+	screen.tally(tally)
+	if once && !tally.complete() {
+		return errors.New("the demo did not see everything that it should have")
+	}
+	if once {
+		return nil
+	}
+	screen.invitation(client.url, client.key, receiver.URL)
 	for {
 		select {
 		case receipt := <-receiver.receipts:
 			screen.receipt(receipt, receipt.at.Sub(receipt.update.Activity().Timestamp.Time))
+		case <-served:
+			return nil // the server's failure is
 		case <-ctx.Done():
 			return nil
 		}
@@ -105,7 +116,7 @@ func demo(ctx context.Context, screen *screen, log *slog.Logger, listen string, 
 }
 
 // open opens the server, on another port where the one that is asked for is in use.
-func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*app.App, error) {
+func open(ctx context.Context, screen *screen, cfg config.Config, log *slog.Logger) (*app.App, error) {
 	server, err := app.Open(ctx, cfg, log)
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return server, err
@@ -114,68 +125,60 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*app.App, e
 	if err != nil {
 		return nil, misuse{errors.New("--listen must be host:port")}
 	}
+	screen.taken(cfg.Listen)
 	cfg.Listen = net.JoinHostPort(host, "0")
 	return app.Open(ctx, cfg, log)
 }
 
-// follow tells the journey, prints each webhook that comes of it, and then what
-// there was of each event. Complete is whether nothing was missing or wrong.
-func follow(ctx context.Context, screen *screen, client *client, receiver *receiver) (complete bool, err error) {
+// errStopped means that somebody stopped the demo in the middle of the journey.
+var errStopped = errors.New("stopped before the journey was over")
+
+// follow tells the journey, prints each webhook that comes of it, and returns what
+// came. A step waits for the webhooks of the one before; where one of them does not
+// come, the journey is over.
+func follow(ctx context.Context, screen *screen, client *client, receiver *receiver) (*tally, error) {
 	tally := newTally()
 	journey := &journey{client: client}
 	for _, step := range journey.steps() {
 		started := time.Now()
 		events, err := step(ctx)
+		if ctx.Err() != nil {
+			return nil, errStopped
+		}
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		deadline := time.NewTimer(patience)
-		for range events {
-			select {
-			case receipt := <-receiver.receipts:
-				took := receipt.at.Sub(started)
-				screen.receipt(receipt, took)
-				tally.add(receipt, took)
-			case <-deadline.C:
-				screen.tally(tally)
-				return false, nil
-			case <-ctx.Done():
-				return false, nil
-			}
+		received := func(r receipt) {
+			took := r.at.Sub(started)
+			screen.receipt(r, took)
+			tally.add(r, took)
 		}
-		deadline.Stop()
-	}
-	screen.tally(tally)
-	return tally.complete(), nil
-}
-
-// tally is what was received.
-type tally struct {
-	took   map[caseupdate.Event][]time.Duration
-	faults map[caseupdate.Event]int // unverified, or out of order
-}
-
-func newTally() *tally {
-	return &tally{took: make(map[caseupdate.Event][]time.Duration), faults: make(map[caseupdate.Event]int)}
-}
-
-func (t *tally) add(r receipt, took time.Duration) {
-	event := r.update.Event
-	t.took[event] = append(t.took[event], took)
-	if r.fault != "" {
-		t.faults[event]++
-	}
-}
-
-// received counts the events of the 19 of which all that came was right.
-func (t *tally) received() int {
-	n := 0
-	for _, event := range caseupdate.Events() {
-		if len(t.took[event]) > 0 && t.faults[event] == 0 {
-			n++
+		if tally.missing, err = await(ctx, receiver, events, received); err != nil || tally.missing > 0 {
+			return tally, err
 		}
 	}
-	return n
+	return tally, nil
 }
 
-func (t *tally) complete() bool { return t.received() == len(caseupdate.Events()) }
+// await hands over what is received until the webhooks of all the events have come,
+// and returns how many of them have not when patience is over.
+func await(ctx context.Context, receiver *receiver, events []string, received func(receipt)) (missing int, err error) {
+	expected := make(map[string]bool, len(events))
+	for _, id := range events {
+		expected[id] = true
+	}
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for len(expected) > 0 {
+		select {
+		case r := <-receiver.receipts:
+			received(r)
+			delete(expected, r.update.Activity().ID)
+		case <-deadline.C:
+			return len(expected), nil
+		case <-ctx.Done():
+			return 0, errStopped
+		}
+	}
+	return 0, nil
+}

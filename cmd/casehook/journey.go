@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // The people of the journey, all made up.
@@ -90,6 +91,7 @@ func (j *journey) steps() []step {
 		j.tell(doctor, "POST", "/deescalate", nil),
 		j.tell(doctor, "POST", "/decisions", object{
 			"isApproved": true, "decisionText": "Triptan at onset, review in three months.", "category": "prescription",
+			"startDate": date(0), "endDate": date(3),
 			"medInfo": object{
 				"medicine": "Sumatriptan", "dosage": "50 mg", "refillCount": 2,
 				"pharmacyInstructions": "Dispense nine tablets", "dosingFrequency": "at onset, at most twice a day",
@@ -134,5 +136,8 @@ func (j *journey) follow(id *string, actor, method, path string, body object) st
 		return j.tell(actor, method, fmt.Sprintf(path, *id), body)(ctx)
 	}
 }
+
+// date is some months from now, as RFC 3339 writes it.
+func date(months int) string { return time.Now().UTC().AddDate(0, months, 0).Format(time.RFC3339) }
 
 func document(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }

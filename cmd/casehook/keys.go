@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -45,10 +44,11 @@ func newKeysCreate(organization *string) *cobra.Command {
 				until = time.Now().Add(expires)
 			}
 			return withKeys(cmd, func(keys *app.Keys) error {
-				_, key, err := keys.Create(cmd.Context(), *organization, name, role, until)
+				id, key, err := keys.Create(cmd.Context(), *organization, name, role, until)
 				if err != nil {
 					return err
 				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "API key %s, shown this once:\n", id)
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), key)
 				return err
 			})
@@ -110,7 +110,7 @@ func newKeysRevoke(organization *string) *cobra.Command {
 
 // withKeys opens the database for f.
 func withKeys(cmd *cobra.Command, f func(*app.Keys) error) error {
-	cfg, err := config.Load(cmd.Flags(), os.Environ())
+	cfg, err := settings(cmd)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -16,34 +17,41 @@ import (
 	"github.com/casehook/casehook/internal/store"
 )
 
+// main has SIGINT and SIGTERM end the command in good order; the second one ends it
+// at once.
 func main() {
-	os.Exit(run(os.Args[1:]))
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run runs one command and returns the exit status. SIGINT and SIGTERM end it in
-// good order; the second one ends it at once.
-func run(arguments []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop)
-
+// run runs one command and returns the exit status.
+func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(arguments)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "casehook:", explain(err))
-	if errors.As(err, new(misuse)) {
+	fmt.Fprintln(stderr, "casehook:", explain(err))
+	if misused(err) {
 		return 2
 	}
 	return 1
 }
 
-// misuse is an error in how the command was called.
+// misuse is an error in how the command was called or set up.
 type misuse struct{ error }
 
 func (m misuse) Unwrap() error { return m.error }
+
+// misused reports whether the caller is to change what was asked for.
+func misused(err error) bool {
+	refused, ok := errors.AsType[*refusal.Error](err)
+	return ok && refused.Kind == refusal.Invalid || errors.As(err, new(misuse))
+}
 
 // explain says what to do about an error, where that is known.
 func explain(err error) string {

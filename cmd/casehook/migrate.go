@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +16,7 @@ func newMigrate() *cobra.Command {
 		Long:  "Bring the database's schema up to date. The server does so too when it starts.",
 		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(cmd.Flags(), os.Environ())
+			cfg, err := settings(cmd)
 			if err != nil {
 				return err
 			}

@@ -28,16 +28,27 @@ type receiver struct {
 	mu       sync.Mutex // protects what follows
 	secret   string
 	verifier *webhook.Verifier
-	last     map[string]int64 // the sequence that came last, of each case
+	last     map[string]int64 // the highest sequence that came, of each case
 }
 
 // receipt is a webhook that was received.
 type receipt struct {
 	at       time.Time
-	sequence int64
 	update   *caseupdate.Update
-	fault    string // what is wrong with it; "" if nothing is
+	sequence int64
+	next     int64 // the sequence that was the next of its case
+	standard bool  // its Standard Webhooks signature verifies
+	cv       bool  // its x-cv-signature verifies
 }
+
+// verified reports whether both signatures verify.
+func (r receipt) verified() bool { return r.standard && r.cv }
+
+// again reports whether what is received was received before: that may be.
+func (r receipt) again() bool { return 0 < r.sequence && r.sequence < r.next }
+
+// ordered reports whether it came right after the one before it in its case.
+func (r receipt) ordered() bool { return r.sequence == r.next }
 
 // newReceiver starts a receiver on a free port. It answers once it has a secret.
 func newReceiver() (*receiver, error) {
@@ -81,30 +92,27 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	sequence, _ := strconv.ParseInt(request.Header.Get(webhook.HeaderSequence), 10, 64) // 0 is out of order
+	got := receipt{at: at, update: update}
+	r.check(&got, request.Header, body)
 	select {
-	case r.receipts <- receipt{at, sequence, update, r.check(request.Header, body, sequence)}:
+	case r.receipts <- got:
 		w.WriteHeader(http.StatusNoContent)
 	case <-request.Context().Done():
 	}
 }
 
-// check says what is wrong with a webhook, "" if nothing is.
-func (r *receiver) check(header http.Header, body []byte, sequence int64) string {
+// check fills in what the header says.
+func (r *receiver) check(got *receipt, header http.Header, body []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.verifier == nil {
-		return "no secret yet"
-	}
-	if r.verifier.Verify(header, body) != nil || webhook.VerifyCV(header, body, r.secret) != nil {
-		return "not genuine"
-	}
 	caseID := header.Get(webhook.HeaderCaseID)
-	if sequence != r.last[caseID]+1 {
-		return "out of order"
+	got.sequence, _ = strconv.ParseInt(header.Get(webhook.HeaderSequence), 10, 64) // 0 is never the next
+	got.next = r.last[caseID] + 1
+	got.standard = r.verifier != nil && r.verifier.Verify(header, body) == nil
+	got.cv = webhook.VerifyCV(header, body, r.secret) == nil
+	if got.verified() {
+		r.last[caseID] = max(r.last[caseID], got.sequence)
 	}
-	r.last[caseID] = sequence
-	return ""
 }
 
 // Close ends the receiver.

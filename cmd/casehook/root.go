@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/casehook/casehook/internal/config"
 )
 
 func newRoot() *cobra.Command {
@@ -24,6 +27,15 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return misuse{err} })
 	root.AddCommand(newServe(), newDemo(), newKeys(), newMigrate(), newVersion())
 	return root
+}
+
+// settings returns the configuration for a command.
+func settings(cmd *cobra.Command) (config.Config, error) {
+	cfg, err := config.Load(cmd.Flags(), os.Environ())
+	if err != nil {
+		return config.Config{}, misuse{err}
+	}
+	return cfg, nil
 }
 
 // none refuses arguments.

@@ -5,8 +5,10 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mattn/go-isatty"
 
@@ -47,6 +49,12 @@ func (s *screen) line(format string, arguments ...any) {
 	_, _ = fmt.Fprintf(s.w, format+"\n", arguments...) // a screen that is gone is no failure of the demo
 }
 
+// taken says that an address cannot be had.
+func (s *screen) taken(address string) {
+	s.line("%s is in use: the server takes another port.", address)
+	s.line("")
+}
+
 // opening says what is to be seen.
 func (s *screen) opening(server, receiver string) {
 	s.line("%s", s.paint(bold, "casehook demo"))
@@ -55,58 +63,79 @@ func (s *screen) opening(server, receiver string) {
 	s.line("  receiver  %s", receiver)
 	s.line("")
 	s.line("Maya Lindqvist asks for help with her migraine, and her case takes its course,")
-	s.line("told over REST. Each line is a webhook, as the receiver gets and verifies it.")
+	s.line("told over REST. Each line is a webhook at the receiver: its place in the case,")
+	s.line("how long after the request it came, and whether it is genuine, by Standard")
+	s.line("Webhooks (std) and by x-cv-signature (cv).")
 	s.line("")
-	s.line("%s", s.paint(faint, fmt.Sprintf("%4s  %-20s  %8s  %-8s  %s", "seq", "event", "took", "verified", "what happened")))
+	s.line("%s", s.paint(faint, fmt.Sprintf("%4s  %-20s  %9s  %s  %s", "seq", "event", "took", "std cv", "what happened")))
 }
 
 // receipt prints a webhook that was received.
 func (s *screen) receipt(r receipt, took time.Duration) {
-	verified := s.paint(green, "yes     ")
-	if r.fault != "" {
-		verified = s.paint(red, fmt.Sprintf("%-8s", r.fault))
+	what := describe(r.update)
+	switch {
+	case r.again():
+		what = "Again: " + what
+	case !r.ordered():
+		what = fmt.Sprintf("Out of order, %d was next", r.next)
 	}
-	const before = 4 + 2 + 20 + 2 + 8 + 2 + 8 + 2
-	s.line("%4d  %-20s  %8s  %s  %s", r.sequence, r.update.Event, milliseconds(took), verified, cut(describe(r.update), width-before))
+	const before = 4 + 2 + 20 + 2 + 9 + 2 + 6 + 2
+	what = cut(what, width-before)
+	if !r.again() && !r.ordered() {
+		what = s.paint(red, what)
+	}
+	s.line("%4d  %-20s  %9s  %s   %s   %s", r.sequence, r.update.Event, milliseconds(took), s.mark(r.standard), s.mark(r.cv), what)
 }
 
-// tally prints what was received of each event.
+// mark is a tick or a cross.
+func (s *screen) mark(good bool) string {
+	if good {
+		return s.paint(green, "✓")
+	}
+	return s.paint(red, "✗")
+}
+
+// tally prints what was received of each event, and what came of it all.
 func (s *screen) tally(t *tally) {
+	const columns = "%-20s  %8s  %8s  %8s  %9s  %9s"
 	s.line("")
-	s.line("%s", s.paint(faint, fmt.Sprintf("      %-20s  %8s  %8s  %8s", "event", "received", "right", "fastest")))
-	var all []time.Duration
+	s.line("%s", s.paint(faint, fmt.Sprintf(columns, "event", "received", "verified", "in order", "median", "slowest")))
 	for _, event := range caseupdate.Events() {
-		took := t.took[event]
-		all = append(all, took...)
-		fastest := "-"
-		if len(took) > 0 {
-			fastest = milliseconds(slices.Min(took))
+		row := t.rows[event]
+		middle, slowest := "-", "-"
+		if len(row.took) > 0 {
+			middle, slowest = milliseconds(median(row.took)), milliseconds(slices.Max(row.took))
 		}
-		row := fmt.Sprintf("      %-20s  %8d  %8d  %8s", event, len(took), len(took)-t.faults[event], fastest)
-		if len(took) == 0 || t.faults[event] > 0 {
-			row = s.paint(red, row)
+		text := fmt.Sprintf(columns, event, strconv.Itoa(len(row.took)), strconv.Itoa(row.verified), strconv.Itoa(row.ordered), middle, slowest)
+		if !row.right() {
+			text = s.paint(red, text)
 		}
-		s.line("%s", row)
+		s.line("%s", text)
 	}
 	s.line("")
-	summary := fmt.Sprintf("%d of %d events received and verified, in order", t.received(), len(caseupdate.Events()))
-	if t.complete() {
-		summary = s.paint(green, summary)
-	} else {
-		summary = s.paint(red, summary)
+	verdict := green
+	if !t.complete() {
+		verdict = red
 	}
-	s.line("%s", summary)
-	if len(all) > 0 {
-		slices.Sort(all)
-		s.line("From the request to the receipt: median %s, slowest %s, of %d webhooks", milliseconds(all[len(all)/2]), milliseconds(all[len(all)-1]), len(all))
+	s.line("%s", s.paint(verdict, fmt.Sprintf("%d of %d events received and verified, in order", t.right(), len(t.rows))))
+	if t.missing > 0 {
+		s.line("%s", s.paint(red, fmt.Sprintf("Webhooks that did not come: %d", t.missing)))
+	}
+	if all := t.took(); len(all) > 0 {
+		s.line("From the request to the receipt: median %s, slowest %s, of %d webhooks", milliseconds(median(all)), milliseconds(slices.Max(all)), len(all))
 	}
 }
 
 // invitation says what to try next.
-func (s *screen) invitation(server, key string) {
+func (s *screen) invitation(server, key, receiver string) {
 	s.line("")
-	s.line("Server and receiver go on until Ctrl-C. Open a case of your own, and see it")
-	s.line("arrive here:")
+	s.line("Server and receiver go on until Ctrl-C.")
+	s.line("")
+	s.line("  server    %s, its calls under %s/docs", server, server)
+	s.line("  API key   %s", key)
+	s.line("  receiver  %s", receiver)
+	s.line("")
+	s.line("Open a case of your own, and see it arrive here:")
 	s.line("")
 	s.line("  curl %s/v1/cases \\", server)
 	s.line("    -H 'Authorization: Bearer %s' \\", key)
@@ -115,19 +144,22 @@ func (s *screen) invitation(server, key string) {
 	s.line(`         "submitter": {"firstName": "Sam", "lastName": "Sample",`)
 	s.line(`                       "email": "sam@mail.example"}}'`)
 	s.line("")
-	s.line("All calls, to read and to try: %s/docs", server)
-	s.line("")
 }
 
 func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
 }
 
-// cut shortens text to n columns.
+// cut shortens text to n columns of one line. What would steer a terminal is blanked.
 func cut(text string, n int) string {
 	runes := []rune(text)
+	for i, r := range runes {
+		if !unicode.IsPrint(r) {
+			runes[i] = ' '
+		}
+	}
 	if len(runes) <= n {
-		return text
+		return string(runes)
 	}
 	return strings.TrimRight(string(runes[:n-1]), " ") + "…"
 }
@@ -136,7 +168,7 @@ func cut(text string, n int) string {
 func describe(u *caseupdate.Update) string {
 	switch p := u.Payload.(type) {
 	case *caseupdate.CreateCase:
-		return "Opened: " + p.Case.ShortID
+		return text(p.Case.Submitter.FirstName) + ": " + text(p.Case.Title)
 	case *caseupdate.AddFormResponse:
 		return "Answered: " + p.Response.Text
 	case *caseupdate.AddCaseAssignee:
@@ -167,17 +199,25 @@ func describe(u *caseupdate.Update) string {
 	case *caseupdate.OrderStatusChanged:
 		return "Order: " + p.Order.Status
 	case *caseupdate.OrderTrackingAdded:
-		return "Parcel: " + *p.Order.TrackingID
+		return "Parcel: " + text(p.Order.TrackingID)
 	case *caseupdate.DeleteCaseComment:
 		return "Taken back by " + p.DeletedComment.Caller.FirstName
 	case *caseupdate.DeleteAttachment:
 		return "Removed by " + p.DeletedAttachment.Caller.FirstName
 	case *caseupdate.ArchiveCase:
-		return "Archived: " + *p.ArchiveCase.ArchiveReason
+		return "Archived: " + text(p.ArchiveCase.ArchiveReason)
 	case *caseupdate.ReopenCase:
 		return "Reopened by " + p.ArchiveCase.Caller.FirstName
 	}
 	return ""
+}
+
+// text is a text, empty where there is none.
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 func names(assignees []caseupdate.Assignee) string {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"github.com/casehook/casehook/internal/app"
@@ -23,7 +21,7 @@ Only there can keys be set: CASEHOOK_ADMIN_KEY is an admin key of the organisati
 default, and CASEHOOK_MASTER_KEY seals everything in place of DATA/master.key.`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(cmd.Flags(), os.Environ())
+			cfg, err := settings(cmd)
 			if err != nil {
 				return err
 			}

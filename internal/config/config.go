@@ -12,6 +12,8 @@
 package config
 
 import (
+	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -69,8 +71,8 @@ func (c Config) LogValue() slog.Value {
 // String is c without its secrets.
 func (c Config) String() string { return c.LogValue().String() }
 
-// GoString is [Config.String], for %#v.
-func (c Config) GoString() string { return c.String() }
+// Format is [Config.String] for every verb of package fmt.
+func (c Config) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 
 // withoutPassword returns the URL of a database without what can hold a password:
 // the user's, and the parameters.

@@ -153,7 +153,7 @@ func TestLoadNamesWhatIsWrongAndNeverItsValue(t *testing.T) {
 		{
 			name: "a file that is not YAML",
 			file: "listen: :1\nadmin-key: 'canary\n",
-			want: "read the settings of FILE: line 3 is not YAML of the form NAME: VALUE, with each name once",
+			want: "read the settings of FILE: line 2 is not YAML of the form NAME: VALUE, with each name once",
 		},
 		{
 			name: "a file that is only a value",

@@ -54,6 +54,15 @@ func NewMetrics() *Metrics {
 	return m
 }
 
+// WatchWaiting has waiting asked, at each look at the metrics, how many deliveries
+// are neither delivered nor given up. It panics when it is called again.
+func (m *Metrics) WatchWaiting(waiting func() int64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "casehook_deliveries_waiting",
+		Help: "Deliveries that are neither delivered nor given up.",
+	}, func() float64 { return float64(waiting()) }))
+}
+
 // EventsRecorded counts events that were recorded.
 func (m *Metrics) EventsRecorded(n int) { m.events.Add(float64(n)) }
 
