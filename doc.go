@@ -6,7 +6,7 @@
 //
 //   - [github.com/casehook/casehook/caseupdate] is the wire format: the 19 events, the case, and
 //     how to parse and marshal them.
-//   - [github.com/casehook/casehook/webhook] verifies, de-duplicates and orders what is received.
+//   - [github.com/casehook/casehook/webhook] signs webhooks and verifies them.
 //
 // The server is the command github.com/casehook/casehook/cmd/casehook. Who works on it finds the
 // order of its packages in house_test.go, which keeps their imports one-way.

@@ -17,27 +17,29 @@ type Amount int64
 
 // String returns a in major units: "159.5".
 func (a Amount) String() string {
-	sign, n := "", int64(a)
-	if n < 0 {
+	sign, n := "", uint64(a)
+	if a < 0 {
 		sign, n = "-", -n
 	}
-	s := sign + strconv.FormatInt(n/100, 10)
+	s := sign + strconv.FormatUint(n/100, 10)
 	if cents := n % 100; cents != 0 {
-		s += "." + strings.TrimSuffix(strconv.FormatInt(100+cents, 10)[1:], "0")
+		s += "." + strings.TrimSuffix(strconv.FormatUint(100+cents, 10)[1:], "0")
 	}
 	return s
 }
 
-// MarshalJSON writes a as a number in major units.
+// MarshalJSON writes a as a number in major units. More than [MaxAmount], or less
+// than its negative, is an error.
 func (a Amount) MarshalJSON() ([]byte, error) {
 	if a < -MaxAmount || a > MaxAmount {
-		return nil, errAmount
+		return nil, errors.New("caseupdate: amount outside -" + MaxAmount.String() + " to " + MaxAmount.String())
 	}
 	return []byte(a.String()), nil
 }
 
 // UnmarshalJSON reads a number in major units, exactly: more than two decimal
-// places, or more than [MaxAmount], is an error.
+// places, or more than [MaxAmount], is a [json.UnmarshalTypeError], which does not
+// repeat the number.
 func (a *Amount) UnmarshalJSON(b []byte) error {
 	s := string(b)
 	if s == "null" {
@@ -45,19 +47,19 @@ func (a *Amount) UnmarshalJSON(b []byte) error {
 	}
 	// The length bounds the work that an exponent can ask of big.Rat.
 	if len(s) > 32 || strings.ContainsAny(s, `"/xXpP_`) || hugeExponent(s) {
-		return errAmount
+		return mistyped[Amount]()
 	}
 	r, ok := new(big.Rat).SetString(s)
 	if !ok {
-		return errAmount
+		return mistyped[Amount]()
 	}
 	r.Mul(r, big.NewRat(100, 1))
 	if !r.IsInt() || !r.Num().IsInt64() {
-		return errAmount
+		return mistyped[Amount]()
 	}
 	minor := Amount(r.Num().Int64())
 	if minor < -MaxAmount || minor > MaxAmount {
-		return errAmount
+		return mistyped[Amount]()
 	}
 	*a = minor
 	return nil
@@ -69,5 +71,3 @@ func hugeExponent(s string) bool {
 	i := strings.IndexAny(s, "eE")
 	return i >= 0 && len(strings.TrimLeft(s[i+1:], "+-0")) > 2
 }
-
-var errAmount = errors.New("caseupdate: an amount must be a number of at most two decimal places, up to 999999999999.99")

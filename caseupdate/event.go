@@ -1,5 +1,7 @@
 package caseupdate
 
+import "slices"
+
 // Event names what happened to a case: the "event" of a webhook body.
 type Event string
 
@@ -26,11 +28,13 @@ const (
 	EventChangeCaseStatus   Event = "CHANGE_CASE_STATUS"
 )
 
-// events pairs every event with an empty payload of its type.
-var events = []struct {
+// kind pairs an event with an empty payload of its type.
+type kind struct {
 	name Event
 	new  func() Payload
-}{
+}
+
+var events = []kind{
 	{EventAddCaseComment, func() Payload { return new(AddCaseComment) }},
 	{EventAddCaseDecision, func() Payload { return new(AddCaseDecision) }},
 	{EventAddCaseAttachment, func() Payload { return new(AddCaseAttachment) }},
@@ -63,15 +67,18 @@ func Events() []Event {
 
 // Known reports whether e is one of the 19 events.
 func (e Event) Known() bool {
-	return e.newPayload() != nil
+	return e.index() >= 0
 }
 
 // newPayload returns an empty payload of e's type, or nil for an unknown event.
 func (e Event) newPayload() Payload {
-	for _, known := range events {
-		if known.name == e {
-			return known.new()
-		}
+	if i := e.index(); i >= 0 {
+		return events[i].new()
 	}
 	return nil
+}
+
+// index returns e's place in events, or -1.
+func (e Event) index() int {
+	return slices.IndexFunc(events, func(k kind) bool { return k.name == e })
 }

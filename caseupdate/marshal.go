@@ -3,17 +3,28 @@ package caseupdate
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"unicode/utf8"
+	"reflect"
+	"strings"
 )
 
 // Marshal writes u as the body of a webhook: keys in the order of the format, no
 // HTML escaping, U+2028 and U+2029 as they are, no newline at the end. The bytes
 // equal JSON.stringify(JSON.parse(body)).
 //
-// A nil list is written as null, which the format does not know: set every list,
-// if only to an empty one.
+// The payload must be of the event's type and have a case, so that [Parse] reads
+// the body again. A nil list is written as null, which the format does not know:
+// set every list, if only to an empty one. Text that is not UTF-8 comes out with
+// U+FFFD in place of each wrong byte.
+//
+// An [UnknownEvent] is written as its Raw, without white space between tokens.
+// What numbers look like and in which order keys stand is left as it is: those
+// bytes equal JavaScript's only where their sender's did.
 func Marshal(u *Update) ([]byte, error) {
+	if err := u.check(); err != nil {
+		return nil, fmt.Errorf("caseupdate: write %s: %w", u.Event, err)
+	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -27,40 +38,39 @@ func Marshal(u *Update) ([]byte, error) {
 	return asJavaScript(bytes.TrimSuffix(buf.Bytes(), []byte("\n"))), nil
 }
 
-// asJavaScript undoes, in place, the escapes that encoding/json makes and
-// JavaScript does not: U+2028, U+2029, and U+FFFD for what is not UTF-8.
+// check refuses what Parse would not read again.
+func (u *Update) check() error {
+	if u.Event == "" {
+		return errors.New("event is missing")
+	}
+	want := u.Event.newPayload()
+	if want == nil {
+		want = new(UnknownEvent)
+	}
+	switch got := reflect.ValueOf(u.Payload); {
+	case !got.IsValid() || got.Type() != reflect.TypeOf(want):
+		return fmt.Errorf("payload is %T, not %T", u.Payload, want)
+	case got.IsNil():
+		return errors.New("payload is nil")
+	case u.Case() == nil && u.Event.Known():
+		return errors.New("case is missing")
+	}
+	return nil
+}
+
+// unescape undoes the escapes that encoding/json makes and JavaScript does not:
+// U+2028, U+2029, and U+FFFD for what is not UTF-8. An escaped backslash comes
+// first, so that none of it is taken for the start of another escape.
+var unescape = strings.NewReplacer(
+	`\\`, `\\`,
+	`\u2028`, "\u2028",
+	`\u2029`, "\u2029",
+	`\ufffd`, "\ufffd",
+)
+
 func asJavaScript(b []byte) []byte {
 	if !bytes.Contains(b, []byte(`\u`)) {
 		return b
 	}
-	out := b[:0]
-	for i := 0; i < len(b); {
-		if b[i] != '\\' {
-			out = append(out, b[i])
-			i++
-			continue
-		}
-		if i+6 <= len(b) {
-			if r := unescaped(string(b[i : i+6])); r != 0 {
-				out = utf8.AppendRune(out, r)
-				i += 6
-				continue
-			}
-		}
-		out = append(out, b[i], b[i+1]) // an escape is at least two bytes long
-		i += 2
-	}
-	return out
-}
-
-func unescaped(escape string) rune {
-	switch escape {
-	case `\u2028`:
-		return '\u2028'
-	case `\u2029`:
-		return '\u2029'
-	case `\ufffd`:
-		return '\ufffd'
-	}
-	return 0
+	return []byte(unescape.Replace(string(b)))
 }

@@ -1,6 +1,10 @@
 package caseupdate
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+)
 
 // Payload is the payload of one event: a pointer to one of the 19 types of this
 // file, or to [UnknownEvent].
@@ -164,13 +168,39 @@ type ChangeCaseStatus struct {
 }
 
 // UnknownEvent is the payload of an event that this version of the package does
-// not know. Case and Activity are filled where they have the usual shape.
+// not know. Case, Activity and Redacted are filled where they have the usual shape.
 type UnknownEvent struct {
 	Base
 	Redaction
-	// Raw is the whole payload as it was received.
+	// Raw is the whole payload as it was received. It alone is written by Marshal.
 	Raw json.RawMessage
 }
 
-// MarshalJSON returns the payload as it was received.
-func (u *UnknownEvent) MarshalJSON() ([]byte, error) { return u.Raw, nil }
+// newUnknownEvent reads what it can of payload, a JSON object, and keeps it.
+func newUnknownEvent(payload json.RawMessage) *UnknownEvent {
+	u := &UnknownEvent{Raw: payload}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(payload, &fields) == nil {
+		u.Case = readable[*Case](fields["case"])
+		u.Activity = readable[Activity](fields["activity"])
+		u.Redacted = readable[[]string](fields["redacted"])
+	}
+	return u
+}
+
+// readable returns field as a T, or the zero T where it has another shape.
+func readable[T any](field json.RawMessage) T {
+	var value, zero T
+	if json.Unmarshal(field, &value) != nil {
+		return zero
+	}
+	return value
+}
+
+// MarshalJSON returns Raw, which must be a JSON object.
+func (u *UnknownEvent) MarshalJSON() ([]byte, error) {
+	if !json.Valid(u.Raw) || !bytes.HasPrefix(bytes.TrimSpace(u.Raw), []byte("{")) {
+		return nil, errors.New("caseupdate: Raw is not a JSON object")
+	}
+	return u.Raw, nil
+}

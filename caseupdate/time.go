@@ -20,37 +20,43 @@ func At(t time.Time) Time {
 // String returns t as the format writes it.
 func (t Time) String() string { return t.UTC().Format(timeLayout) }
 
-// MarshalJSON writes t in quotes. A year outside 0 to 9999 is an error, as in
-// RFC 3339.
+// MarshalJSON writes t in quotes. A year that in UTC is outside 0 to 9999 is an
+// error, as in RFC 3339.
 func (t Time) MarshalJSON() ([]byte, error) {
-	if y := t.Year(); y < 0 || y > 9999 {
+	utc := t.UTC()
+	if !writable(utc) {
 		return nil, errors.New("caseupdate: year outside 0 to 9999")
 	}
 	b := make([]byte, 0, len(timeLayout)+2)
 	b = append(b, '"')
-	b = t.UTC().AppendFormat(b, timeLayout)
+	b = utc.AppendFormat(b, timeLayout)
 	return append(b, '"'), nil
 }
 
 // UnmarshalJSON reads an RFC 3339 timestamp of any offset and precision, and
-// cuts it to the millisecond.
+// cuts it to the millisecond. All else is a [json.UnmarshalTypeError], which does
+// not repeat the value.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil
 	}
 	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
-		return errTime
+		return mistyped[Time]()
 	}
-	parsed, err := time.Parse(time.RFC3339Nano, string(b[1:len(b)-1]))
-	if err != nil {
-		return errTime // time's own error repeats the value
+	var parsed time.Time
+	// UnmarshalText, unlike time.Parse, keeps to RFC 3339 to the letter.
+	if err := parsed.UnmarshalText(b[1 : len(b)-1]); err != nil {
+		return mistyped[Time]() // time's own error repeats the value
 	}
 	at := At(parsed)
-	if y := at.Year(); y < 0 || y > 9999 { // in UTC: it could not be written again
-		return errTime
+	if !writable(at.Time) {
+		return mistyped[Time]()
 	}
 	*t = at
 	return nil
 }
 
-var errTime = errors.New("caseupdate: a timestamp must be RFC 3339, such as 2026-11-23T14:05:06.789Z")
+// writable reports whether the year of utc has four digits.
+func writable(utc time.Time) bool {
+	return 0 <= utc.Year() && utc.Year() <= 9999
+}

@@ -26,8 +26,12 @@ func (u *Update) Redacted() []string { return u.Payload.redaction().Redacted }
 
 // Parse reads the body of a webhook. Unknown fields are ignored, and an unknown
 // event is no error but an [UnknownEvent]: new ones may come. A body that is not
-// JSON, has no event or payload, or has a field of another type is an error,
-// which never repeats a value of the body.
+// JSON, has no event, payload or case, or has a field of another type is an error,
+// which names the field and never repeats a value of the body.
+//
+// Parse believes its sender: verify the signature first, with package webhook. It
+// does not look for keys that come twice, nor for fields that are absent; those
+// keep their zero value.
 func Parse(body []byte) (*Update, error) {
 	var envelope struct {
 		Event   *Event          `json:"event"`
@@ -44,11 +48,7 @@ func Parse(body []byte) (*Update, error) {
 	}
 	update := &Update{Event: *envelope.Event, Payload: envelope.Event.newPayload()}
 	if update.Payload == nil {
-		unknown := &UnknownEvent{Raw: bytes.Clone(envelope.Payload)}
-		// A payload of another shape stays readable as Raw.
-		_ = json.Unmarshal(envelope.Payload, &unknown.Base)
-		_ = json.Unmarshal(envelope.Payload, &unknown.Redaction)
-		update.Payload = unknown
+		update.Payload = newUnknownEvent(envelope.Payload)
 		return update, nil
 	}
 	if err := json.Unmarshal(envelope.Payload, update.Payload); err != nil {
@@ -58,15 +58,4 @@ func Parse(body []byte) (*Update, error) {
 		return nil, fmt.Errorf("caseupdate: %s payload: case is missing", update.Event)
 	}
 	return update, nil
-}
-
-// withoutValue returns err without what it repeats of the input.
-func withoutValue(err error) error {
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%s must be %s, at byte %d", wrong.Field, wrong.Type, wrong.Offset)
-	}
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("not JSON, at byte %d", syntax.Offset)
-	}
-	return err
 }

@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/casehook/casehook/internal/blob"
@@ -61,18 +63,15 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error
 }
 
 func (a *App) open(ctx context.Context, cfg config.Config) (err error) {
-	if a.store, err = openStore(ctx, cfg); err != nil {
+	var organization store.Organization
+	if a.store, organization, err = openStore(ctx, cfg); err != nil {
 		return err
 	}
-	organization, err := a.store.EnsureOrganization(ctx, defaultOrganization, defaultPrefix)
+	keys, err := a.store.Keys(ctx, organization.ID, "", service.MaxLimit)
 	if err != nil {
 		return err
 	}
-	keys, err := a.store.Keys(ctx, organization.ID, "", 1)
-	if err != nil {
-		return err
-	}
-	a.hasKeys = cfg.AdminKey != "" || len(keys) > 0
+	a.hasKeys = cfg.AdminKey != "" || slices.ContainsFunc(keys, store.Key.Usable)
 	if a.blobs, err = blob.Open(filepath.Join(cfg.Data, "blobs")); err != nil {
 		return err
 	}
@@ -172,6 +171,9 @@ func Migrate(ctx context.Context, cfg config.Config) (from, to int64, err error)
 	if err := makeData(cfg); err != nil {
 		return 0, 0, err
 	}
+	if _, err := masterKeys(cfg); err != nil { // a database and its key are made together
+		return 0, 0, err
+	}
 	return store.Migrate(ctx, databaseURL(cfg))
 }
 
@@ -184,20 +186,37 @@ func Version() string {
 	return info.Main.Version
 }
 
-// openStore opens the database with the operator's master keys.
-func openStore(ctx context.Context, cfg config.Config) (*store.Store, error) {
+// openStore opens the database with the operator's master keys, and returns the
+// organisation that is there from the start.
+func openStore(ctx context.Context, cfg config.Config) (*store.Store, store.Organization, error) {
 	if err := makeData(cfg); err != nil {
-		return nil, err
+		return nil, store.Organization{}, err
 	}
 	keyring, err := masterKeys(cfg)
 	if err != nil {
-		return nil, err
+		return nil, store.Organization{}, err
 	}
-	return store.Open(ctx, databaseURL(cfg), store.Options{Vault: vault.New(keyring)})
+	s, err := store.Open(ctx, databaseURL(cfg), store.Options{Vault: vault.New(keyring)})
+	if err != nil {
+		return nil, store.Organization{}, err
+	}
+	organization, err := s.EnsureOrganization(ctx, defaultOrganization, defaultPrefix)
+	if err == nil {
+		// This opens its key: with other master keys nothing else could be read either.
+		organization, err = s.Organization(ctx, organization.ID)
+	}
+	if errors.Is(err, vault.ErrUnknownMasterKey) || errors.Is(err, vault.ErrTampered) {
+		err = fmt.Errorf("%w: this is not the master key that the database was sealed with", err)
+	}
+	if err != nil {
+		return nil, store.Organization{}, errors.Join(err, s.Close())
+	}
+	return s, organization, nil
 }
 
 // masterKeys returns the keys of the configuration, or else those in the data
-// directory, where one is made the first time.
+// directory. They are made the first time, and never beside a database that was
+// sealed with others.
 func masterKeys(cfg config.Config) (*vault.Keyring, error) {
 	if cfg.MasterKey != "" {
 		keyring, err := vault.ParseKeyring(string(cfg.MasterKey))
@@ -206,7 +225,16 @@ func masterKeys(cfg config.Config) (*vault.Keyring, error) {
 		}
 		return keyring, nil
 	}
-	return vault.LoadOrCreateKeyring(filepath.Join(cfg.Data, "master.key"))
+	path := filepath.Join(cfg.Data, "master.key")
+	if database, ok := strings.CutPrefix(databaseURL(cfg), "sqlite:"); ok && !exists(path) && exists(database) {
+		return nil, fmt.Errorf("%s is missing, and without it the database cannot be read: bring it back, or set CASEHOOK_MASTER_KEY", path)
+	}
+	return vault.LoadOrCreateKeyring(path)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func makeData(cfg config.Config) error {

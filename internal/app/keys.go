@@ -24,12 +24,9 @@ type KeyInfo = service.Key
 
 // OpenKeys opens the database that cfg names.
 func OpenKeys(ctx context.Context, cfg config.Config) (*Keys, error) {
-	s, err := openStore(ctx, cfg)
+	s, _, err := openStore(ctx, cfg)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := s.EnsureOrganization(ctx, defaultOrganization, defaultPrefix); err != nil {
-		return nil, errors.Join(err, s.Close())
 	}
 	return &Keys{store: s, service: service.New(service.Options{Store: s})}, nil
 }

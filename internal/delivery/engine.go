@@ -346,6 +346,8 @@ func (e *Engine) attempt(m store.Message) (*subscription.Endpoint, *store.Attemp
 		return nil, nil, err
 	case endpoint.State != subscription.Active:
 		return endpoint, nil, nil
+	case endpoint.Clearance.Withholds(m.Event.Activity()):
+		return endpoint, &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC(), Error: "withheld: the endpoint is not cleared any more for what is restricted"}, nil
 	}
 	return endpoint, e.sender.Send(e.sending, endpoint, m), nil
 }
@@ -359,6 +361,10 @@ func (e *Engine) Try(ctx context.Context, endpoint *subscription.Endpoint, m sto
 func (e *Engine) judge(o *store.Outcome, endpoint *subscription.Endpoint) {
 	a := o.Attempt
 	finished := a.StartedAt.Add(a.Duration)
+	if endpoint.Clearance.Withholds(o.Message.Event.Activity()) {
+		o.State = store.Canceled
+		return
+	}
 	if a.StatusCode/100 == 2 {
 		o.State = store.Delivered
 		e.metrics.AttemptFinished(string(store.Delivered), a.Duration)

@@ -95,8 +95,7 @@ func webhooks(registry *registry) map[string]*huma.PathItem {
 			}},
 			Responses: map[string]*huma.Response{
 				"2XX":     {Description: "Received. The body is not looked at, but its first 1 KiB is kept."},
-				"410":     {Description: "Not wanted any more: the endpoint is disabled."},
-				"default": {Description: "Not received: it is sent again, not before Retry-After where that is given."},
+				"default": {Description: "Not received: it is sent again, for about three days."},
 			},
 		}}
 	}

@@ -84,7 +84,7 @@ func (s *Service) holder(ctx context.Context, key string) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
-	if known.RevokedAt != nil || known.ExpiresAt != nil && !now().Before(*known.ExpiresAt) {
+	if !known.Usable() {
 		return Caller{}, refusal.Of(refusal.Unauthorized, "the API key has expired or was revoked")
 	}
 	return Caller{

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -15,8 +16,12 @@ import (
 	"github.com/casehook/casehook/webhook"
 )
 
-// MaxOverlap is how long an old secret may live on beside the new one.
-const MaxOverlap = 7 * 24 * time.Hour
+const (
+	// MaxOverlap is how long an old secret may live on beside the new one.
+	MaxOverlap = 7 * 24 * time.Hour
+	// MaxSecrets is how many secrets of an endpoint may sign at once.
+	MaxSecrets = 8
+)
 
 // CreateEndpoint makes an endpoint of a draft, and returns it with its first secret.
 func (s *Service) CreateEndpoint(ctx context.Context, caller Caller, draft *subscription.Endpoint, once *Once) (endpoint *subscription.Endpoint, err error) {
@@ -159,6 +164,9 @@ func addSecret(e *subscription.Endpoint, overlap time.Duration) error {
 		if old.ExpiresAt.After(created) {
 			secrets = append(secrets, old)
 		}
+	}
+	if len(secrets) > MaxSecrets {
+		return refusal.Of(refusal.Conflict, fmt.Sprintf("the endpoint has %d secrets that have not ended: rotate without overlap, or wait", MaxSecrets))
 	}
 	e.Secrets = secrets
 	return nil

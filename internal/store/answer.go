@@ -66,7 +66,11 @@ func (s *Store) Keep(ctx context.Context, organizationID string, once *Kept) err
 	if err != nil {
 		return err
 	}
-	return s.writer.task(ctx, keep)
+	err = s.writer.task(ctx, keep)
+	if err != nil && !errors.Is(err, ErrAnswered) {
+		return fmt.Errorf("keep an answer: %w", err)
+	}
+	return err
 }
 
 // answerKey returns the key that seals an answer: that of the case it is about, or

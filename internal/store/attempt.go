@@ -28,7 +28,7 @@ type Attempt struct {
 	StartedAt  time.Time
 	Duration   time.Duration
 	StatusCode int    // 0 where there was no answer
-	Error      string // why there was none, "" where there was one
+	Error      string // why there was none, "" where there was one; it may name the receiver
 	Answer     []byte // the start of it
 }
 
@@ -59,6 +59,7 @@ type End struct {
 type outcome struct {
 	Outcome
 	node         string
+	sealedError  []byte
 	sealedAnswer []byte
 	remains      bool // written by the writer
 }
@@ -73,12 +74,23 @@ func (o *outcome) settled() {
 // returns without an error, it is on disk.
 func (s *Store) Record(ctx context.Context, o Outcome) error {
 	recorded := &outcome{Outcome: o, node: s.Node}
-	if o.Attempt != nil && len(o.Attempt.Answer) > 0 {
-		sealed, err := o.Message.Key.Seal(o.Attempt.Answer, attemptPlace(o.Message.DeliveryID, o.Attempt.Number))
-		if err != nil {
-			return fmt.Errorf("seal the answer to delivery %s: %w", o.Message.DeliveryID, err)
+	if a := o.Attempt; a != nil {
+		for _, part := range []struct {
+			column string
+			plain  []byte
+			sealed *[]byte
+		}{
+			{"error", []byte(a.Error), &recorded.sealedError},
+			{"answer", a.Answer, &recorded.sealedAnswer},
+		} {
+			if len(part.plain) == 0 {
+				continue
+			}
+			var err error
+			if *part.sealed, err = o.Message.Key.Seal(part.plain, attemptPlace(o.Message.DeliveryID, a.Number, part.column)); err != nil {
+				return fmt.Errorf("seal an attempt of delivery %s: %w", o.Message.DeliveryID, err)
+			}
 		}
-		recorded.sealedAnswer = sealed
 	}
 	return s.writer.do(ctx, job{outcome: recorded})
 }
@@ -104,10 +116,14 @@ var (
 		FROM u
 		WHERE lanes.endpoint_id = u.endpoint_id AND lanes.lane = u.lane AND lanes.owner = u.owner
 		RETURNING lanes.endpoint_id, lanes.lane, lanes.owner IS NOT NULL`}
-	// A lane for one message is not needed again.
+	// A lane of one message, which has the delivery's name, is not needed again.
 	removeLanes = batch{[]string{"endpoint_id", "lane"}, `
 		DELETE FROM lanes
-		WHERE (endpoint_id, lane) IN (SELECT endpoint_id, lane FROM u) AND owner IS NULL AND due_at IS NULL`}
+		WHERE (endpoint_id, lane) IN (SELECT endpoint_id, lane FROM u) AND owner IS NULL AND due_at IS NULL
+			AND EXISTS (
+				SELECT 1
+				FROM deliveries
+				WHERE deliveries.id = lanes.lane)`}
 )
 
 func (w *writer) writeOutcomes(ctx context.Context, outcomes []*outcome) error {
@@ -117,7 +133,7 @@ func (w *writer) writeOutcomes(ctx context.Context, outcomes []*outcome) error {
 		if a == nil {
 			continue
 		}
-		attempts = append(attempts, []any{id, a.Number, a.StartedAt.UnixMilli(), a.Duration.Milliseconds(), orNull(a.StatusCode), orNull(a.Error), o.sealedAnswer})
+		attempts = append(attempts, []any{id, a.Number, a.StartedAt.UnixMilli(), a.Duration.Milliseconds(), orNull(a.StatusCode), o.sealedError, o.sealedAnswer})
 		var finished any
 		if o.State != Pending {
 			finished = a.StartedAt.Add(a.Duration).UnixMilli()
@@ -144,7 +160,7 @@ func (w *writer) settleLanes(ctx context.Context, outcomes []*outcome) error {
 		}
 		ended[key{end.EndpointID, end.Lane}] = o
 		settled = append(settled, []any{end.EndpointID, end.Lane, o.node, end.Through, column(end.Due)})
-		if end.Due == nil && end.Lane == o.Message.DeliveryID {
+		if end.Due == nil && end.Lane != o.Message.Event.CaseID {
 			removed = append(removed, []any{end.EndpointID, end.Lane})
 		}
 	}
@@ -175,6 +191,6 @@ func orNull[T comparable](v T) any {
 	return v
 }
 
-func attemptPlace(deliveryID string, number int) vault.Where {
-	return vault.Where{Table: "attempts", Row: deliveryID + " " + strconv.Itoa(number), Column: "answer"}
+func attemptPlace(deliveryID string, number int, column string) vault.Where {
+	return vault.Where{Table: "attempts", Row: deliveryID + " " + strconv.Itoa(number), Column: column}
 }

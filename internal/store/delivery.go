@@ -36,32 +36,44 @@ type DeliveryFilter struct {
 
 // A delivery is being sent when it is the first that is pending in a lane that
 // somebody works on.
-const selectDeliveries = `
-	SELECT d.id, d.organization_id, d.event_id, d.event_type, d.endpoint_id, d.case_id, d.sequence, d.tries, d.created_at, d.due_at, d.finished_at,
-		CASE
-			WHEN d.state = 'pending' AND EXISTS (
+const isSending = `(d.state = 'pending'
+			AND EXISTS (
 				SELECT 1
 				FROM lanes
-				WHERE lanes.endpoint_id = d.endpoint_id AND lanes.lane = d.lane AND lanes.owner IS NOT NULL
-			) AND NOT EXISTS (
+				WHERE lanes.endpoint_id = d.endpoint_id AND lanes.lane = d.lane AND lanes.owner IS NOT NULL)
+			AND NOT EXISTS (
 				SELECT 1
 				FROM deliveries AS before
-				WHERE before.endpoint_id = d.endpoint_id AND before.lane = d.lane AND before.state = 'pending' AND before.sequence < d.sequence
-			) THEN 'sending'
-			ELSE d.state
-		END
+				WHERE before.endpoint_id = d.endpoint_id AND before.lane = d.lane AND before.state = 'pending' AND before.sequence < d.sequence))`
+
+const selectDeliveries = `
+	SELECT d.id, d.organization_id, d.event_id, d.event_type, d.endpoint_id, d.case_id, d.sequence, d.tries, d.created_at, d.due_at, d.finished_at,
+		CASE WHEN ` + isSending + ` THEN 'sending' ELSE d.state END
 	FROM deliveries AS d`
 
 // Deliveries returns at most limit deliveries of an organisation whose id comes
 // before another, the newest first; from the newest for "".
 func (s *Store) Deliveries(ctx context.Context, organizationID string, filter DeliveryFilter, before string, limit int) ([]Delivery, error) {
-	// Sending is seen only row by row.
-	stored := filter.State
-	if stored == Sending {
-		stored = Pending
-	}
 	where, arguments := `
 	WHERE d.organization_id = $1`, []any{organizationID}
+	stored := filter.State
+	switch filter.State {
+	case Sending: // found from the lanes: few are worked on, many may be pending
+		stored = Pending
+		where += `
+		AND d.id IN (
+			SELECT (
+				SELECT first.id
+				FROM deliveries AS first
+				WHERE first.endpoint_id = lanes.endpoint_id AND first.lane = lanes.lane AND first.state = 'pending'
+				ORDER BY first.sequence
+				LIMIT 1)
+			FROM lanes
+			WHERE lanes.owner IS NOT NULL)`
+	case Pending:
+		where += `
+		AND NOT ` + isSending
+	}
 	for _, narrow := range []struct{ clause, value string }{
 		{"d.id < ", before},
 		{"d.endpoint_id = ", filter.EndpointID},
@@ -117,16 +129,22 @@ func (s *Store) Delivery(ctx context.Context, organizationID, id string) (Delive
 		var a Attempt
 		var started, milliseconds int64
 		var status sql.NullInt64
-		var failure sql.NullString
-		var sealed []byte
-		if err := rows.Scan(&a.Number, &started, &milliseconds, &status, &failure, &sealed); err != nil {
+		var failure, answer []byte
+		if err := rows.Scan(&a.Number, &started, &milliseconds, &status, &failure, &answer); err != nil {
 			return err
 		}
 		a.StartedAt, a.Duration = at(started), time.Duration(milliseconds)*time.Millisecond
-		a.StatusCode, a.Error = int(status.Int64), failure.String
-		if sealed != nil {
-			if a.Answer, err = head.key.Open(sealed, attemptPlace(id, a.Number)); err != nil {
-				return fmt.Errorf("open the answer to attempt %d: %w", a.Number, err)
+		a.StatusCode = int(status.Int64)
+		if failure != nil {
+			opened, err := head.key.Open(failure, attemptPlace(id, a.Number, "error"))
+			if err != nil {
+				return fmt.Errorf("open attempt %d: %w", a.Number, err)
+			}
+			a.Error = string(opened)
+		}
+		if answer != nil {
+			if a.Answer, err = head.key.Open(answer, attemptPlace(id, a.Number, "answer")); err != nil {
+				return fmt.Errorf("open attempt %d: %w", a.Number, err)
 			}
 		}
 		attempts = append(attempts, a)

@@ -114,21 +114,12 @@ func (s *Store) changeEndpoints(ctx context.Context, organizationID string, f fu
 
 // Endpoint returns an endpoint, which the caller must not change, or ErrNotFound.
 func (s *Store) Endpoint(ctx context.Context, organizationID, id string) (*subscription.Endpoint, error) {
-	s.mu.Lock()
-	endpoint := s.endpoints[id]
-	s.mu.Unlock()
-	if endpoint == nil {
-		org, err := s.organization(ctx, organizationID)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range org.endpoints {
-			if e.ID == id {
-				endpoint = e
-			}
-		}
+	org, err := s.organization(ctx, organizationID)
+	if err != nil {
+		return nil, err
 	}
-	if endpoint == nil || endpoint.OrganizationID != organizationID {
+	endpoint, ok := org.byID[id]
+	if !ok {
 		return nil, ErrNotFound
 	}
 	return endpoint, nil
@@ -137,12 +128,6 @@ func (s *Store) Endpoint(ctx context.Context, organizationID, id string) (*subsc
 // EndpointByID is [Store.Endpoint] for whoever works on endpoints of all
 // organisations.
 func (s *Store) EndpointByID(ctx context.Context, id string) (*subscription.Endpoint, error) {
-	s.mu.Lock()
-	endpoint := s.endpoints[id]
-	s.mu.Unlock()
-	if endpoint != nil {
-		return endpoint, nil
-	}
 	var organizationID string
 	err := s.readers.QueryRowContext(ctx, `
 		SELECT organization_id

@@ -19,6 +19,11 @@ type Key struct {
 	RevokedAt      *time.Time
 }
 
+// Usable reports whether the key has neither expired nor been revoked.
+func (k Key) Usable() bool {
+	return k.RevokedAt == nil && (k.ExpiresAt == nil || time.Now().Before(*k.ExpiresAt))
+}
+
 // InsertKey keeps a new key by its hash.
 func (s *Store) InsertKey(ctx context.Context, k Key, hash [32]byte, once *Kept) error {
 	org, err := s.organization(ctx, k.OrganizationID)

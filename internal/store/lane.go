@@ -12,9 +12,8 @@ import (
 type Lane struct {
 	EndpointID string
 	Name       string    // the case, or without order the delivery
-	Messages   []Message // the first that are pending, in order
-	// Last is the sequence up to which Messages has all that was pending; where there
-	// were more than fit, that of the last of them.
+	Messages   []Message // the first that are pending, in order, at most 64
+	// Last is the sequence up to which Messages has all that was pending.
 	Last int64
 }
 
@@ -122,9 +121,11 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 	if len(lane.Messages) == 0 {
 		return lane, nil
 	}
-	if len(lane.Messages) == maxLoaded {
-		lane.Last = lane.Messages[maxLoaded-1].Sequence
+	last := lane.Messages[len(lane.Messages)-1].Sequence
+	if len(lane.Messages) == maxLoaded { // there may be more
+		lane.Last = last
 	}
+	lane.Last = max(lane.Last, last)
 	h, err := s.history(ctx, caseID, sequences[len(sequences)-1])
 	if err != nil {
 		return lane, err

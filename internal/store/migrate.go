@@ -21,7 +21,7 @@ func Migrate(ctx context.Context, url string) (from, to int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	unlock, err := lockFile(path + ".lock")
+	unlock, err := hold(path)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -45,6 +45,10 @@ func migrate(ctx context.Context, db *sql.DB) (from, to int64, err error) {
 	}
 	if from, err = provider.GetDBVersion(ctx); err != nil {
 		return 0, 0, fmt.Errorf("migrate the database: read its version: %w", err)
+	}
+	sources := provider.ListSources()
+	if known := sources[len(sources)-1].Version; from > known {
+		return from, from, fmt.Errorf("the database has schema %d, made by a newer casehook: this one knows %d", from, known)
 	}
 	if _, err = provider.Up(ctx); err != nil {
 		return from, from, fmt.Errorf("migrate the database: %w", err)

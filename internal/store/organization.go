@@ -25,6 +25,7 @@ type organization struct {
 	key       *vault.Key
 	version   int64 // of its endpoints
 	endpoints []*subscription.Endpoint
+	byID      map[string]*subscription.Endpoint
 }
 
 // EnsureOrganization returns the organisation with that name, which is made where
@@ -106,15 +107,15 @@ func (s *Store) organization(ctx context.Context, id string) (*organization, err
 	if org.endpoints, err = s.readEndpoints(ctx, org, "", -1); err != nil {
 		return nil, err
 	}
+	org.byID = make(map[string]*subscription.Endpoint, len(org.endpoints))
+	for _, endpoint := range org.endpoints {
+		org.byID[endpoint.ID] = endpoint
+	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.forgotten != forgotten {
-		return org, nil // what was read may be old already: not kept
-	}
-	s.organizations[id] = org
-	for _, endpoint := range org.endpoints {
-		s.endpoints[endpoint.ID] = endpoint
+	if s.forgotten == forgotten { // else what was read may be old already
+		s.organizations[id] = org
 	}
 	return org, nil
 }
@@ -125,13 +126,6 @@ func (s *Store) forgetOrganization(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forgotten++
-	org := s.organizations[id]
-	if org == nil {
-		return
-	}
-	for _, endpoint := range org.endpoints {
-		delete(s.endpoints, endpoint.ID)
-	}
 	delete(s.organizations, id)
 }
 

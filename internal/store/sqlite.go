@@ -4,10 +4,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"strings"
-	"syscall"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
@@ -44,19 +44,20 @@ func openSQLite(path string, connections int) (*sql.DB, error) {
 	return db, nil
 }
 
-// lockFile holds the file at path for this process, until the function that it
-// returns is called or the process ends.
-func lockFile(path string) (unlock func() error, err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+// hold keeps the database at path for this process, until the function that it
+// returns is called or the process ends. Where the database is absent an empty one
+// is made, which SQLite itself would let others read.
+func hold(path string) (release func() error, err error) {
+	release, err = lockFile(path + ".lock")
 	if err != nil {
-		return nil, fmt.Errorf("lock the database: %w", err)
+		return nil, err
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = file.Close() // nothing was written
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, ErrInUse
-		}
-		return nil, fmt.Errorf("lock the database: %w", err)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err == nil {
+		err = file.Close()
 	}
-	return file.Close, nil
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, errors.Join(fmt.Errorf("make the database: %w", err), release())
+	}
+	return release, nil
 }

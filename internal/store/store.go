@@ -21,7 +21,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/casehook/casehook/internal/subscription"
 	"github.com/casehook/casehook/internal/vault"
 )
 
@@ -47,8 +46,7 @@ type Store struct {
 
 	mu            sync.Mutex               // protects what follows
 	organizations map[string]*organization // by id
-	endpoints     map[string]*subscription.Endpoint
-	forgotten     int // how often forgetOrganization was called
+	forgotten     int                      // how often forgetOrganization was called
 }
 
 // Options are what a Store needs beside its database.
@@ -69,7 +67,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := lockFile(path + ".lock")
+	unlock, err := hold(path)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +78,6 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		now:           o.Now,
 		unlock:        unlock,
 		organizations: make(map[string]*organization),
-		endpoints:     make(map[string]*subscription.Endpoint),
 	}
 	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(err, unlock())

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -101,15 +102,20 @@ func (w *writer) run() {
 		group := w.collect(first)
 		for _, j := range group {
 			if j.task != nil {
-				err := w.transaction(ctx, func() error { return j.task(ctx, w.conn) })
-				if err == nil && j.after != nil {
-					j.after()
-				}
-				j.result <- err
+				j.result <- w.runTask(ctx, j)
 			}
 		}
-		w.commit(ctx, group)
+		w.commit(ctx, slices.DeleteFunc(group, func(j job) bool { return j.task != nil }))
 	}
+}
+
+// runTask runs a task in a transaction of its own.
+func (w *writer) runTask(ctx context.Context, j job) error {
+	err := w.transaction(ctx, func() error { return j.task(ctx, w.conn) })
+	if err == nil && j.after != nil {
+		j.after()
+	}
+	return err
 }
 
 // collect returns first and what else is waiting.
@@ -129,55 +135,59 @@ func (w *writer) collect(first job) []job {
 	return group
 }
 
-// commit writes the changes and outcomes of a group as one transaction. Who lost
-// a race is told so, and the others are written without it.
+// commit writes a group of changes and outcomes as one transaction, tells the
+// outboxes, and answers. Who lost a race is told so, and the others are written
+// without it.
 func (w *writer) commit(ctx context.Context, group []job) {
-	changes := make([]*change, 0, len(group))
-	outcomes := make([]*outcome, 0, len(group))
-	for _, j := range group {
-		switch {
-		case j.change != nil:
-			changes = append(changes, j.change)
-		case j.outcome != nil:
-			outcomes = append(outcomes, j.outcome)
-		}
-	}
-	var failed error
-	for len(changes)+len(outcomes) > 0 {
-		failed = w.transaction(ctx, func() error {
+	for len(group) > 0 {
+		changes, outcomes := contents(group)
+		err := w.transaction(ctx, func() error {
 			if err := w.writeChanges(ctx, changes); err != nil {
 				return err
 			}
 			return w.writeOutcomes(ctx, outcomes)
 		})
-		if !errors.Is(failed, errLost) {
-			break
-		}
-		remaining := changes[:0]
-		for _, c := range changes {
-			if c.lost == nil {
-				remaining = append(remaining, c)
+		switch {
+		case errors.Is(err, errLost):
+			group = slices.DeleteFunc(group, func(j job) bool {
+				lost := j.change != nil && j.change.lost != nil
+				if lost {
+					j.result <- j.change.lost
+				}
+				return lost
+			})
+			continue
+		case err != nil && len(group) > 1:
+			// One that cannot be written does not take the others with it.
+			for i := range group {
+				w.commit(ctx, group[i:i+1])
+			}
+			return
+		case err == nil:
+			for _, c := range changes {
+				c.handOver()
+			}
+			for _, o := range outcomes {
+				o.settled()
 			}
 		}
-		changes, failed = remaining, nil
-	}
-	if failed == nil {
-		for _, c := range changes {
-			c.handOver()
+		for _, j := range group {
+			j.result <- err
 		}
-		for _, o := range outcomes {
-			o.settled()
-		}
+		return
 	}
+}
+
+// contents returns the changes and the outcomes of a group.
+func contents(group []job) (changes []*change, outcomes []*outcome) {
 	for _, j := range group {
-		switch {
-		case j.task != nil: // answered already
-		case j.change != nil && j.change.lost != nil:
-			j.result <- j.change.lost
-		default:
-			j.result <- failed
+		if j.change != nil {
+			changes = append(changes, j.change)
+		} else {
+			outcomes = append(outcomes, j.outcome)
 		}
 	}
+	return changes, outcomes
 }
 
 // transaction runs f between BEGIN and COMMIT.

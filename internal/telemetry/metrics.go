@@ -1,7 +1,7 @@
 // Package telemetry is how the operator sees casehook work: logs and metrics.
 //
-// No log line, label or value holds what a case says, who is in it, a secret, an
-// URL of a partner or an id: labels are words from a short list, known beforehand.
+// No log line and no label holds what a case says, who is in it, a secret or a
+// signed link. Labels are words from a short list, known beforehand.
 package telemetry
 
 import (
@@ -52,15 +52,6 @@ func NewMetrics() *Metrics {
 	m.registry.MustRegister(m.events, m.attempts, m.latency, m.requests,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
-}
-
-// WatchWaiting has waiting asked, at each look at the metrics, how many deliveries
-// are neither delivered nor given up. It panics when it is called again.
-func (m *Metrics) WatchWaiting(waiting func() int64) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "casehook_deliveries_waiting",
-		Help: "Deliveries that are neither delivered nor given up.",
-	}, func() float64 { return float64(waiting()) }))
 }
 
 // EventsRecorded counts events that were recorded.

@@ -68,7 +68,6 @@ func TestNewLoggerRefusesWhatItDoesNotKnow(t *testing.T) {
 
 func TestMetricsShowWhatWasCounted(t *testing.T) {
 	m := telemetry.NewMetrics()
-	m.WatchWaiting(func() int64 { return 3 })
 	m.EventsRecorded(2)
 	m.EventsRecorded(1)
 	m.AttemptFinished("delivered", 4*time.Millisecond)
@@ -94,7 +93,6 @@ func TestMetricsShowWhatWasCounted(t *testing.T) {
 
 func TestMetricsAreNamedAsPrometheusAsks(t *testing.T) {
 	m := telemetry.NewMetrics()
-	m.WatchWaiting(func() int64 { return 0 })
 	m.AttemptFinished("delivered", time.Second)
 	m.RequestFinished("GET", "/healthz", 200, time.Millisecond)
 

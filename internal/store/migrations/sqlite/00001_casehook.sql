@@ -1,5 +1,5 @@
 -- +goose Up
--- Times are milliseconds since 1970, in UTC. What is called body, settings, profile or answer is sealed.
+-- Times are milliseconds since 1970, in UTC. What is called body, settings, profile, error or answer is sealed.
 
 CREATE TABLE organizations (
     id                TEXT    NOT NULL PRIMARY KEY,
@@ -125,7 +125,7 @@ CREATE TABLE attempts (
     started_at   INTEGER NOT NULL,
     milliseconds INTEGER NOT NULL,
     status_code  INTEGER, -- null where there was no answer
-    error        TEXT,    -- null where there was one
+    error        BLOB,    -- why there was none; null where there was one
     answer       BLOB,    -- its first 1 KiB
     PRIMARY KEY (delivery_id, number)
 ) STRICT, WITHOUT ROWID;
