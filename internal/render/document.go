@@ -33,6 +33,10 @@ func (d *documents) show(shown *caseupdate.Attachment, a caselog.Attachment) {
 		shown.URL, shown.URLExpiresAt = &url, &at
 		return
 	}
+	if a.Size == 0 { // there is nothing to stream
+		shown.Content = new(string)
+		return
+	}
 	if d.mark == "" {
 		// At least 128 random bits: nobody who writes into a case can guess it.
 		d.mark = rand.Text()
