@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,8 +21,9 @@ const (
 )
 
 // checkJSON refuses a body that is not one JSON value in UTF-8, that is deeper or
-// has more values than any request needs, or that names a field twice: of two
-// values, encoding/json would take the last, and somebody else's the first.
+// has more values than any request needs, that has a number which encoding/json
+// cannot read, or that names a field twice: of two values, encoding/json would take
+// the last, and somebody else's the first.
 func checkJSON(body []byte) error {
 	if !utf8.Valid(body) {
 		return newProblem(http.StatusBadRequest, "the body is not UTF-8")
@@ -44,6 +46,10 @@ func checkJSON(body []byte) error {
 			if isKey(body[end:]) {
 				err = w.key(body[i:end])
 			}
+			i = end - 1
+		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			end := i + numberLength(body[i:])
+			err = w.number(string(body[i:end]))
 			i = end - 1
 		}
 		if err != nil {
@@ -105,6 +111,14 @@ func (w *walk) key(quoted []byte) error {
 	return nil
 }
 
+// number refuses what is too large for a float64.
+func (w *walk) number(digits string) error {
+	if _, err := strconv.ParseFloat(digits, 64); err != nil {
+		return refusal.Field(cmp.Or(w.path(), "body"), "must not be such a large number")
+	}
+	return nil
+}
+
 // path names where the walk is: responses[3].text.
 func (w *walk) path() string {
 	var path strings.Builder
@@ -131,6 +145,11 @@ func stringLength(b []byte) int {
 			return i + 1
 		}
 	}
+}
+
+// numberLength returns how long the number is with which b begins.
+func numberLength(b []byte) int {
+	return len(b) - len(bytes.TrimLeft(b, "+-.0123456789Ee"))
 }
 
 // isKey reports whether the string before after names a field: in JSON, whether a

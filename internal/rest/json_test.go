@@ -39,6 +39,27 @@ func TestAFieldThatIsGivenTwiceIsNamed(t *testing.T) {
 	}
 }
 
+func TestANumberThatCannotBeReadIsNamed(t *testing.T) {
+	for _, test := range []struct{ body, want string }{
+		{`{"a":[0,-1.5e-7,1E+308,1e-400,12]}`, ""},
+		{`{"a":"1e400"}`, ""},
+		{`{"a":[1,{"b":1e400}]}`, "a[1].b"},
+		{`[-1E+400]`, "[0]"},
+		{`1e400`, "body"},
+	} {
+		t.Run(test.body, func(t *testing.T) {
+			err := checkJSON([]byte(test.body))
+			if test.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			refused, ok := errors.AsType[*refusal.Error](err)
+			require.True(t, ok)
+			require.Equal(t, []refusal.Fault{{Field: test.want, Allowed: "must not be such a large number"}}, refused.Faults)
+		})
+	}
+}
+
 func TestABodyIsBoundedInDepth(t *testing.T) {
 	require.NoError(t, checkJSON([]byte(strings.Repeat("[", maxDepth)+strings.Repeat("]", maxDepth))))
 	require.Error(t, checkJSON([]byte(strings.Repeat("[", maxDepth+1)+strings.Repeat("]", maxDepth+1))))
@@ -48,7 +69,7 @@ func TestABodyIsBoundedInDepth(t *testing.T) {
 // FuzzCheckJSON compares the walk with encoding/json's own decoder: what is let
 // pass must be JSON and have no field twice, and what is so must pass.
 func FuzzCheckJSON(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"a":[1,{"b":"\"}"}],"c":null}`, `{"a":1,"a":2}`, `{"\u0061":1,"a":2}`, `"\\"`, `[[]`, `1 2`, "\xff"} {
+	for _, seed := range []string{`{}`, `{"a":[1,{"b":"\"}"}],"c":null}`, `{"a":1,"a":2}`, `{"\u0061":1,"a":2}`, `[1e400,-0.5E-2]`, `"\\"`, `[[]`, `1 2`, "\xff"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -27,7 +27,7 @@ func (s *Service) CreateCase(ctx context.Context, caller Caller, cmd caselog.Cre
 	}
 	for {
 		cmd.ID, cmd.OrganizationID, cmd.ShortID = newID(), org.ID, newShortID(org.ShortIDPrefix)
-		changed, err := s.change(ctx, caller, cmd.ID, cmd, nil, once)
+		changed, err := s.change(ctx, caller, cmd.ID, cmd, once)
 		if !errors.Is(err, store.ErrShortIDTaken) {
 			return changed, err
 		}
@@ -49,7 +49,7 @@ func newShortID(prefix string) string {
 // Change has a command done to a case: any but those that create it, assign it or
 // attach documents.
 func (s *Service) Change(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, once *Once) (Changed, error) {
-	return s.change(ctx, caller, caseID, cmd, nil, once)
+	return s.change(ctx, caller, caseID, cmd, once)
 }
 
 // Assign assigns registered users to a case.
@@ -72,7 +72,7 @@ func (s *Service) Assign(ctx context.Context, caller Caller, caseID string, user
 	if len(faults) > 0 {
 		return Changed{}, refusal.Fields(faults...)
 	}
-	return s.change(ctx, caller, caseID, caselog.Assign{Users: users}, nil, once)
+	return s.change(ctx, caller, caseID, caselog.Assign{Users: users}, once)
 }
 
 // Upload is a document on its way in.
@@ -100,6 +100,9 @@ func (s *Service) AddAttachment(ctx context.Context, caller Caller, caseID strin
 // attach puts documents into the blob store and has the command done that speaks of
 // them. Where it is not done, they are taken out again.
 func (s *Service) attach(ctx context.Context, caller Caller, caseID string, uploads []Upload, once *Once, command func([]caselog.File) caselog.Command) (changed Changed, err error) {
+	if len(uploads) == 0 {
+		return s.change(ctx, caller, caseID, command(nil), once)
+	}
 	err = s.once(ctx, caller, once, func() error {
 		state, key, err := s.Store.Case(ctx, caller.OrganizationID, caseID, 0)
 		if err != nil {
@@ -141,9 +144,9 @@ func (s *Service) discard(blobs []store.Blob) {
 }
 
 // change has a command done, once.
-func (s *Service) change(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, blobs []store.Blob, once *Once) (changed Changed, err error) {
+func (s *Service) change(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, once *Once) (changed Changed, err error) {
 	err = s.once(ctx, caller, once, func() error {
-		changed, err = s.commit(ctx, caller, caseID, cmd, blobs, once)
+		changed, err = s.commit(ctx, caller, caseID, cmd, nil, once)
 		return err
 	})
 	return changed, err

@@ -20,8 +20,8 @@ const maxFeed = 16 << 20
 // After is where the page before ended, "" for the beginning. Next is where this one
 // ended, also where there is nothing more for now.
 func (s *Service) Feed(ctx context.Context, caller Caller, after string, limit int) (events []json.RawMessage, next string, more bool, err error) {
-	var position int64
-	if err := decode("after", after, &position); err != nil {
+	var position store.Position
+	if err := decode("after", after, &position.Transaction, &position.Event); err != nil {
 		return nil, "", false, err
 	}
 	if limit, err = (Page{Limit: limit}).limit(); err != nil {
@@ -38,7 +38,7 @@ func (s *Service) Feed(ctx context.Context, caller Caller, after string, limit i
 	if last != nil {
 		position = last.Position
 	}
-	return events, encode(position), more, nil
+	return events, encode(position.Transaction, position.Event), more, nil
 }
 
 // CaseFeed is Feed for one case; after and next are sequences.

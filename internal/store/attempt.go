@@ -96,19 +96,19 @@ func (s *Store) Record(ctx context.Context, o Outcome) error {
 }
 
 var (
-	insertAttempts = batch{[]string{"delivery_id", "number", "started_at", "milliseconds", "status_code", "error", "answer"}, `
+	insertAttempts = batch{columns: []string{"delivery_id", "number", "started_at", "milliseconds", "status_code", "error", "answer"}, text: `
 		INSERT INTO attempts (delivery_id, number, started_at, milliseconds, status_code, error, answer)
 		SELECT delivery_id, number, started_at, milliseconds, status_code, error, answer
 		FROM u
 		WHERE true
 		ON CONFLICT DO NOTHING`}
-	updateDeliveries = batch{[]string{"id", "state", "tries", "due_at", "finished_at"}, `
+	updateDeliveries = batch{columns: []string{"id", "state", "tries", "due_at", "finished_at"}, text: `
 		UPDATE deliveries
 		SET state = u.state, tries = u.tries, due_at = u.due_at, finished_at = u.finished_at
 		FROM u
 		WHERE deliveries.id = u.id AND deliveries.state = 'pending'`}
 	// What came into the lane meanwhile keeps it with its owner.
-	settleLanes = batch{[]string{"endpoint_id", "lane", "owner", "through", "due_at"}, `
+	settleLanes = batch{columns: []string{"endpoint_id", "lane", "owner", "through", "due_at"}, text: `
 		UPDATE lanes
 		SET owner = CASE WHEN u.due_at IS NULL AND (lanes.last_sequence > u.through OR lanes.recalled = 1) THEN lanes.owner END,
 			due_at = u.due_at,
@@ -117,7 +117,7 @@ var (
 		WHERE lanes.endpoint_id = u.endpoint_id AND lanes.lane = u.lane AND lanes.owner = u.owner
 		RETURNING lanes.endpoint_id, lanes.lane, lanes.owner IS NOT NULL`}
 	// A lane of one message, which has the delivery's name, is not needed again.
-	removeLanes = batch{[]string{"endpoint_id", "lane"}, `
+	removeLanes = batch{columns: []string{"endpoint_id", "lane"}, text: `
 		DELETE FROM lanes
 		WHERE (endpoint_id, lane) IN (SELECT endpoint_id, lane FROM u) AND owner IS NULL AND due_at IS NULL
 			AND EXISTS (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -117,22 +118,37 @@ type CasePosition struct {
 // Cases returns at most limit cases of an organisation after that position, the
 // newest first, and where to go on; nil at the end.
 func (s *Store) Cases(ctx context.Context, organizationID string, filter CaseFilter, after CasePosition, limit int) ([]*caselog.Case, *CasePosition, error) {
+	where := conditions{text: `organization_id = $1`, arguments: []any{organizationID}}
+	if after.ID != "" {
+		where.and(`(created_at, id) < (?, ?)`, after.CreatedAt, after.ID)
+	}
+	if filter.Status != "" {
+		where.and(`status = ?`, string(filter.Status))
+	}
+	if filter.Type != "" {
+		where.and(`type = ?`, filter.Type)
+	}
+	if filter.ShortID != "" {
+		where.and(`short_id = ?`, filter.ShortID)
+	}
+	if filter.IsArchived != nil {
+		where.and(`is_archived = ?`, *filter.IsArchived)
+	}
+	if filter.IsEscalated != nil {
+		where.and(`is_escalated = ?`, *filter.IsEscalated)
+	}
+	if filter.CreatedAfter != nil {
+		where.and(`created_at > ?`, filter.CreatedAfter.UnixMilli())
+	}
+	if filter.CreatedBefore != nil {
+		where.and(`created_at < ?`, filter.CreatedBefore.UnixMilli())
+	}
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT id, created_at
 		FROM cases
-		WHERE organization_id = $1
-			AND ($2 = '' OR (created_at, id) < ($3, $2))
-			AND ($4 = '' OR status = $4)
-			AND ($5 = '' OR type = $5)
-			AND ($6 = '' OR short_id = $6)
-			AND ($7 IS NULL OR is_archived = $7)
-			AND ($8 IS NULL OR is_escalated = $8)
-			AND ($9 IS NULL OR created_at > $9)
-			AND ($10 IS NULL OR created_at < $10)
+		WHERE `+where.text+`
 		ORDER BY created_at DESC, id DESC
-		LIMIT $11`,
-		organizationID, after.ID, after.CreatedAt, string(filter.Status), filter.Type, filter.ShortID,
-		filter.IsArchived, filter.IsEscalated, column(filter.CreatedAfter), column(filter.CreatedBefore), limit+1)
+		LIMIT `+strconv.Itoa(limit+1), where.arguments...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list cases: %w", err)
 	}

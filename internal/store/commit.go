@@ -7,34 +7,34 @@ import (
 )
 
 var (
-	readEndpointsVersions = batch{[]string{"id"}, `
+	readEndpointsVersions = batch{columns: []string{"id"}, text: `
 		SELECT organizations.id, organizations.endpoints_version
 		FROM organizations
-		JOIN u ON u.id = organizations.id`}
-	insertCases = batch{[]string{"id", "organization_id", "short_id", "version", "type", "status", "is_archived", "is_escalated", "wrapped_key", "created_at", "updated_at"}, `
+		JOIN u ON u.id = organizations.id`, shares: "organizations"}
+	insertCases = batch{columns: []string{"id", "organization_id", "short_id", "version", "type", "status", "is_archived", "is_escalated", "wrapped_key", "created_at", "updated_at"}, text: `
 		INSERT INTO cases (id, organization_id, short_id, version, type, status, is_archived, is_escalated, wrapped_key, created_at, updated_at)
 		SELECT id, organization_id, short_id, version, type, status, is_archived, is_escalated, wrapped_key, created_at, updated_at
 		FROM u
 		WHERE true
 		ON CONFLICT DO NOTHING
 		RETURNING id`}
-	updateCases = batch{[]string{"id", "expected", "version", "status", "is_archived", "is_escalated", "updated_at"}, `
+	updateCases = batch{columns: []string{"id", "expected", "version", "status", "is_archived", "is_escalated", "updated_at"}, text: `
 		UPDATE cases
 		SET version = u.version, status = u.status, is_archived = u.is_archived, is_escalated = u.is_escalated, updated_at = u.updated_at
 		FROM u
 		WHERE cases.id = u.id AND cases.version = u.expected
 		RETURNING cases.id`}
-	insertEvents = batch{[]string{"id", "organization_id", "case_id", "sequence", "type", "at", "body"}, `
+	insertEvents = batch{columns: []string{"id", "organization_id", "case_id", "sequence", "type", "at", "body"}, text: `
 		INSERT INTO events (id, organization_id, case_id, sequence, type, at, body)
 		SELECT id, organization_id, case_id, sequence, type, at, body
 		FROM u`}
-	insertBlobs = batch{[]string{"id", "case_id", "size", "created_at"}, `
+	insertBlobs = batch{columns: []string{"id", "case_id", "size", "created_at"}, text: `
 		INSERT INTO blobs (id, case_id, size, created_at)
 		SELECT id, case_id, size, created_at
 		FROM u`}
 	// A lane that is empty takes the owner or the time that is given; any other
 	// keeps its own.
-	useLanes = batch{[]string{"endpoint_id", "lane", "added", "due_at", "owner"}, `
+	useLanes = batch{columns: []string{"endpoint_id", "lane", "added", "due_at", "owner"}, text: `
 		INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at, owner)
 		SELECT endpoint_id, lane, added, due_at, owner
 		FROM u
@@ -44,11 +44,11 @@ var (
 			due_at = CASE WHEN lanes.due_at IS NULL AND lanes.owner IS NULL THEN excluded.due_at ELSE lanes.due_at END,
 			owner = CASE WHEN lanes.due_at IS NULL AND lanes.owner IS NULL THEN excluded.owner ELSE lanes.owner END
 		RETURNING endpoint_id, lane, last_sequence, COALESCE(owner, '')`}
-	insertDeliveries = batch{[]string{"id", "organization_id", "event_id", "event_type", "endpoint_id", "case_id", "lane", "sequence", "created_at"}, `
+	insertDeliveries = batch{columns: []string{"id", "organization_id", "event_id", "event_type", "endpoint_id", "case_id", "lane", "sequence", "created_at"}, text: `
 		INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, created_at)
 		SELECT id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, 'pending', created_at
 		FROM u`}
-	insertAnswers = batch{[]string{"organization_id", "hash", "digest", "case_id", "answer", "created_at"}, `
+	insertAnswers = batch{columns: []string{"organization_id", "hash", "digest", "case_id", "answer", "created_at"}, text: `
 		INSERT INTO idempotency_keys (organization_id, hash, digest, case_id, answer, created_at)
 		SELECT organization_id, hash, digest, case_id, answer, created_at
 		FROM u

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -54,13 +55,11 @@ const selectDeliveries = `
 // Deliveries returns at most limit deliveries of an organisation whose id comes
 // before another, the newest first; from the newest for "".
 func (s *Store) Deliveries(ctx context.Context, organizationID string, filter DeliveryFilter, before string, limit int) ([]Delivery, error) {
-	where, arguments := `
-	WHERE d.organization_id = $1`, []any{organizationID}
-	stored := filter.State
+	where := conditions{text: `d.organization_id = $1`, arguments: []any{organizationID}}
 	switch filter.State {
+	case "":
 	case Sending: // found from the lanes: few are worked on, many may be pending
-		stored = Pending
-		where += `
+		where.and(`d.state = 'pending'
 		AND d.id IN (
 			SELECT (
 				SELECT first.id
@@ -69,27 +68,28 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 				ORDER BY first.sequence
 				LIMIT 1)
 			FROM lanes
-			WHERE lanes.owner IS NOT NULL)`
+			WHERE lanes.owner IS NOT NULL)`)
 	case Pending:
-		where += `
-		AND NOT ` + isSending
+		where.and(`d.state = 'pending' AND NOT ` + isSending)
+	default:
+		where.and(`d.state = ?`, string(filter.State))
 	}
-	for _, narrow := range []struct{ clause, value string }{
-		{"d.id < ", before},
-		{"d.endpoint_id = ", filter.EndpointID},
-		{"d.case_id = ", filter.CaseID},
-		{"d.event_id = ", filter.EventID},
-		{"d.state = ", string(stored)},
-	} {
-		if narrow.value != "" {
-			arguments = append(arguments, narrow.value)
-			where += fmt.Sprintf(" AND %s$%d", narrow.clause, len(arguments))
-		}
+	if before != "" {
+		where.and(`d.id < ?`, before)
 	}
-	arguments = append(arguments, limit)
-	rows, err := s.readers.QueryContext(ctx, selectDeliveries+where+fmt.Sprintf(`
+	if filter.EndpointID != "" {
+		where.and(`d.endpoint_id = ?`, filter.EndpointID)
+	}
+	if filter.CaseID != "" {
+		where.and(`d.case_id = ?`, filter.CaseID)
+	}
+	if filter.EventID != "" {
+		where.and(`d.event_id = ?`, filter.EventID)
+	}
+	rows, err := s.readers.QueryContext(ctx, selectDeliveries+`
+	WHERE `+where.text+`
 	ORDER BY d.id DESC
-	LIMIT $%d`, len(arguments)), arguments...)
+	LIMIT `+strconv.Itoa(limit), where.arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
 	}

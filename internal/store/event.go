@@ -12,33 +12,41 @@ import (
 
 // Entry is an event of the feed, with the case as of it.
 type Entry struct {
-	Position int64 // in the feed
+	Position Position // in the feed
 	Event    caselog.Event
 	Case     *caselog.Case
 	Key      *vault.Key // of the case
 }
 
+// Position is a place in the feed; the zero value is before its start.
+type Position struct {
+	Transaction int64 // in which the event was recorded
+	Event       int64 // among all events
+}
+
 // Feed returns at most limit events of an organisation that come after a position
-// in the log, oldest first.
-func (s *Store) Feed(ctx context.Context, organizationID string, after int64, limit int) ([]Entry, error) {
+// in the feed, oldest first. What commits later comes later: a reader who goes on
+// from position to position misses none.
+func (s *Store) Feed(ctx context.Context, organizationID string, after Position, limit int) ([]Entry, error) {
 	rows, err := s.readers.QueryContext(ctx, `
-		SELECT position, case_id, sequence
+		SELECT transaction_id, position, case_id, sequence
 		FROM events
-		WHERE organization_id = $1 AND position > $2
-		ORDER BY position
-		LIMIT $3`, organizationID, after, limit)
+		WHERE organization_id = $1 AND (transaction_id, position) > ($2, $3) AND `+s.connection.settled()+`
+		ORDER BY transaction_id, position
+		LIMIT $4`, organizationID, after.Transaction, after.Event, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the feed: %w", err)
 	}
 	type place struct {
-		position, sequence int64
-		caseID             string
+		position Position
+		sequence int64
+		caseID   string
 	}
 	var places []place
 	last := make(map[string]int64) // of each case, the last sequence that is asked for
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		var p place
-		err := rows.Scan(&p.position, &p.caseID, &p.sequence)
+		err := rows.Scan(&p.position.Transaction, &p.position.Event, &p.caseID, &p.sequence)
 		places = append(places, p)
 		last[p.caseID] = p.sequence
 		return err
@@ -69,6 +77,7 @@ func (s *Store) CaseFeed(ctx context.Context, organizationID, caseID string, aft
 	if err != nil {
 		return nil, err
 	}
+	after = max(after, 0)
 	until := min(after+int64(limit), state.Version)
 	if until <= after {
 		return nil, nil

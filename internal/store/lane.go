@@ -55,6 +55,7 @@ func (s *Store) Claim(ctx context.Context, endpointID string, limit int, claimed
 	now := s.now().UnixMilli()
 	var lanes []string
 	err := s.writer.do(ctx, job{after: func() { claimed(lanes) }, task: func(ctx context.Context, conn *sql.Conn) error {
+		lanes = nil // of a try before
 		rows, err := conn.QueryContext(ctx, `
 			UPDATE lanes
 			SET owner = $1, due_at = NULL, recalled = 0
@@ -63,7 +64,7 @@ func (s *Store) Claim(ctx context.Context, endpointID string, limit int, claimed
 				FROM lanes
 				WHERE endpoint_id = $2 AND due_at <= $3
 				ORDER BY due_at
-				LIMIT $4)
+				LIMIT $4`+s.connection.skipLocked()+`)
 			RETURNING lane`, s.Node, endpointID, now, limit)
 		if err != nil {
 			return err
@@ -100,7 +101,7 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 		SELECT id, organization_id, case_id, sequence, tries, (SELECT events.sequence FROM events WHERE events.id = deliveries.event_id)
 		FROM deliveries
 		WHERE endpoint_id = $1 AND lane = $2 AND state = 'pending'
-		ORDER BY sequence
+		ORDER BY deliveries.sequence
 		LIMIT $3`, endpointID, name, maxLoaded)
 	if err != nil {
 		return lane, fmt.Errorf("load a lane of endpoint %s: %w", endpointID, err)

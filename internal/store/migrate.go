@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -17,29 +16,24 @@ var migrations embed.FS
 // Migrate brings the schema of the database up to date and returns its version
 // before and after. [Open] does so too.
 func Migrate(ctx context.Context, url string) (from, to int64, err error) {
-	path, err := sqlitePath(url)
+	c, err := connect(ctx, url)
 	if err != nil {
 		return 0, 0, err
 	}
-	unlock, err := hold(path)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	db, err := openSQLite(path, 1)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	return migrate(ctx, db)
+	defer func() { err = errors.Join(err, c.close()) }()
+	return migrate(ctx, c)
 }
 
-func migrate(ctx context.Context, db *sql.DB) (from, to int64, err error) {
-	files, err := fs.Sub(migrations, "migrations/sqlite")
+func migrate(ctx context.Context, c *connection) (from, to int64, err error) {
+	folder, dialect, options, err := c.migrations()
 	if err != nil {
 		return 0, 0, fmt.Errorf("migrate the database: %w", err)
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	files, err := fs.Sub(migrations, folder)
+	if err != nil {
+		return 0, 0, fmt.Errorf("migrate the database: %w", err)
+	}
+	provider, err := goose.NewProvider(dialect, c.writing, files, options...)
 	if err != nil {
 		return 0, 0, fmt.Errorf("migrate the database: %w", err)
 	}

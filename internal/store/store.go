@@ -16,6 +16,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,16 +35,15 @@ type Store struct {
 	// Node names this process among those that share the database.
 	Node string
 
-	dialect dialect
-	readers *sql.DB
-	writer  *writer
-	vault   *vault.Vault
-	now     func() time.Time
+	connection *connection
+	readers    *sql.DB
+	writer     *writer
+	vault      *vault.Vault
+	now        func() time.Time
 
 	locks  locks     // one change at a time of a case, in this process
 	cases  caseCache // the states of the cases used last
 	closed sync.Once
-	unlock func() error
 
 	mu            sync.Mutex               // protects what follows
 	organizations map[string]*organization // by id
@@ -56,56 +57,48 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Open opens the database that url names, sqlite:PATH, brings its schema up to
-// date and starts the writer. A database of SQLite belongs to one process: where
-// another has it, the error is [ErrInUse].
+// Open opens the database that url names, sqlite:PATH or postgres://…, brings its
+// schema up to date and starts the writer. A database of SQLite belongs to one
+// process: where another has it, the error is [ErrInUse].
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	path, err := sqlitePath(url)
-	if err != nil {
-		return nil, err
-	}
-	unlock, err := hold(path)
+	c, err := connect(ctx, url)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
 		Node:          uuid.NewString(),
-		dialect:       sqliteDialect{},
+		connection:    c,
+		readers:       c.reading,
 		vault:         o.Vault,
 		now:           o.Now,
-		unlock:        unlock,
 		organizations: make(map[string]*organization),
 	}
-	if err := s.open(ctx, path); err != nil {
-		return nil, errors.Join(err, unlock())
+	if _, _, err := migrate(ctx, c); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	if s.writer, err = startWriter(ctx, c); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	if c.exclusive {
+		err = s.endLeases(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, path string) error {
-	writing, err := openSQLite(path, 1)
-	if err != nil {
-		return err
-	}
-	if _, _, err := migrate(ctx, writing); err != nil {
-		return errors.Join(err, writing.Close())
-	}
-	if s.readers, err = openSQLite(path, readers); err != nil {
-		return errors.Join(err, writing.Close())
-	}
-	if s.writer, err = startWriter(ctx, writing, s.dialect); err != nil {
-		return errors.Join(err, writing.Close(), s.readers.Close())
-	}
-	// The file is this process's alone: whoever had a lease is gone.
-	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+// endLeases ends the leases of whoever had the database before.
+func (s *Store) endLeases(ctx context.Context) error {
+	err := s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		_, err := conn.ExecContext(ctx, `DELETE FROM nodes`)
 		return err
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("end the leases of the past: %w", err), s.writer.close(), s.readers.Close())
+		return fmt.Errorf("end the leases of the past: %w", err)
 	}
 	return nil
 }
@@ -114,10 +107,15 @@ func (s *Store) open(ctx context.Context, path string) error {
 // for more gets an error.
 func (s *Store) Close() (err error) {
 	s.closed.Do(func() {
-		err = errors.Join(s.writer.close(), s.readers.Close(), s.unlock())
+		err = errors.Join(s.writer.close(), s.connection.close())
 	})
 	return err
 }
+
+// Unavailable reports whether err is that the database is not there for now, or has
+// no room: what was asked for may succeed later. Of a change it is not known then
+// whether it happened.
+func (s *Store) Unavailable(err error) bool { return err != nil && s.connection.gone(err) }
 
 // Ping returns nil if the database takes a transaction.
 func (s *Store) Ping(ctx context.Context) error {
@@ -163,4 +161,20 @@ func oneRow(what string, err error) error {
 		return fmt.Errorf("read %s: %w", what, err)
 	}
 	return nil
+}
+
+// conditions are those of a WHERE clause that grows.
+type conditions struct {
+	text      string
+	arguments []any
+}
+
+// and adds a condition, with a ? in place of each of its arguments.
+func (c *conditions) and(text string, arguments ...any) {
+	parts := strings.Split(text, "?")
+	c.text += ` AND ` + parts[0]
+	for i, argument := range arguments {
+		c.arguments = append(c.arguments, argument)
+		c.text += "$" + strconv.Itoa(len(c.arguments)) + parts[i+1]
+	}
 }

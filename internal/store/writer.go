@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,9 +19,8 @@ var errClosed = errors.New("the store is closed")
 // writer is the only one that writes. What arrives while it commits is the next
 // transaction: requests that come together share one fsync.
 type writer struct {
-	db      *sql.DB
-	conn    *sql.Conn // only the writer's goroutine uses it
-	dialect dialect
+	*connection
+	conn *sql.Conn // only the writer's goroutine uses it; nil where there is none
 
 	statements map[statement]*sql.Stmt // prepared on conn
 
@@ -32,7 +32,7 @@ type writer struct {
 
 type statement struct {
 	query *batch
-	rows  int
+	size  int
 }
 
 // job is one thing to be written, with where to say how it went.
@@ -44,21 +44,37 @@ type job struct {
 	result  chan error
 }
 
-func startWriter(ctx context.Context, db *sql.DB, d dialect) (*writer, error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the database: %w", err)
-	}
+func startWriter(ctx context.Context, c *connection) (*writer, error) {
 	w := &writer{
-		db:         db,
-		conn:       conn,
-		dialect:    d,
-		statements: make(map[statement]*sql.Stmt),
+		connection: c,
 		jobs:       make(chan job, maxBatch),
 		done:       make(chan struct{}),
 	}
+	if err := w.reach(ctx); err != nil {
+		return nil, err
+	}
 	go w.run()
 	return w, nil
+}
+
+// reach gets a connection, unless there is one.
+func (w *writer) reach(ctx context.Context) error {
+	if w.conn != nil {
+		return nil
+	}
+	conn, err := w.writing.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	w.conn, w.statements = conn, make(map[statement]*sql.Stmt)
+	return nil
+}
+
+// drop gives a connection up that has failed. The next transaction gets another.
+func (w *writer) drop() {
+	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn }) // it must not be used again
+	_ = w.conn.Close()
+	w.conn = nil
 }
 
 // close ends the goroutine once everything given to it is written.
@@ -68,7 +84,10 @@ func (w *writer) close() error {
 	close(w.jobs)
 	w.mu.Unlock()
 	<-w.done
-	return errors.Join(w.conn.Close(), w.db.Close())
+	if w.conn == nil {
+		return nil
+	}
+	return w.conn.Close()
 }
 
 // do has one job written and waits for it. Once the job is taken it is seen
@@ -157,7 +176,7 @@ func (w *writer) commit(ctx context.Context, group []job) {
 				return lost
 			})
 			continue
-		case err != nil && len(group) > 1:
+		case err != nil && len(group) > 1 && !w.gone(err):
 			// One that cannot be written does not take the others with it.
 			for i := range group {
 				w.commit(ctx, group[i:i+1])
@@ -190,20 +209,35 @@ func contents(group []job) (changes []*change, outcomes []*outcome) {
 	return changes, outcomes
 }
 
-// transaction runs f between BEGIN and COMMIT.
+// transaction runs f between BEGIN and COMMIT, again where others were in the way.
 func (w *writer) transaction(ctx context.Context, f func() error) error {
-	if _, err := w.conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+	for {
+		err := w.attempt(ctx, f)
+		if err == nil || !w.passing(err) {
+			return err
+		}
+	}
+}
+
+func (w *writer) attempt(ctx context.Context, f func() error) error {
+	if err := w.reach(ctx); err != nil {
+		return err
+	}
+	_, err := w.conn.ExecContext(ctx, w.begin())
+	if err != nil {
+		if !w.exclusive {
+			w.drop() // it broke while it was idle
+		}
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	err := f()
-	if err == nil {
+	if err = f(); err == nil {
 		if _, err = w.conn.ExecContext(ctx, `COMMIT`); err == nil {
 			return nil
 		}
 		err = fmt.Errorf("commit: %w", err)
 	}
 	if _, rollback := w.conn.ExecContext(ctx, `ROLLBACK`); rollback != nil {
-		return errors.Join(err, fmt.Errorf("roll back: %w", rollback))
+		w.drop()
 	}
 	return err
 }
@@ -212,18 +246,19 @@ func (w *writer) transaction(ctx context.Context, f func() error) error {
 type batch struct {
 	columns []string // of u
 	text    string
+	shares  string // the table whose rows must stay as they are until the transaction ends
 }
 
 // each runs q over the rows, and scan for every row that it returns. Where q
 // returns none, scan is nil.
 func (w *writer) each(ctx context.Context, q *batch, rows [][]any, scan func(*sql.Rows) error) error {
 	for len(rows) > 0 {
-		n := w.dialect.chunk(len(rows))
-		stmt, err := w.prepare(ctx, q, n)
+		n, size := w.chunk(len(rows))
+		stmt, err := w.prepare(ctx, q, size)
 		if err != nil {
 			return err
 		}
-		if err := run(ctx, stmt, w.dialect.arguments(rows[:n]), scan); err != nil {
+		if err := run(ctx, stmt, w.arguments(q.columns, rows[:n]), scan); err != nil {
 			return err
 		}
 		rows = rows[n:]
@@ -253,13 +288,13 @@ func scanAll(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	return errors.Join(rows.Err(), rows.Close())
 }
 
-// prepare returns the statement that runs q over n rows.
-func (w *writer) prepare(ctx context.Context, q *batch, n int) (*sql.Stmt, error) {
-	key := statement{query: q, rows: n}
+// prepare returns the statement that runs q over a source of that size.
+func (w *writer) prepare(ctx context.Context, q *batch, size int) (*sql.Stmt, error) {
+	key := statement{query: q, size: size}
 	if stmt, ok := w.statements[key]; ok {
 		return stmt, nil
 	}
-	stmt, err := w.conn.PrepareContext(ctx, w.dialect.source(q.columns, n)+q.text)
+	stmt, err := w.conn.PrepareContext(ctx, w.source(q.columns, size)+q.text+w.share(q.shares))
 	if err != nil {
 		return nil, fmt.Errorf("prepare a statement: %w", err)
 	}

@@ -51,7 +51,8 @@ CREATE INDEX cases_created ON cases (organization_id, created_at, id);
 
 -- The log. A case is the fold of its events.
 CREATE TABLE events (
-    position        INTEGER NOT NULL PRIMARY KEY, -- the order of the feed
+    position        INTEGER NOT NULL PRIMARY KEY,
+    transaction_id  INTEGER NOT NULL DEFAULT 0, -- the feed is in the order of the two
     id              TEXT    NOT NULL UNIQUE,
     organization_id TEXT    NOT NULL,
     case_id         TEXT    NOT NULL REFERENCES cases (id),
@@ -62,7 +63,7 @@ CREATE TABLE events (
     UNIQUE (case_id, sequence)
 ) STRICT;
 
-CREATE INDEX events_feed ON events (organization_id, position);
+CREATE INDEX events_feed ON events (organization_id, transaction_id, position);
 
 CREATE TABLE blobs (
     id         TEXT    NOT NULL PRIMARY KEY,

@@ -1,0 +1,366 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+var deliveryTests = []test{
+	{"a delivery tells what it is of, and is being sent while it is the first of a lane that somebody has", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(1, id, outbox)
+		messages := outbox.take()
+		want := []store.Delivery{{
+			ID:             messages[0].DeliveryID,
+			OrganizationID: c.org.ID,
+			EventID:        messages[0].Event.ID,
+			EventType:      caseupdate.EventCreateCase,
+			EndpointID:     e.ID,
+			CaseID:         id,
+			Sequence:       1,
+			State:          store.Sending,
+			CreatedAt:      at(begin),
+		}, {
+			ID:             messages[1].DeliveryID,
+			OrganizationID: c.org.ID,
+			EventID:        messages[1].Event.ID,
+			EventType:      caseupdate.EventAddCaseComment,
+			EndpointID:     e.ID,
+			CaseID:         id,
+			Sequence:       2,
+			State:          store.Pending,
+			CreatedAt:      at(begin),
+		}}
+		requireEqual(t, want, c.find(store.DeliveryFilter{}))
+		for _, d := range want {
+			got, attempts, err := c.Delivery(t.Context(), c.org.ID, d.ID)
+			require.NoError(t, err)
+			requireEqual(t, d, got)
+			require.Empty(t, attempts)
+		}
+	}},
+	{"every attempt is recorded, and says what the receiver answered or why it did not", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.endpoint()
+		outbox := new(tray)
+		c.create(outbox)
+		m := outbox.take()[0]
+		attempts := []store.Attempt{
+			{Number: 1, StartedAt: at(begin), Duration: 15 * time.Second, Error: "no answer within 15s"},
+			{Number: 2, StartedAt: at(begin.Add(time.Minute)), Duration: 7 * time.Millisecond, StatusCode: 503, Answer: []byte("not now")},
+			{Number: 3, StartedAt: at(begin.Add(time.Hour)), Duration: time.Millisecond, StatusCode: 204},
+		}
+		for i, a := range attempts {
+			o := store.Outcome{Message: m, Attempt: &a, State: store.Pending}
+			if i == 2 {
+				o.State = store.Delivered
+			} else {
+				o.RetryAt = &attempts[i+1].StartedAt
+			}
+			require.NoError(t, c.Record(t.Context(), o))
+			got, recorded, err := c.Delivery(t.Context(), c.org.ID, m.DeliveryID)
+			require.NoError(t, err)
+			requireEqual(t, attempts[:i+1], recorded)
+			require.Equal(t, i+1, got.Tries)
+			if i == 2 {
+				require.Equal(t, store.Delivered, got.State)
+				require.Equal(t, at(begin.Add(time.Hour+time.Millisecond)), *got.FinishedAt)
+				require.Nil(t, got.NextAttemptAt)
+			} else {
+				require.Equal(t, store.Sending, got.State)
+				require.Nil(t, got.FinishedAt)
+			}
+		}
+		c.reopen()
+		_, recorded, err := c.Delivery(t.Context(), c.org.ID, m.DeliveryID)
+		require.NoError(t, err)
+		requireEqual(t, attempts, recorded)
+	}},
+	{"a delivery that waits tells when it is tried again", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.endpoint()
+		outbox := new(tray)
+		c.create(outbox)
+		m := outbox.take()[0]
+		due := begin.Add(time.Minute)
+		c.fail(m, due)
+		got, _, err := c.Delivery(t.Context(), c.org.ID, m.DeliveryID)
+		require.NoError(t, err)
+		require.Equal(t, store.Pending, got.State)
+		require.Equal(t, at(due), *got.NextAttemptAt)
+	}},
+	{"a delivery that failed for good, or was given up, is finished and the lane goes on", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(2, id, outbox)
+		messages := outbox.take()
+		for i, state := range []store.State{store.Failed, store.Canceled} {
+			a := &store.Attempt{Number: 1, StartedAt: begin, StatusCode: 500}
+			require.NoError(t, c.Record(t.Context(), store.Outcome{Message: messages[i], Attempt: a, State: state}))
+		}
+		require.Equal(t,
+			[]string{"1 CREATE_CASE failed", "2 ADD_CASE_COMMENT canceled", "3 ADD_CASE_COMMENT sending"},
+			c.deliveries(store.DeliveryFilter{}))
+		require.Equal(t, []int64{3}, sequences(c.load(e.ID, id).Messages))
+	}},
+	{"many outcomes at the same time are each recorded", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		for range crowd {
+			c.create(outbox)
+		}
+		messages := outbox.take()
+		settled := make(chan bool, crowd)
+		for i, m := range messages {
+			go func() {
+				o := store.Outcome{
+					Message: m,
+					Attempt: &store.Attempt{Number: 1, StartedAt: begin, StatusCode: 200 + i, Answer: []byte{byte(i)}},
+					State:   store.Delivered,
+					End:     &store.End{EndpointID: m.EndpointID, Lane: m.Lane, Through: 1, Settled: func(remains bool) { settled <- remains }},
+				}
+				if err := c.Record(t.Context(), o); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		for range messages {
+			require.False(t, <-settled)
+		}
+		for i, m := range messages {
+			got, attempts, err := c.Delivery(t.Context(), c.org.ID, m.DeliveryID)
+			require.NoError(t, err)
+			require.Equal(t, store.Delivered, got.State)
+			requireEqual(t, []store.Attempt{{Number: 1, StartedAt: at(begin), StatusCode: 200 + i, Answer: []byte{byte(i)}}}, attempts)
+		}
+		requireDue(t, c, e.ID, nil)
+	}},
+	{"deliveries are listed by what they are, the newest first, page by page", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		one, two := c.endpoint(), c.endpoint()
+		outbox := new(tray)
+		first, second := c.create(outbox), c.create(outbox)
+		c.comments(1, first, outbox)
+		messages := byLane(outbox.take())
+		c.deliver(messages[one.ID+" "+first][0], nil)
+		c.fail(messages[two.ID+" "+second][0], begin.Add(time.Minute))
+		event := messages[one.ID+" "+first][1].Event.ID
+
+		all := c.find(store.DeliveryFilter{})
+		require.Len(t, all, 6)
+		for _, test := range []struct {
+			name   string
+			filter store.DeliveryFilter
+			holds  func(store.Delivery) bool
+			want   int
+		}{
+			{"all", store.DeliveryFilter{}, func(store.Delivery) bool { return true }, 6},
+			{"to an endpoint", store.DeliveryFilter{EndpointID: one.ID}, func(d store.Delivery) bool { return d.EndpointID == one.ID }, 3},
+			{"of a case", store.DeliveryFilter{CaseID: first}, func(d store.Delivery) bool { return d.CaseID == first }, 4},
+			{"of an event", store.DeliveryFilter{EventID: event}, func(d store.Delivery) bool { return d.EventID == event }, 2},
+			{"that are being sent", store.DeliveryFilter{State: store.Sending}, func(d store.Delivery) bool { return d.State == store.Sending }, 3},
+			{"that wait", store.DeliveryFilter{State: store.Pending}, func(d store.Delivery) bool { return d.State == store.Pending }, 2},
+			{"that were delivered", store.DeliveryFilter{State: store.Delivered}, func(d store.Delivery) bool { return d.State == store.Delivered }, 1},
+			{"that failed", store.DeliveryFilter{State: store.Failed}, func(d store.Delivery) bool { return d.State == store.Failed }, 0},
+			{"of all of these", store.DeliveryFilter{EndpointID: one.ID, CaseID: first, EventID: event, State: store.Sending}, func(d store.Delivery) bool {
+				return d.EndpointID == one.ID && d.EventID == event && d.State == store.Sending
+			}, 1},
+		} {
+			var want []store.Delivery
+			for i := len(all) - 1; i >= 0; i-- {
+				if test.holds(all[i]) {
+					want = append(want, all[i])
+				}
+			}
+			require.Len(t, want, test.want, test.name)
+			var got []store.Delivery
+			before := ""
+			for {
+				page, err := c.Deliveries(t.Context(), c.org.ID, test.filter, before, 2)
+				require.NoError(t, err, test.name)
+				if len(page) == 0 {
+					break
+				}
+				require.LessOrEqual(t, len(page), 2)
+				got, before = append(got, page...), page[len(page)-1].ID
+			}
+			requireEqual(t, want, got)
+		}
+	}},
+	{"deliveries are their organisation's only", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.endpoint()
+		c.create(nil)
+		d := c.find(store.DeliveryFilter{})[0]
+		other := c.neighbour()
+		require.Empty(t, other.find(store.DeliveryFilter{}))
+		require.Empty(t, other.find(store.DeliveryFilter{EndpointID: d.EndpointID}))
+		_, _, err := other.Delivery(t.Context(), other.org.ID, d.ID)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		_, err = other.Retry(t.Context(), other.org.ID, d.ID, nil)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		_, _, err = c.Delivery(t.Context(), c.org.ID, newID())
+		require.ErrorIs(t, err, store.ErrNotFound)
+		_, err = c.Retry(t.Context(), c.org.ID, newID(), nil)
+		require.ErrorIs(t, err, store.ErrNotFound)
+	}},
+	{"a retry makes a delivery due now, whatever became of it before", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		for _, ordering := range []subscription.Ordering{subscription.OrderingCase, subscription.OrderingNone} {
+			e := c.endpoint(func(e *subscription.Endpoint) { e.Ordering = ordering })
+			for _, state := range []store.State{store.Delivered, store.Failed, store.Canceled} {
+				outbox := new(tray)
+				id := c.create(outbox)
+				m := byEndpoint(outbox.take(), e.ID)[0]
+				c.record(store.Outcome{
+					Message: m,
+					Attempt: &store.Attempt{Number: 1, StartedAt: c.clock.Now(), StatusCode: 500},
+					State:   state,
+				}, &store.End{Through: m.Sequence})
+				c.clock.pass(time.Hour)
+				endpointID, err := c.Retry(t.Context(), c.org.ID, m.DeliveryID, nil)
+				require.NoError(t, err)
+				require.Equal(t, e.ID, endpointID)
+
+				got, attempts, err := c.Delivery(t.Context(), c.org.ID, m.DeliveryID)
+				require.NoError(t, err)
+				require.Equal(t, store.Pending, got.State)
+				require.Nil(t, got.FinishedAt)
+				require.Len(t, attempts, 1, "what was tried is not forgotten")
+				now := c.clock.Now()
+				requireDue(t, c, e.ID, &now)
+				require.Equal(t, []string{m.Lane}, c.claim(e.ID))
+				again := c.load(e.ID, m.Lane)
+				require.Len(t, again.Messages, 1)
+				m.Tries = 1
+				requireEqual(t, m, again.Messages[0])
+				require.False(t, c.deliver(again.Messages[0], &store.End{Through: again.Last}))
+				require.Equal(t, []string{"1 CREATE_CASE delivered"}, c.deliveries(store.DeliveryFilter{CaseID: id, EndpointID: e.ID}))
+			}
+			require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID))
+		}
+	}},
+	{"a retry ends the wait of its lane, and comes before what waits behind it", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(2, id, outbox)
+		messages := outbox.take()
+		c.deliver(messages[0], nil)
+		c.fail(messages[1], begin.Add(time.Hour))
+		_, err := c.Retry(t.Context(), c.org.ID, messages[0].DeliveryID, nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		require.Equal(t, []int64{1, 2, 3}, sequences(c.load(e.ID, id).Messages))
+	}},
+	{"a retry in a lane that is worked on is found when the lane is settled", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(1, id, outbox)
+		messages := outbox.take()
+		c.deliver(messages[0], nil)
+		_, err := c.Retry(t.Context(), c.org.ID, messages[0].DeliveryID, nil)
+		require.NoError(t, err)
+		requireDue(t, c, e.ID, nil)
+		require.True(t, c.deliver(messages[1], &store.End{Through: 2}), "the lane is recalled")
+		lane := c.load(e.ID, id)
+		require.Equal(t, []int64{1}, sequences(lane.Messages))
+		require.Equal(t, int64(2), lane.Last)
+		require.False(t, c.deliver(lane.Messages[0], &store.End{Through: lane.Last}), "once")
+		requireDue(t, c, e.ID, nil)
+	}},
+	{"a retry of what is being sent sends it once more only where it failed", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		m := outbox.take()[0]
+		_, err := c.Retry(t.Context(), c.org.ID, m.DeliveryID, nil)
+		require.NoError(t, err)
+		require.True(t, c.deliver(m, &store.End{Through: 1}))
+		lane := c.load(e.ID, id)
+		require.Empty(t, lane.Messages)
+		require.False(t, c.end(m, store.End{Through: lane.Last}))
+	}},
+	{"a lane that is put back while it is recalled waits as long as it is told to", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		m := outbox.take()[0]
+		_, err := c.Retry(t.Context(), c.org.ID, m.DeliveryID, nil)
+		require.NoError(t, err)
+		due := begin.Add(time.Minute)
+		require.False(t, c.fail(m, due))
+		requireDue(t, c, e.ID, &due)
+		c.clock.pass(time.Minute)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		require.False(t, c.deliver(c.load(e.ID, id).Messages[0], &store.End{Through: 1}), "the recall is forgotten")
+	}},
+	{"what was canceled stays so, whatever its last attempt comes to, which is recorded", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.do(id, outbox, caselog.Escalate{})
+		messages := outbox.take()
+		c.deliver(messages[0], nil)
+		c.clock.pass(time.Minute)
+		require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID))
+		require.False(t, c.deliver(messages[1], &store.End{Through: 2}))
+		require.Equal(t, []string{"1 CREATE_CASE delivered", "2 ESCALATE_CASE canceled"}, c.deliveries(store.DeliveryFilter{}))
+		got, attempts, err := c.Delivery(t.Context(), c.org.ID, messages[1].DeliveryID)
+		require.NoError(t, err)
+		require.Len(t, attempts, 1)
+		require.Equal(t, at(begin.Add(time.Minute)), *got.FinishedAt)
+		require.Nil(t, got.NextAttemptAt)
+	}},
+	{"a retry keeps its answer, once", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.endpoint()
+		outbox := new(tray)
+		c.create(outbox)
+		m := outbox.take()[0]
+		c.deliver(m, &store.End{Through: 1})
+		kept := &store.Kept{Once: store.Once{Key: "retry", Digest: [32]byte{1}}, Answer: []byte("accepted")}
+		_, err := c.Retry(t.Context(), c.org.ID, m.DeliveryID, kept)
+		require.NoError(t, err)
+		_, err = c.Retry(t.Context(), c.org.ID, m.DeliveryID, kept)
+		require.ErrorIs(t, err, store.ErrAnswered)
+		kept.Key = "other"
+		_, err = c.Retry(t.Context(), c.org.ID, newID(), kept)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		requireAnswer(t, c, "retry", "accepted", [32]byte{1})
+		_, _, err = c.Answer(t.Context(), c.org.ID, "other")
+		require.ErrorIs(t, err, store.ErrNotFound)
+	}},
+}
+
+// at returns t as it comes back from the database: in UTC, to the millisecond.
+func at(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+func byEndpoint(messages []store.Message, id string) []store.Message {
+	var of []store.Message
+	for _, m := range messages {
+		if m.EndpointID == id {
+			of = append(of, m)
+		}
+	}
+	return of
+}

@@ -1,0 +1,185 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+var endpointTests = []test{
+	{"an endpoint that was read again is the one that was kept", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		want := newEndpoint(c.org.ID)
+		want.URL = "https://partner.example/hooks?token=1"
+		want.Description = "Partner"
+		want.Events = []string{string(caseupdate.EventCreateCase), string(caseupdate.EventEscalateCase)}
+		want.Payload, want.Documents, want.Ordering = subscription.PayloadFull, subscription.DocumentsURL, subscription.OrderingNone
+		want.Clearance = subscription.Clearance{PHI: true}
+		want.Signing = []subscription.Signing{subscription.SigningStandard, subscription.SigningCV}
+		want.Headers = map[string]string{"cv-api-key": "secret"}
+		want.Timeout, want.MaxInFlight, want.RateLimit = 3*time.Second, 7, new(11)
+		want.Secrets = []subscription.Secret{{Value: "whsec_bmV3", CreatedAt: begin}, {Value: "whsec_b2xk", CreatedAt: begin, ExpiresAt: new(begin.Add(time.Hour))}}
+		want.State = subscription.Disabled
+		require.NoError(t, c.InsertEndpoint(t.Context(), want, nil))
+		for range 2 {
+			got, err := c.Endpoint(t.Context(), c.org.ID, want.ID)
+			require.NoError(t, err)
+			requireEqual(t, want, got)
+			got, err = c.EndpointByID(t.Context(), want.ID)
+			require.NoError(t, err)
+			requireEqual(t, want, got)
+			c.reopen()
+		}
+	}},
+	{"a changed endpoint is seen at once by whoever asks, and by the next change", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		id := c.create(nil)
+		changed := *e
+		changed.URL = "https://partner.example/elsewhere"
+		changed.Events = []string{string(caseupdate.EventEscalateCase)}
+		changed.State = subscription.Paused
+		require.NoError(t, c.UpdateEndpoint(t.Context(), &changed, nil))
+		got, err := c.Endpoint(t.Context(), c.org.ID, e.ID)
+		require.NoError(t, err)
+		requireEqual(t, &changed, got)
+		c.comments(1, id, nil)
+		require.Equal(t, []string{"1 CREATE_CASE pending"}, c.deliveries(store.DeliveryFilter{EndpointID: e.ID}))
+	}},
+	{"a deleted endpoint is gone, and what waits for it is canceled", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e, other := c.endpoint(), c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(1, id, outbox)
+		first := byEndpoint(outbox.take(), e.ID)[0]
+		c.deliver(first, nil)
+		waiting := c.create(nil)
+		_, err := c.EndpointByID(t.Context(), e.ID)
+		require.NoError(t, err)
+
+		require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID))
+		for range 2 {
+			_, err = c.Endpoint(t.Context(), c.org.ID, e.ID)
+			require.ErrorIs(t, err, store.ErrNotFound)
+			_, err = c.EndpointByID(t.Context(), e.ID)
+			require.ErrorIs(t, err, store.ErrNotFound)
+			require.ErrorIs(t, c.UpdateEndpoint(t.Context(), e, nil), store.ErrNotFound)
+			require.ErrorIs(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID), store.ErrNotFound)
+			listed, err := c.Endpoints(t.Context(), c.org.ID, "", 10)
+			require.NoError(t, err)
+			require.Len(t, listed, 1)
+			require.Equal(t, other.ID, listed[0].ID)
+			require.Equal(t,
+				[]string{"1 CREATE_CASE delivered", "2 ADD_CASE_COMMENT canceled"},
+				c.deliveries(store.DeliveryFilter{EndpointID: e.ID, CaseID: id}))
+			require.Equal(t, []string{"1 CREATE_CASE canceled"}, c.deliveries(store.DeliveryFilter{EndpointID: e.ID, CaseID: waiting}))
+			requireDue(t, c, e.ID, nil)
+			require.Empty(t, c.claim(e.ID))
+			require.Empty(t, c.load(e.ID, id).Messages)
+			_, err = c.Retry(t.Context(), c.org.ID, first.DeliveryID, nil)
+			require.ErrorIs(t, err, store.ErrNotFound)
+			c.reopen()
+		}
+		c.comments(1, id, nil)
+		require.Len(t, c.find(store.DeliveryFilter{EndpointID: e.ID, CaseID: id}), 2)
+		require.Len(t, c.find(store.DeliveryFilter{EndpointID: other.ID, CaseID: id}), 3)
+		require.Zero(t, rows(t, url, `SELECT count(*) FROM endpoints WHERE id = $1 AND length(settings) > 0`, e.ID), "nor are its settings kept")
+	}},
+	{"endpoints are their organisation's only", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		other := c.neighbour()
+		_, err := other.Endpoint(t.Context(), other.org.ID, e.ID)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		taken := *e
+		taken.OrganizationID = other.org.ID
+		require.ErrorIs(t, other.UpdateEndpoint(t.Context(), &taken, nil), store.ErrNotFound)
+		require.ErrorIs(t, other.DeleteEndpoint(t.Context(), other.org.ID, e.ID), store.ErrNotFound)
+		got, err := c.Endpoint(t.Context(), c.org.ID, e.ID)
+		require.NoError(t, err)
+		requireEqual(t, e, got)
+
+		taken.OrganizationID = newID()
+		require.ErrorIs(t, c.InsertEndpoint(t.Context(), &taken, nil), store.ErrNotFound)
+		_, err = c.Endpoint(t.Context(), newID(), e.ID)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		_, err = c.EndpointByID(t.Context(), newID())
+		require.ErrorIs(t, err, store.ErrNotFound)
+	}},
+	{"endpoints are listed in the order in which they were made, page by page", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		var want []string
+		for range 5 {
+			want = append(want, c.endpoint().ID)
+		}
+		c.neighbour().endpoint()
+		var got []string
+		for {
+			after := ""
+			if len(got) > 0 {
+				after = got[len(got)-1]
+			}
+			page, err := c.Endpoints(t.Context(), c.org.ID, after, 2)
+			require.NoError(t, err)
+			if len(page) == 0 {
+				break
+			}
+			for _, e := range page {
+				got = append(got, e.ID)
+			}
+		}
+		require.Equal(t, want, got)
+	}},
+	{"an endpoint that cannot be kept is not there, and says nothing of its secrets", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		double := newEndpoint(c.org.ID, func(d *subscription.Endpoint) {
+			d.ID, d.URL, d.Headers = e.ID, "https://secret.example", map[string]string{"authorization": "secret"}
+		})
+		err := c.InsertEndpoint(t.Context(), double, nil)
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "secret")
+		got, err := c.Endpoint(t.Context(), c.org.ID, e.ID)
+		require.NoError(t, err)
+		requireEqual(t, e, got)
+	}},
+	{"what is made of an endpoint keeps its answer, once", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		kept := &store.Kept{Once: store.Once{Key: "make"}, Answer: []byte("made")}
+		e, double := newEndpoint(c.org.ID), newEndpoint(c.org.ID)
+		require.NoError(t, c.InsertEndpoint(t.Context(), e, kept))
+		require.ErrorIs(t, c.InsertEndpoint(t.Context(), double, kept), store.ErrAnswered)
+		_, err := c.Endpoint(t.Context(), c.org.ID, double.ID)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		requireAnswer(t, c, "make", "made", [32]byte{})
+
+		changed := *e
+		changed.Description = "changed"
+		require.ErrorIs(t, c.UpdateEndpoint(t.Context(), &changed, kept), store.ErrAnswered)
+		got, err := c.Endpoint(t.Context(), c.org.ID, e.ID)
+		require.NoError(t, err)
+		require.Empty(t, got.Description)
+	}},
+	{"an endpoint's settings open nowhere else", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		one, two := c.endpoint(), c.endpoint(func(e *subscription.Endpoint) { e.URL = "https://other.example" })
+		_, err := database(t, url).ExecContext(t.Context(), `
+			UPDATE endpoints
+			SET settings = (SELECT settings FROM endpoints WHERE id = $1)
+			WHERE id = $2`, one.ID, two.ID)
+		require.NoError(t, err)
+		c.reopen()
+		_, err = c.Endpoint(t.Context(), c.org.ID, two.ID)
+		require.Error(t, err)
+		require.False(t, errors.Is(err, store.ErrNotFound))
+		require.False(t, slices.ContainsFunc([]string{"https", "example", "whsec"}, func(s string) bool { return contains(err, s) }))
+	}},
+}

@@ -1,0 +1,431 @@
+package storetest
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+var laneTests = []test{
+	{"an empty lane is handed over with the change, and stays with who has it", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		require.Equal(t, []string{"1 CREATE_CASE"}, lines(outbox.take()))
+		c.do(id, outbox, comment(1), comment(2))
+		require.Equal(t, []string{"2 ADD_CASE_COMMENT", "3 ADD_CASE_COMMENT"}, lines(outbox.take()))
+		requireDue(t, c, e.ID, nil)
+		require.Empty(t, c.claim(e.ID))
+		require.Empty(t, outbox.waiting)
+	}},
+	{"what an outbox does not accept waits in the table, and it is told", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := &tray{full: true}
+		id := c.create(outbox)
+		require.Empty(t, outbox.messages)
+		require.Equal(t, []string{e.ID}, outbox.waiting)
+		requireDue(t, c, e.ID, &begin)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		requireDue(t, c, e.ID, nil)
+		require.Equal(t, []string{"1 CREATE_CASE"}, lines(c.load(e.ID, id).Messages))
+	}},
+	{"what has no outbox waits in the table", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		id := c.create(nil)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+	}},
+	{"a lane in which something waits is not handed over, and is loaded in order", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := &tray{full: true}
+		id := c.create(outbox)
+		outbox.full = false
+		c.comments(2, id, outbox)
+		require.Empty(t, outbox.take())
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		c.comments(1, id, outbox)
+		require.Equal(t, []int64{4}, sequences(outbox.take()), "it is this process's own now")
+		lane := c.load(e.ID, id)
+		require.Equal(t, []int64{1, 2, 3, 4}, sequences(lane.Messages))
+		require.Equal(t, int64(4), lane.Last)
+	}},
+	{"what is loaded is what is handed over, but for the tries", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.do(id, outbox, comment(1))
+		want := outbox.take()
+		c.end(want[0], store.End{Due: &begin})
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		requireEqual(t, want, c.load(e.ID, id).Messages)
+		c.end(want[0], store.End{Due: &begin})
+		c.reopen()
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		requireEqual(t, want, c.load(e.ID, id).Messages)
+	}},
+	{"a lane in which all is done is empty, and is handed over again", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		require.False(t, c.deliver(outbox.take()[0], &store.End{Through: 1}), "nothing remains")
+		requireDue(t, c, e.ID, nil)
+		require.Empty(t, c.claim(e.ID))
+		c.comments(1, id, outbox)
+		require.Equal(t, []int64{2}, sequences(outbox.take()))
+	}},
+	{"a lane into which more came meanwhile stays with who has it", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		first := outbox.take()[0]
+		c.comments(1, id, outbox)
+		second := outbox.take()[0]
+		require.True(t, c.deliver(first, &store.End{Through: 1}), "more remains")
+		requireDue(t, c, e.ID, nil)
+		require.Equal(t, []int64{2}, sequences(c.load(e.ID, id).Messages))
+		require.False(t, c.deliver(second, &store.End{Through: 2}))
+	}},
+	{"a message that is not the last leaves its lane as it is", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(1, id, outbox)
+		c.deliver(outbox.take()[0], nil)
+		requireDue(t, c, e.ID, nil)
+		require.Equal(t, []int64{2}, sequences(c.load(e.ID, id).Messages))
+	}},
+	{"a lane whose message failed waits until it is due, whatever comes meanwhile", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		due := begin.Add(time.Minute)
+		require.False(t, c.fail(outbox.take()[0], due))
+		requireDue(t, c, e.ID, &due)
+		c.comments(1, id, outbox)
+		require.Empty(t, outbox.take())
+		requireDue(t, c, e.ID, &due)
+		c.clock.pass(time.Minute - time.Millisecond)
+		require.Empty(t, c.claim(e.ID))
+		c.clock.pass(time.Millisecond)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		messages := c.load(e.ID, id).Messages
+		require.Equal(t, []int64{1, 2}, sequences(messages))
+		require.Equal(t, 1, messages[0].Tries)
+		require.Equal(t, 0, messages[1].Tries)
+	}},
+	{"a long lane is loaded 64 messages at a time", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		id := c.create(nil)
+		c.comments(150, id, nil)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		var got []int64
+		for remains := true; remains; {
+			lane := c.load(e.ID, id)
+			require.LessOrEqual(t, len(lane.Messages), 64)
+			got = append(got, sequences(lane.Messages)...)
+			for i, m := range lane.Messages {
+				if i < len(lane.Messages)-1 {
+					c.deliver(m, nil)
+				} else {
+					require.Equal(t, m.Sequence, lane.Last)
+					remains = c.deliver(m, &store.End{Through: lane.Last})
+				}
+			}
+		}
+		require.Equal(t, count(151), got)
+	}},
+	{"a lane has only what is pending, and is settled where that is nothing", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(1, id, nil)
+		m := outbox.take()[0]
+		c.deliver(m, nil)
+		second := c.load(e.ID, id).Messages[0]
+		c.deliver(second, nil)
+		lane := c.load(e.ID, id)
+		require.Empty(t, lane.Messages)
+		require.Equal(t, int64(2), lane.Last)
+		require.False(t, c.end(store.Message{EndpointID: e.ID, Lane: id}, store.End{Through: lane.Last}))
+		require.Empty(t, c.load(newID(), id).Messages, "nor is there anything in a lane that is not there")
+	}},
+	{"lanes are claimed those first that wait longest, no more than asked for", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e, other := c.endpoint(), c.endpoint()
+		var want []string
+		for range 5 {
+			want = append(want, c.create(nil))
+			c.clock.pass(time.Second)
+		}
+		requireDue(t, c, e.ID, &begin)
+		require.ElementsMatch(t, want[:2], c.claimed(e.ID, 2))
+		later := begin.Add(2 * time.Second)
+		requireDue(t, c, e.ID, &later)
+		require.ElementsMatch(t, want[2:4], c.claimed(e.ID, 2))
+		require.Equal(t, want[4:], c.claimed(e.ID, 2))
+		require.Empty(t, c.claimed(e.ID, 2))
+		require.ElementsMatch(t, want, c.claim(other.ID), "each endpoint has lanes of its own")
+	}},
+	{"a lane is claimed by one", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		var want []string
+		for range 40 {
+			want = append(want, c.create(nil))
+		}
+		var mu sync.Mutex
+		var got []string
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				err := c.Claim(t.Context(), e.ID, 7, func(lanes []string) {
+					mu.Lock()
+					defer mu.Unlock()
+					got = append(got, lanes...)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		require.ElementsMatch(t, want, got)
+	}},
+	{"lanes of endpoints that are not active wait until they are", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint(func(e *subscription.Endpoint) { e.State = subscription.Paused })
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(1, id, outbox)
+		requireDue(t, c, e.ID, nil)
+		resumed := *e
+		resumed.State = subscription.Active
+		require.NoError(t, c.UpdateEndpoint(t.Context(), &resumed, nil))
+		requireDue(t, c, e.ID, &begin)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		require.Equal(t, []int64{1, 2}, sequences(c.load(e.ID, id).Messages))
+	}},
+	{"without order each message is a lane of its own, counted by the case", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint(unordered)
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.do(id, outbox, comment(1), comment(2))
+		messages := outbox.take()
+		require.Equal(t, []int64{1, 2, 3}, sequences(messages))
+		for _, m := range messages {
+			require.Equal(t, m.DeliveryID, m.Lane)
+		}
+
+		// One that failed keeps nobody waiting.
+		due := begin.Add(time.Minute)
+		require.False(t, c.fail(messages[0], due))
+		require.False(t, c.deliver(messages[1], &store.End{Through: messages[1].Sequence}))
+		c.comments(1, id, outbox)
+		require.Equal(t, []int64{4}, sequences(outbox.take()))
+
+		// One that waits is claimed by itself.
+		outbox.full = true
+		c.comments(1, id, outbox)
+		fifth := c.claim(e.ID)
+		require.Len(t, fifth, 1)
+		lane := c.load(e.ID, fifth[0])
+		require.Equal(t, []int64{5}, sequences(lane.Messages))
+		require.False(t, c.deliver(lane.Messages[0], &store.End{Through: lane.Last}))
+
+		c.clock.pass(time.Minute)
+		require.Equal(t, []string{messages[0].Lane}, c.claim(e.ID))
+		lane = c.load(e.ID, messages[0].Lane)
+		requireEqual(t, 1, lane.Messages[0].Tries)
+		require.False(t, c.deliver(lane.Messages[0], &store.End{Through: lane.Last}))
+	}},
+	{"a lane of one message is gone when that is done", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.endpoint(unordered)
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(2, id, outbox)
+		messages := outbox.take()
+		lanes := func() int { return rows(t, url, `SELECT count(*) FROM lanes`) }
+		require.Equal(t, 1+3, lanes(), "one counts for the case")
+		c.deliver(messages[0], &store.End{Through: messages[0].Sequence})
+		require.Equal(t, 1+2, lanes())
+		c.fail(messages[1], begin)
+		require.Equal(t, 1+2, lanes())
+
+		// Also where it was put back while it was worked on, and turned out to be done.
+		_, err := c.Retry(t.Context(), c.org.ID, messages[2].DeliveryID, nil)
+		require.NoError(t, err)
+		require.True(t, c.deliver(messages[2], &store.End{Through: messages[2].Sequence}))
+		lane := c.load(messages[2].EndpointID, messages[2].Lane)
+		require.Empty(t, lane.Messages)
+		require.False(t, c.end(store.Message{EndpointID: lane.EndpointID, Lane: lane.Name}, store.End{Through: lane.Last}))
+		require.Equal(t, 1+1, lanes())
+	}},
+	{"an endpoint that gives up order, and asks for it again, goes on counting", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		first := outbox.take()[0]
+		free := *e
+		unordered(&free)
+		require.NoError(t, c.UpdateEndpoint(t.Context(), &free, nil))
+		c.comments(1, id, outbox)
+		second := outbox.take()[0]
+		require.NoError(t, c.UpdateEndpoint(t.Context(), e, nil))
+		c.comments(1, id, outbox)
+		third := outbox.take()[0]
+		require.Equal(t, []int64{1, 2, 3}, sequences([]store.Message{first, second, third}))
+		require.Equal(t, []string{id, second.DeliveryID, id}, []string{first.Lane, second.Lane, third.Lane})
+		require.False(t, c.deliver(second, &store.End{Through: 2}))
+		c.deliver(first, nil)
+		require.False(t, c.deliver(third, &store.End{Through: 3}))
+	}},
+	{"who does not have a lane cannot settle it", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		m := outbox.take()[0]
+		require.False(t, c.fail(m, begin.Add(time.Hour)))
+		require.False(t, c.end(m, store.End{Through: 1}))
+		require.False(t, c.end(m, store.End{Due: &begin}))
+		due := begin.Add(time.Hour)
+		requireDue(t, c, e.ID, &due)
+		require.False(t, c.end(store.Message{EndpointID: e.ID, Lane: newID()}, store.End{}))
+		c.clock.pass(time.Hour)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+	}},
+	{"a lane that is handed over again while it is settled is never lost", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		s := newSender(c, true)
+		ids := []string{c.create(s), c.create(s)}
+		var group sync.WaitGroup
+		for _, id := range ids {
+			group.Go(func() {
+				for i := range 100 {
+					if _, err := c.Change(t.Context(), c.proposal(id, s, comment(i))); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		changed := make(chan struct{})
+		go func() {
+			defer close(changed)
+			group.Wait()
+		}()
+		for working := true; working; {
+			select {
+			case <-changed:
+				working = false
+			default:
+			}
+			for s.work(t, nil) {
+			}
+		}
+		for _, id := range ids {
+			require.Equal(t, count(101), s.sent[laneName{e.ID, id}])
+		}
+		require.Empty(t, s.lanes)
+		requireDue(t, c, e.ID, nil)
+		require.Empty(t, c.deliveries(store.DeliveryFilter{State: store.Pending}))
+	}},
+}
+
+// claim claims what is due for an endpoint.
+func (c *clinic) claim(endpointID string) []string {
+	c.t.Helper()
+	return c.claimed(endpointID, 1000)
+}
+
+func (c *clinic) claimed(endpointID string, limit int) []string {
+	c.t.Helper()
+	var claimed []string
+	require.NoError(c.t, c.Claim(c.ctx, endpointID, limit, func(lanes []string) { claimed = slices.Clone(lanes) }))
+	return claimed
+}
+
+func (c *clinic) load(endpointID, name string) store.Lane {
+	c.t.Helper()
+	lane, err := c.Load(c.ctx, endpointID, name)
+	require.NoError(c.t, err)
+	require.Equal(c.t, []string{endpointID, name}, []string{lane.EndpointID, lane.Name})
+	return lane
+}
+
+// deliver records that a message was delivered, and leaves its lane where end is not
+// nil. It returns what End.Settled was told.
+func (c *clinic) deliver(m store.Message, end *store.End) (remains bool) {
+	c.t.Helper()
+	o := store.Outcome{
+		Message: m,
+		Attempt: &store.Attempt{Number: m.Tries + 1, StartedAt: c.clock.Now(), Duration: time.Second, StatusCode: 204},
+		State:   store.Delivered,
+	}
+	return c.record(o, end)
+}
+
+// fail records that a message failed and its lane waits until due.
+func (c *clinic) fail(m store.Message, due time.Time) (remains bool) {
+	c.t.Helper()
+	o := store.Outcome{
+		Message: m,
+		Attempt: &store.Attempt{Number: m.Tries + 1, StartedAt: c.clock.Now(), Duration: time.Second, StatusCode: 503, Answer: []byte("not now")},
+		State:   store.Pending,
+		RetryAt: &due,
+	}
+	return c.record(o, &store.End{Due: &due})
+}
+
+// end settles the lane of a message without an attempt.
+func (c *clinic) end(m store.Message, end store.End) (remains bool) {
+	c.t.Helper()
+	return c.record(store.Outcome{Message: m}, &end)
+}
+
+func (c *clinic) record(o store.Outcome, end *store.End) (remains bool) {
+	c.t.Helper()
+	if end != nil {
+		settled := 0
+		defer func() { require.Equal(c.t, 1, settled, "Settled is called once") }()
+		end.EndpointID, end.Lane = o.Message.EndpointID, o.Message.Lane
+		end.Settled = func(r bool) { remains, settled = r, settled+1 }
+		o.End = end
+	}
+	require.NoError(c.t, c.Record(c.ctx, o))
+	return remains
+}
+
+// requireDue demands that the first lane of an endpoint is due then; that none is,
+// for nil.
+func requireDue(t *testing.T, c *clinic, endpointID string, want *time.Time) {
+	t.Helper()
+	due, err := c.Due(t.Context())
+	require.NoError(t, err)
+	got, ok := due[endpointID]
+	if want == nil {
+		require.False(t, ok, "no lane is to be due, and one is at %v", got)
+		return
+	}
+	require.True(t, ok, "a lane is to be due")
+	require.Equal(t, want.UTC(), got)
+}
