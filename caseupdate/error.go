@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 )
 
 // mistyped is the error of an UnmarshalJSON method. encoding/json adds to it
@@ -20,13 +22,21 @@ func withoutValue(err error) error {
 		return fmt.Errorf("not JSON, at byte %d", syntax.Offset)
 	}
 	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
-	switch {
-	case !ok:
+	if !ok {
 		return errors.New("cannot be read")
-	case wrong.Field == "":
-		return errors.New("must be " + required(wrong.Type))
 	}
-	return errors.New(wrong.Field + " must be " + required(wrong.Type))
+	if path := jsonPath(wrong.Field); path != "" {
+		return errors.New(path + " must be " + required(wrong.Type))
+	}
+	return errors.New("must be " + required(wrong.Type))
+}
+
+// jsonPath returns field, which encoding/json names, without the embedded structs
+// that it passes through: "Base.case.title" is case.title. No key of the format
+// begins with a capital.
+func jsonPath(field string) string {
+	embedded := func(key string) bool { return key != "" && 'A' <= key[0] && key[0] <= 'Z' }
+	return strings.Join(slices.DeleteFunc(strings.Split(field, "."), embedded), ".")
 }
 
 // required says, in the words of JSON, what a field of type t must be.

@@ -33,8 +33,8 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return append(b, '"'), nil
 }
 
-// UnmarshalJSON reads an RFC 3339 timestamp of any offset and precision, and
-// cuts it to the millisecond. All else is a [json.UnmarshalTypeError], which does
+// UnmarshalJSON reads an RFC 3339 timestamp of any offset and precision, as
+// [time.Parse] does, and cuts it to the millisecond. All else is a [json.UnmarshalTypeError], which does
 // not repeat the value.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
@@ -43,9 +43,8 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
 		return mistyped[Time]()
 	}
-	var parsed time.Time
-	// UnmarshalText, unlike time.Parse, keeps to RFC 3339 to the letter.
-	if err := parsed.UnmarshalText(b[1 : len(b)-1]); err != nil {
+	parsed, err := time.Parse(time.RFC3339Nano, string(b[1:len(b)-1]))
+	if err != nil {
 		return mistyped[Time]() // time's own error repeats the value
 	}
 	at := At(parsed)
