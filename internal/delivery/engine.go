@@ -106,6 +106,9 @@ func (e *Engine) Run(ctx context.Context, grace time.Duration) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { e.claim(ctx) })
 	loops.Go(func() { e.live(ctx) })
+	loops.Go(func() {
+		e.store.Listen(ctx, e, func(err error) { e.log.Warn("could not hear what other nodes do", "error", err) })
+	})
 	<-ctx.Done()
 	loops.Wait()
 	return e.drain(grace)
@@ -146,7 +149,7 @@ func (e *Engine) live(ctx context.Context) {
 	ticker := time.NewTicker(lease / 3)
 	defer ticker.Stop()
 	for {
-		released, err := e.store.Live(ctx, time.Now().Add(lease))
+		released, err := e.store.Live(ctx, time.Now().Add(lease), e.adopt)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -162,6 +165,44 @@ func (e *Engine) live(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// adopt takes up the lanes that the table says are this process's own, and of which
+// it does not know.
+func (e *Engine) adopt(own []store.LaneName) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, name := range own {
+		t := e.targets[name.EndpointID]
+		if t == nil || t.lanes[name.Lane] != nil || e.stopped {
+			continue
+		}
+		l := &lane{name: name.Lane, loading: true, busy: true}
+		t.lanes[name.Lane] = l
+		e.work.Go(func() { e.load(t, l) })
+	}
+}
+
+// LanesDue implements [store.Listener].
+func (e *Engine) LanesDue() { e.Wake() }
+
+// EndpointsChanged implements [store.Listener].
+func (e *Engine) EndpointsChanged(organizationID string) {
+	e.mu.Lock()
+	var known []*subscription.Endpoint
+	for _, t := range e.targets {
+		if organizationID == "" || t.endpoint.OrganizationID == organizationID {
+			known = append(known, t.endpoint)
+		}
+	}
+	e.mu.Unlock()
+	for _, endpoint := range known {
+		now, err := e.store.Endpoint(e.sending, endpoint.OrganizationID, endpoint.ID)
+		if err == nil { // else it is seen at the next attempt
+			e.Refresh(now)
+		}
+	}
+	e.Wake()
 }
 
 // Wake has the engine look for lanes that are due.

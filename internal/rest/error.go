@@ -139,6 +139,10 @@ func answerTo(ctx huma.Context, status int, detail string, errs ...error) huma.S
 		return newProblem(statusGone, "the client hung up")
 	}
 	x.log.Error("request failed", "route", x.route, "request", x.id, "error", err)
+	if service.Unavailable(err) {
+		ctx.SetHeader("Retry-After", "1")
+		return newProblem(http.StatusServiceUnavailable, "the database is not there, or has no room: try again, and with the same Idempotency-Key it is done once")
+	}
 	return internal(x)
 }
 

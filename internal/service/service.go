@@ -60,6 +60,11 @@ func New(o Options) *Service {
 // Ready returns nil if changes can be recorded now.
 func (s *Service) Ready(ctx context.Context) error { return s.Store.Ping(ctx) }
 
+// Unavailable reports whether err is that nothing can be read or recorded for now,
+// but may be later. Of a change it is not known then whether it happened: with a
+// [Once] it can be asked for again.
+func Unavailable(err error) bool { return store.Unavailable(err) }
+
 // newID returns a UUIDv7.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 

@@ -96,7 +96,9 @@ func (s *Store) Change(ctx context.Context, p Proposal) (*Committed, error) {
 		committed, err := s.change(ctx, p)
 		switch {
 		case errors.Is(err, errMoved):
-			s.cases.forget(p.CaseID)
+			if _, err := s.current(ctx, p.CaseID); err != nil {
+				return nil, err
+			}
 		case errors.Is(err, errResubscribed):
 			s.forgetOrganization(p.OrganizationID)
 		default:
@@ -115,6 +117,9 @@ func (s *Store) change(ctx context.Context, p Proposal) (*Committed, error) {
 		return nil, err
 	}
 	events, err := p.Decide(head.state)
+	if err != nil && head.state != nil && s.hasMoved(ctx, head.state) {
+		return nil, errMoved // it may decide otherwise now
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +174,19 @@ func (s *Store) change(ctx context.Context, p Proposal) (*Committed, error) {
 	head.state = committed.Case
 	s.cases.put(p.CaseID, head)
 	return committed, nil
+}
+
+// hasMoved reports whether another process has changed the case since state.
+func (s *Store) hasMoved(ctx context.Context, state *caselog.Case) bool {
+	if s.connection.exclusive {
+		return false
+	}
+	var moved bool
+	err := s.readers.QueryRowContext(ctx, `
+		SELECT version > $2
+		FROM cases
+		WHERE id = $1`, state.ID, state.Version).Scan(&moved)
+	return err == nil && moved
 }
 
 // headFor returns the case that p is about, and for one to be made its new key,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/casehook/casehook/internal/subscription"
 )
 
 var (
@@ -64,10 +66,22 @@ func (w *writer) writeChanges(ctx context.Context, changes []*change) error {
 		return nil
 	}
 	for _, write := range []func(context.Context, []*change) error{
-		w.checkEndpoints, w.writeCases, w.writeEvents, w.writeLanes, w.writeDeliveries, w.writeAnswers,
+		w.checkEndpoints, w.writeCases, w.writeEvents, w.writeLanes, w.writeDeliveries, w.writeAnswers, w.tellOthers,
 	} {
 		if err := write(ctx, changes); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// tellOthers tells the other processes of lanes that this one does not take.
+func (w *writer) tellOthers(ctx context.Context, changes []*change) error {
+	for _, c := range changes {
+		for _, use := range c.lanes {
+			if !use.accepted && use.endpoint.State == subscription.Active {
+				return w.notify(ctx, w.conn, lanesDue)
+			}
 		}
 	}
 	return nil

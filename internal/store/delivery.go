@@ -189,6 +189,9 @@ func (s *Store) Retry(ctx context.Context, organizationID, id string, once *Kept
 				recalled = CASE WHEN lanes.owner IS NULL THEN 0 ELSE 1 END`, endpointID, lane, now); err != nil {
 			return err
 		}
+		if err := s.connection.notify(ctx, conn, lanesDue); err != nil {
+			return err
+		}
 		return keep(ctx, conn)
 	})
 	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrAnswered) {

@@ -108,6 +108,9 @@ func (s *Store) changeEndpoints(ctx context.Context, organizationID string, f fu
 			WHERE id = $1`, organizationID); err != nil {
 			return err
 		}
+		if err := s.connection.notify(ctx, conn, endpointsChanged+organizationID); err != nil {
+			return err
+		}
 		return f(ctx, conn)
 	})
 }

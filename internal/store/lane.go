@@ -142,11 +142,22 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 	return lane, nil
 }
 
+// LaneName names a lane.
+type LaneName struct {
+	EndpointID string
+	Lane       string
+}
+
 // Live tells the others that this process lives until then, and makes due now what
 // those leave behind whose time has run out. It returns how many lanes that were.
-func (s *Store) Live(ctx context.Context, until time.Time) (released int64, err error) {
+//
+// Own is called with the lanes that are this process's own, by the writer, in the
+// order of the commits, as [Outbox] is. There are some of which it was not told where
+// the database went away while it committed.
+func (s *Store) Live(ctx context.Context, until time.Time, own func([]LaneName)) (released int64, err error) {
 	now := s.now().UnixMilli()
-	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+	var mine []LaneName
+	err = s.writer.do(ctx, job{after: func() { own(mine) }, task: func(ctx context.Context, conn *sql.Conn) error {
 		if _, err := conn.ExecContext(ctx, `
 			INSERT INTO nodes (id, expires_at)
 			VALUES ($1, $2)
@@ -166,13 +177,33 @@ func (s *Store) Live(ctx context.Context, until time.Time) (released int64, err 
 		if err != nil {
 			return err
 		}
-		released, err = result.RowsAffected()
+		if released, err = result.RowsAffected(); err != nil {
+			return err
+		}
+		mine, err = s.ownLanes(ctx, conn)
 		return err
-	})
+	}})
 	if err != nil {
 		return 0, fmt.Errorf("renew the lease of this node: %w", err)
 	}
 	return released, nil
+}
+
+func (s *Store) ownLanes(ctx context.Context, conn *sql.Conn) (lanes []LaneName, err error) {
+	rows, err := conn.QueryContext(ctx, `
+		SELECT endpoint_id, lane
+		FROM lanes
+		WHERE owner = $1`, s.Node)
+	if err != nil {
+		return nil, err
+	}
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var lane LaneName
+		err := rows.Scan(&lane.EndpointID, &lane.Lane)
+		lanes = append(lanes, lane)
+		return err
+	})
+	return lanes, err
 }
 
 // Leave makes due now the lanes that this process works on, and ends its lease.
@@ -183,6 +214,9 @@ func (s *Store) Leave(ctx context.Context) error {
 			UPDATE lanes
 			SET owner = NULL, due_at = $2, recalled = 0
 			WHERE owner = $1`, s.Node, now); err != nil {
+			return err
+		}
+		if err := s.connection.notify(ctx, conn, lanesDue); err != nil {
 			return err
 		}
 		_, err := conn.ExecContext(ctx, `

@@ -129,5 +129,13 @@ func (s *Store) forgetOrganization(id string) {
 	delete(s.organizations, id)
 }
 
+// forgetAll is forgetOrganization for all of them.
+func (s *Store) forgetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgotten++
+	clear(s.organizations)
+}
+
 // organizationOwner is whom the vault knows an organisation's key by.
 func organizationOwner(id string) string { return "organization " + id }

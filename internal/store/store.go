@@ -115,7 +115,9 @@ func (s *Store) Close() (err error) {
 // Unavailable reports whether err is that the database is not there for now, or has
 // no room: what was asked for may succeed later. Of a change it is not known then
 // whether it happened.
-func (s *Store) Unavailable(err error) bool { return err != nil && s.connection.gone(err) }
+func Unavailable(err error) bool {
+	return err != nil && (sqliteDialect{}.gone(err) || postgresDialect{}.gone(err))
+}
 
 // Ping returns nil if the database takes a transaction.
 func (s *Store) Ping(ctx context.Context) error {

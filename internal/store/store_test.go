@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,12 +10,17 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/casehook/casehook/internal/postgrestest"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// Each check of a property changes a database on disk; -rapid.checks asks for more.
+	if err := flag.Set("rapid.checks", "30"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestSQLite(t *testing.T) {
 	storetest.Run(t, freshSQLite)
@@ -96,8 +102,4 @@ func TestADatabaseThatCannotBeOpenedIsNotHeld(t *testing.T) {
 
 	_, err = store.Open(t.Context(), "sqlite:"+filepath.Join(path, "absent", "casehook.db"), store.Options{})
 	require.Error(t, err)
-}
-
-func TestPostgreSQL(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) string { return postgrestest.DSN(t) })
 }

@@ -220,15 +220,16 @@ var changeTests = []test{
 		}
 		var group sync.WaitGroup
 		errs := make([]error, len(ids))
+		held := c.holdWriter()
 		for i, id := range ids {
-			group.Go(func() {
-				p := c.proposal(id, nil, comment(1))
-				if i%2 == 1 {
-					p.Blobs = []store.Blob{document}
-				}
-				_, errs[i] = c.Change(t.Context(), p)
-			})
+			p := c.proposal(id, nil, comment(1))
+			p.Decide = held.arriving(p.Decide)
+			if i%2 == 1 {
+				p.Blobs = []store.Blob{document}
+			}
+			group.Go(func() { _, errs[i] = c.Change(t.Context(), p) })
 		}
+		held.release(len(ids) / 2)
 		group.Wait()
 		for i, id := range ids {
 			state, _, err := c.Case(t.Context(), c.org.ID, id, 0)

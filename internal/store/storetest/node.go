@@ -107,18 +107,14 @@ var nodeTests = []test{
 		require.Equal(t, []string{id}, c.claim(e.ID), "it waits still")
 	}},
 	{"what was answered before a process was killed is there, and is sent in order", func(t *testing.T, url string) {
-		c := newClinic(t, url)
-		e := c.endpoint()
-		masterKey := vault.NewMasterKey()
+		masterKey := vault.NewMasterKey() // which the other process has too
 		keyring, err := vault.ParseKeyring(masterKey)
 		require.NoError(t, err)
-		// The other process has keys of its own, and so an organisation.
-		require.NoError(t, c.Close())
-		c.keyring = keyring
+		c := &clinic{t: t, ctx: t.Context(), url: url, keyring: keyring, clock: &clock{now: begin}}
 		c.open()
 		c.org, err = c.EnsureOrganization(t.Context(), "Killed", "KIL")
 		require.NoError(t, err)
-		e = c.endpoint()
+		e := c.endpoint()
 		require.NoError(t, c.Close())
 
 		answered := killWriter(t, url, masterKey)
@@ -147,7 +143,7 @@ var nodeTests = []test{
 // live renews the lease of the clinic's process.
 func (c *clinic) live() (released int64) {
 	c.t.Helper()
-	released, err := c.Live(c.ctx, c.clock.Now().Add(lease))
+	released, err := c.Live(c.ctx, c.clock.Now().Add(lease), func([]store.LaneName) {})
 	require.NoError(c.t, err)
 	return released
 }

@@ -117,10 +117,15 @@ var raceTests = []test{
 			key := fmt.Sprintf("key %d", round)
 			var winner atomic.Pointer[string]
 			var group sync.WaitGroup
+			held := c.holdWriter()
 			for range crowd {
 				cmd := c.creation()
 				p := c.proposal(cmd.ID, nil, cmd)
-				p.Once, p.Answer = &store.Once{Key: key}, answer(cmd.ID)
+				p.Once = &store.Once{Key: key}
+				p.Answer = func(*store.Committed) ([]byte, error) {
+					held.arrive()
+					return []byte(cmd.ID), nil
+				}
 				group.Go(func() {
 					switch _, err := c.Change(t.Context(), p); {
 					case err == nil:
@@ -132,6 +137,7 @@ var raceTests = []test{
 					}
 				})
 			}
+			held.release(crowd / 2)
 			group.Wait()
 			require.NotNil(t, winner.Load())
 			kept, _, err := c.Answer(t.Context(), c.org.ID, key)
@@ -146,11 +152,14 @@ var raceTests = []test{
 		c := newClinic(t, url)
 		var made atomic.Int64
 		var group sync.WaitGroup
+		held := c.holdWriter()
 		for range crowd {
 			cmd := c.creation()
 			cmd.ShortID = "ADA-00000"
+			p := c.proposal(cmd.ID, nil, cmd)
+			p.Decide = held.arriving(p.Decide)
 			group.Go(func() {
-				switch _, err := c.Change(t.Context(), c.proposal(cmd.ID, nil, cmd)); {
+				switch _, err := c.Change(t.Context(), p); {
 				case err == nil:
 					made.Add(1)
 				default:
@@ -158,6 +167,7 @@ var raceTests = []test{
 				}
 			})
 		}
+		held.release(crowd / 2)
 		group.Wait()
 		require.Equal(t, int64(1), made.Load())
 		cases, _, err := c.Cases(t.Context(), c.org.ID, store.CaseFilter{}, store.CasePosition{}, crowd)
@@ -208,6 +218,56 @@ var raceTests = []test{
 			}
 		}
 	}},
+}
+
+// heldWriter is a store's writer that writes nothing until it is released.
+type heldWriter struct {
+	c        *clinic
+	arrived  chan struct{}
+	released chan struct{}
+	done     chan error
+}
+
+// holdWriter has what comes before it is released written together.
+func (c *clinic) holdWriter() *heldWriter {
+	c.t.Helper()
+	w := &heldWriter{c: c, arrived: make(chan struct{}, crowd), released: make(chan struct{}), done: make(chan error)}
+	held := make(chan struct{})
+	go func() {
+		w.done <- c.Claim(c.ctx, newID(), 1, func([]string) {
+			close(held)
+			<-w.released
+		})
+	}()
+	<-held
+	return w
+}
+
+// arrive tells that a change is about to be written.
+func (w *heldWriter) arrive() {
+	select {
+	case w.arrived <- struct{}{}:
+	default: // it decides again
+	}
+}
+
+// arriving returns decide, which tells when it was called.
+func (w *heldWriter) arriving(decide func(*caselog.Case) ([]caselog.Event, error)) func(*caselog.Case) ([]caselog.Event, error) {
+	return func(state *caselog.Case) ([]caselog.Event, error) {
+		defer w.arrive()
+		return decide(state)
+	}
+}
+
+// release has the writer go on once n changes have arrived. That must not be all
+// that are on their way: cases share locks, and who waits for one does not arrive.
+func (w *heldWriter) release(n int) {
+	w.c.t.Helper()
+	for range n {
+		<-w.arrived
+	}
+	close(w.released)
+	require.NoError(w.c.t, <-w.done)
 }
 
 // requireLog demands that the log of a case is 1, 2, 3 … n and folds to its state.

@@ -104,15 +104,15 @@ var secrecyTests = []test{
 			_, err := db.ExecContext(t.Context(), damage, arguments...)
 			require.NoError(t, err)
 		}
-		endpoints, users, org := c.org.ID, c.org.ID, c.org.ID
+		org := c.org.ID
 		c.reopen()
 		for name, call := range map[string]func() error{
 			"Case":      func() error { _, _, err := c.Case(t.Context(), org, id, 0); return err },
 			"Feed":      func() error { _, err := c.Feed(t.Context(), org, store.Position{}, 10); return err },
 			"Change":    func() error { _, err := c.Change(t.Context(), c.proposal(id, nil, comment(1))); return err },
-			"Endpoints": func() error { _, err := c.Endpoints(t.Context(), endpoints, "", 10); return err },
-			"User":      func() error { _, err := c.User(t.Context(), users, secret); return err },
-			"Users":     func() error { _, err := c.Users(t.Context(), users, "", 10); return err },
+			"Endpoints": func() error { _, err := c.Endpoints(t.Context(), org, "", 10); return err },
+			"User":      func() error { _, err := c.User(t.Context(), org, secret); return err },
+			"Users":     func() error { _, err := c.Users(t.Context(), org, "", 10); return err },
 			"Answer":    func() error { _, _, err := c.Answer(t.Context(), org, secret); return err },
 		} {
 			err := call()

@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Case", caseTests},
 		{"Event", eventTests},
 		{"Lane", laneTests},
+		{"Ordering", orderingTests},
 		{"Node", nodeTests},
 		{"Delivery", deliveryTests},
 		{"Endpoint", endpointTests},

@@ -1,0 +1,14 @@
+//go:build unix
+
+package store_test
+
+import (
+	"testing"
+
+	"github.com/casehook/casehook/internal/postgrestest"
+	"github.com/casehook/casehook/internal/store/storetest"
+)
+
+func TestPostgreSQL(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) string { return postgrestest.DSN(t) })
+}
