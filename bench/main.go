@@ -2,7 +2,8 @@
 // what the machine can do at all: the raw rate at which a Go client posts the same
 // bytes to the same sink, in the same run.
 //
-// The sink, which plays the receivers, and the server are processes of their own.
+// It measures on SQLite, and on a PostgreSQL that it starts for itself. The sink,
+// which plays the receivers, and the server are processes of their own.
 package main
 
 import (
@@ -38,17 +39,21 @@ func main() {
 // plan is how much is measured.
 type plan struct {
 	messages int           // of a burst
+	waiting  int           // messages that wait while another burst is measured
 	steady   time.Duration // how long a steady load goes on
-	profile  string        // where the server writes its profile; empty: nowhere
+	engines  string        // which databases: "sqlite", "postgres" or "both"
+	profiles string        // the directory that profiles are written to; empty: nowhere
 }
 
 func measure(ctx context.Context) error {
 	var p plan
 	flag.IntVar(&p.messages, "messages", 20_000, "messages of a burst")
+	flag.IntVar(&p.waiting, "waiting", 1_000_000, "messages that wait while one of the bursts is measured")
 	flag.DurationVar(&p.steady, "steady", 15*time.Second, "how long a steady load goes on")
-	flag.StringVar(&p.profile, "profile", "", "write the server's processor profile to this file")
+	flag.StringVar(&p.engines, "database", "both", "sqlite, postgres or both")
+	flag.StringVar(&p.profiles, "profiles", "", "write profiles of the processors' time to this directory")
 	flag.Parse()
-	if flag.NArg() > 0 || p.messages < 1000 || p.steady < time.Second {
+	if flag.NArg() > 0 || p.messages < 1000 || p.steady < time.Second || p.waiting < 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -58,10 +63,10 @@ func measure(ctx context.Context) error {
 		return err
 	}
 	defer sinkProcess.stop()
-	results, err := run(ctx, p, &sinkClient{url: "http://" + sinkProcess.address})
+	found, err := run(ctx, p, &sinkClient{url: "http://" + sinkProcess.address})
 	if err != nil {
 		return err
 	}
-	results.print(os.Stdout)
+	print(os.Stdout, p, found)
 	return nil
 }

@@ -74,20 +74,6 @@ func (p *process) memory() (now, most float64, err error) {
 
 // processor returns how long the process has used processors.
 func (p *process) processor() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	// The name in parentheses may hold spaces; utime and stime are the 12th and 13th
-	// fields after it, in hundredths of a second (proc(5)).
-	fields := strings.Fields(string(stat)[strings.LastIndexByte(string(stat), ')')+1:])
-	var ticks int64
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
+	stat, err := readStat(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	return time.Duration(stat.used) * tick, err
 }

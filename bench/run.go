@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -17,13 +18,16 @@ const (
 	rate    = 200 // changes a second of a steady load
 )
 
-// results are what one run has found.
+// results are what was found with one database.
 type results struct {
 	plan
+	database *database
+
 	raw       float64       // messages a second that a client can post to the sink
 	rest      float64       // from REST to received, of a burst
 	engine    float64       // from a call of the service to received, of a burst
-	processor time.Duration // of the server, for each message of a burst over REST
+	crowded   float64       // the same while many messages wait
+	processor time.Duration // of server and database, for each message of a burst over REST
 
 	idle, burst float64 // memory of the server, MB
 
@@ -42,26 +46,56 @@ func quantilesOf(sorted []time.Duration) quantiles {
 	return quantiles{sorted[len(sorted)/2], sorted[len(sorted)*99/100]}
 }
 
-// run measures everything there is.
-func run(ctx context.Context, p plan, sink *sinkClient) (*results, error) {
+// run measures everything there is, with each database of the plan.
+func run(ctx context.Context, p plan, sink *sinkClient) (found []*results, err error) {
+	var databases []*database
+	if p.engines != "postgres" {
+		databases = append(databases, sqlite())
+	}
+	if p.engines != "sqlite" {
+		d, err := postgres()
+		if err != nil {
+			return nil, err
+		}
+		databases = append(databases, d)
+	}
+	defer func() {
+		for _, d := range databases {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	for _, d := range databases {
+		r, err := runOn(ctx, p, d, sink)
+		if err != nil {
+			return nil, fmt.Errorf("with %s: %w", d.name, err)
+		}
+		found = append(found, r)
+	}
+	return found, nil
+}
+
+func runOn(ctx context.Context, p plan, d *database, sink *sinkClient) (*results, error) {
 	data, err := os.MkdirTemp("", "casehook-bench-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(data)
-	r := &results{plan: p}
-
-	if err := r.measureServer(ctx, sink, data+"/server"); err != nil {
+	r := &results{plan: p, database: d}
+	if err := r.measureServer(ctx, sink, filepath.Join(data, "server")); err != nil {
 		return nil, err
 	}
-	if err := r.measureEngine(ctx, sink, data+"/engine"); err != nil {
+	if err := r.measureEngine(ctx, sink, filepath.Join(data, "engine")); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
 func (r *results) measureServer(ctx context.Context, sink *sinkClient, data string) error {
-	process, err := start(ctx, "server", dataVariable+"="+data, profileVariable+"="+r.profile)
+	url, err := r.database.create(ctx, data)
+	if err != nil {
+		return err
+	}
+	process, err := start(ctx, "server", dataVariable+"="+data, databaseVariable+"="+url, profileVariable+"="+r.profile("server"))
 	if err != nil {
 		return err
 	}
@@ -81,19 +115,19 @@ func (r *results) measureServer(ctx context.Context, sink *sinkClient, data stri
 		return err
 	}
 
-	progress("latency at %d changes a second", rate)
+	r.progress("latency at %d changes a second", rate)
 	if r.alone, err = r.steadily(ctx, sink, rest, ids); err != nil {
 		return err
 	}
-	progress("a burst over REST")
-	used, err := process.processor()
+	r.progress("a burst over REST")
+	used, err := r.used(process)
 	if err != nil {
 		return err
 	}
 	if r.rest, err = r.rush(ctx, sink, func(ctx context.Context, i int) error { return rest.comment(ctx, ids[i%cases]) }); err != nil {
 		return err
 	}
-	after, err := process.processor()
+	after, err := r.used(process)
 	if err != nil {
 		return err
 	}
@@ -102,7 +136,7 @@ func (r *results) measureServer(ctx context.Context, sink *sinkClient, data stri
 		return err
 	}
 
-	progress("the raw rate")
+	r.progress("the raw rate")
 	report, err := sink.report(ctx)
 	if err != nil {
 		return err
@@ -111,12 +145,30 @@ func (r *results) measureServer(ctx context.Context, sink *sinkClient, data stri
 		return err
 	}
 
-	progress("latency beside an endpoint that hangs")
+	r.progress("latency beside an endpoint that hangs")
 	if _, err := rest.subscribe(ctx, sink.url+"/hang"); err != nil {
 		return err
 	}
 	r.beside, err = r.steadily(ctx, sink, rest, ids)
 	return err
+}
+
+// used returns how long the server and its database have used processors.
+func (r *results) used(server *process) (time.Duration, error) {
+	own, err := server.processor()
+	if err != nil {
+		return 0, err
+	}
+	database, err := r.database.processor()
+	return own + database, err
+}
+
+// profile returns where a profile is written, empty for nowhere.
+func (r *results) profile(what string) string {
+	if r.profiles == "" {
+		return ""
+	}
+	return filepath.Join(r.profiles, r.database.name+"-"+what+".prof")
 }
 
 // rush has many clients do something as fast as they can, and returns how many a
@@ -126,22 +178,27 @@ func (r *results) rush(ctx context.Context, sink *sinkClient, do func(context.Co
 		return 0, err
 	}
 	started := time.Now()
+	if err := together(ctx, r.messages, do); err != nil {
+		return 0, err
+	}
+	report, err := sink.wait(ctx, r.messages)
+	return float64(r.messages) / report.Last.Sub(started).Seconds(), err
+}
+
+// together has many clients do something n times in all.
+func together(ctx context.Context, n int, do func(context.Context, int) error) error {
 	var next atomic.Int64
 	var working sync.WaitGroup
 	failures := make([]error, clients)
 	for client := range clients {
 		working.Go(func() {
-			for i := int(next.Add(1)) - 1; i < r.messages && failures[client] == nil; i = int(next.Add(1)) - 1 {
+			for i := int(next.Add(1)) - 1; i < n && failures[client] == nil; i = int(next.Add(1)) - 1 {
 				failures[client] = do(ctx, i)
 			}
 		})
 	}
 	working.Wait()
-	if err := errors.Join(failures...); err != nil {
-		return 0, err
-	}
-	report, err := sink.wait(ctx, r.messages)
-	return float64(r.messages) / report.Last.Sub(started).Seconds(), err
+	return errors.Join(failures...)
 }
 
 // steadily asks for changes at a steady rate, whether or not those before are done,
@@ -167,8 +224,8 @@ func (r *results) steadily(ctx context.Context, sink *sinkClient, rest *restClie
 	return quantilesOf(report.Took), err
 }
 
-func progress(format string, arguments ...any) {
-	fmt.Fprintf(os.Stderr, format+" …\n", arguments...)
+func (r *results) progress(format string, arguments ...any) {
+	fmt.Fprintf(os.Stderr, r.database.name+": "+format+" …\n", arguments...)
 }
 
 // machine says what was measured on.

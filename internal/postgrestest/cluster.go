@@ -44,12 +44,12 @@ rm -rf "$2"
 // Settings are lines of postgresql.conf, such as "max_connections = 10".
 func Start(tb testing.TB, settings ...string) *Cluster {
 	tb.Helper()
-	c, err := launch(settings)
+	c, err := Launch(settings...)
 	if err != nil {
 		tb.Fatalf("start PostgreSQL: %v", err)
 	}
 	tb.Cleanup(func() {
-		if err := c.remove(); err != nil {
+		if err := c.Remove(); err != nil {
 			tb.Errorf("remove PostgreSQL: %v", err)
 		}
 	})
@@ -60,11 +60,27 @@ func Start(tb testing.TB, settings ...string) *Cluster {
 // server is stopped and started. The database goes with the cluster.
 func (c *Cluster) DSN(tb testing.TB) string {
 	tb.Helper()
-	dsn, _, err := createDatabase(tb.Context(), c.url())
+	dsn, err := c.Create(tb.Context())
 	if err != nil {
 		tb.Fatalf("create a database: %v", err)
 	}
 	return dsn
+}
+
+// Create is [Cluster.DSN] for what is no test.
+func (c *Cluster) Create(ctx context.Context) (dsn string, err error) {
+	dsn, _, err = createDatabase(ctx, c.url())
+	return dsn, err
+}
+
+// PID returns the process id of the server, whose children are the processes that serve.
+func (c *Cluster) PID() (int, error) {
+	file, err := os.ReadFile(c.path("data/postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(file), "\n")
+	return strconv.Atoi(first)
 }
 
 // Stop ends the server in good order: connections are cut off, transactions under way rolled back.
@@ -99,8 +115,8 @@ func (c *Cluster) Restart(tb testing.TB) {
 	c.Start(tb)
 }
 
-// launch creates a cluster and starts it.
-func launch(settings []string) (*Cluster, error) {
+// Launch is [Start] for what is no test: whoever calls it calls [Cluster.Remove] in the end.
+func Launch(settings ...string) (*Cluster, error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
@@ -115,7 +131,7 @@ func launch(settings []string) (*Cluster, error) {
 		return nil, err
 	}
 	if err := c.create(settings); err != nil {
-		return nil, errors.Join(err, c.remove())
+		return nil, errors.Join(err, c.Remove())
 	}
 	return c, nil
 }
@@ -196,8 +212,8 @@ func (c *Cluster) command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// remove lets the warden do its work and waits for it.
-func (c *Cluster) remove() error {
+// Remove stops the server and removes its directory. The warden does it, and is waited for.
+func (c *Cluster) Remove() error {
 	if c.lifeline != nil {
 		c.lifeline.Close()
 	}

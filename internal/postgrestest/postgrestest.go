@@ -34,7 +34,7 @@ import (
 const Variable = "CASEHOOK_TEST_POSTGRES"
 
 // shared is the server behind DSN. Nothing here stops it: it ends with the test binary.
-var shared = sync.OnceValues(func() (*Cluster, error) { return launch(nil) })
+var shared = sync.OnceValues(func() (*Cluster, error) { return Launch() })
 
 // DSN creates an empty database and returns its postgres:// URL. The role in it owns the database.
 // The database is dropped, and whoever is still connected is cut off, when the test and its

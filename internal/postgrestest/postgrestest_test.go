@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(victim) == "" {
 		os.Exit(m.Run())
 	}
-	cluster, err := launch(nil)
+	cluster, err := Launch()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
