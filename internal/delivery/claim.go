@@ -30,7 +30,7 @@ func (e *Engine) claim(ctx context.Context) {
 		case <-timer.C:
 		case <-e.wake:
 			timer.Stop()
-			rest(ctx, breath)
+			sleep(ctx, breath)
 		case <-ctx.Done():
 			timer.Stop()
 			return
@@ -38,7 +38,8 @@ func (e *Engine) claim(ctx context.Context) {
 	}
 }
 
-func rest(ctx context.Context, d time.Duration) {
+// sleep waits for a while, or until ctx is done.
+func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -50,20 +51,27 @@ func rest(ctx context.Context, d time.Duration) {
 // claimDue claims what is due and there is room for, a few lanes of each endpoint
 // in turn, and returns when the next lane is due.
 func (e *Engine) claimDue(ctx context.Context) (next time.Time, err error) {
+	now := time.Now()
+	next = now.Add(idle)
+	e.mu.Lock()
+	alive := e.alive()
+	e.mu.Unlock()
+	if !alive { // woken when it is
+		return next, nil
+	}
 	due, err := e.store.Due(ctx)
 	if err != nil {
 		return next, err
 	}
-	now := time.Now()
-	next = now.Add(idle)
 	for endpointID, first := range due {
 		if first.After(now) {
 			next = earlier(next, first)
 			continue
 		}
 		more, err := e.claimFrom(ctx, endpointID)
-		if err != nil {
-			return next, err
+		if err != nil && ctx.Err() == nil { // the others can do without it
+			e.log.Error("could not claim lanes", "endpoint", endpointID, "error", err)
+			next = earlier(next, now.Add(pause))
 		}
 		if more {
 			next = now
@@ -88,66 +96,73 @@ func (e *Engine) claimFrom(ctx context.Context, endpointID string) (more bool, e
 	}
 	e.mu.Lock()
 	t := e.target(endpoint)
-	full := t.queued >= maxQueued/2
+	full := t.queued >= maxQueued/2 || t.loading > 0
 	t.waiting = full
 	e.mu.Unlock()
 	if full {
 		return false, nil
 	}
 
-	var lanes []*lane
+	claimed := 0
 	err = e.store.Claim(ctx, endpointID, maxClaimed, func(names []string) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
+		claimed = len(names)
+		t := e.target(endpoint)
 		for _, name := range names {
-			l := &lane{name: name, loading: true, busy: true}
-			t.lanes[name] = l
-			lanes = append(lanes, l)
+			e.take(t, name)
 		}
 	})
-	if err != nil {
-		return false, err
+	return claimed == maxClaimed, err
+}
+
+// take takes up a lane that was claimed. e.mu is held.
+func (e *Engine) take(t *target, name string) {
+	l := &lane{node: e.node, name: name, busy: true}
+	t.lanes[name] = l
+	e.loadLater(t, l)
+}
+
+// loadLater has a lane loaded. e.mu is held.
+func (e *Engine) loadLater(t *target, l *lane) {
+	if e.stopped { // it is left with all the others
+		return
 	}
-	for _, l := range lanes {
-		e.load(t, l)
-	}
-	return len(lanes) == maxClaimed, nil
+	l.loading = true
+	t.loading++
+	e.work.Go(func() { e.load(t, l) })
 }
 
 // load fills the queue of a lane from the table. A lane in which nothing is left is
-// settled.
+// settled; one that cannot be loaded is put back.
 func (e *Engine) load(t *target, l *lane) {
 	e.mu.Lock()
 	endpointID := t.endpoint.ID
 	e.mu.Unlock()
-	for {
-		loaded, err := e.store.Load(e.sending, endpointID, l.name)
-		if err == nil {
-			e.loaded(t, l, loaded)
-			return
-		}
-		if e.sending.Err() != nil {
-			return
-		}
-		e.log.Error("could not load a lane", "error", err)
-		rest(e.sending, pause)
-	}
-}
-
-func (e *Engine) loaded(t *target, l *lane, from store.Lane) {
-	e.mu.Lock()
-	l.loading = false
-	l.queue = from.Messages
-	l.tail = from.Last
-	if n := len(from.Messages); n > 0 {
-		l.tail = max(l.tail, from.Messages[n-1].Sequence)
-		t.queued += n
-		e.goOn(t, l)
-		e.mu.Unlock()
+	loaded, err := e.store.Load(e.sending, endpointID, l.name)
+	if e.sending.Err() != nil {
 		return
 	}
-	l.busy = true
-	end := e.leave(t, l, l.tail)
+	if err != nil {
+		e.log.Error("could not load a lane", "endpoint", endpointID, "error", err)
+	}
+
+	e.mu.Lock()
+	var end *store.End
+	l.loading = false
+	t.loading--
+	l.queue = loaded.Messages
+	l.tail = loaded.Last
+	t.queued += len(l.queue)
+	switch {
+	case err != nil:
+		end = e.putBack(t, l, time.Now().Add(idle))
+	case len(l.queue) == 0:
+		end = e.leave(t, l, l.tail)
+	default:
+		e.goOn(t, l)
+	}
+	e.refill(t)
 	e.mu.Unlock()
 	e.record(store.Outcome{End: end})
 }

@@ -8,7 +8,9 @@
 //
 // The engine holds a lane exactly while the table says that it does. It can,
 // because the store's writer tells it what becomes of lanes in the order of the
-// commits.
+// commits. Where it is not known what became of a commit, or whether others have
+// taken this process for dead, the engine drops all lanes and begins again, under
+// another name.
 package delivery
 
 import (
@@ -33,6 +35,8 @@ const (
 	maxClaimed = 64
 	// lease is how long a node that says nothing counts as alive.
 	lease = 30 * time.Second
+	// margin is how long before the end of its lease a node begins nothing any more.
+	margin = 5 * time.Second
 	// pause is how long to wait after the database refused something.
 	pause = time.Second
 )
@@ -56,9 +60,12 @@ type Engine struct {
 	sending context.Context // ends when attempts under way are to be cut off
 	cutOff  context.CancelFunc
 	wake    chan struct{} // has a token when the claimer is to look at the table
+	renew   chan struct{} // has a token when the lease is to be renewed at once
 
 	mu      sync.Mutex         // protects all below, and what it points to
 	targets map[string]*target // by endpoint
+	node    string             // under which lanes are this process's own; empty: none are
+	until   time.Time          // the end of the lease, less the margin
 	stopped bool               // nothing new is sent
 	work    sync.WaitGroup     // the goroutines that send, record or load; added to only while not stopped
 }
@@ -70,13 +77,16 @@ type target struct {
 	ready    []*lane                // those whose first message can be sent, each once
 	inFlight int                    // messages on their way
 	queued   int                    // messages in all queues
+	loading  int                    // lanes that are being read from the table
 	waiting  bool                   // more may be due in the table than was claimed
 	limiter  *rate.Limiter          // nil: no limit
 	timer    *time.Timer            // set while the limiter makes the ready wait
+	dropped  bool                   // its lanes are not this process's own any more
 }
 
 // lane is a lane that is this process's own.
 type lane struct {
+	node  string // under which it is
 	name  string
 	queue []store.Message // in order; the first may be on its way
 	// tail is the sequence of the last message that came into memory. What follows
@@ -94,9 +104,11 @@ func NewEngine(s *store.Store, sender *Sender, metrics Metrics, log *slog.Logger
 		metrics: metrics,
 		log:     log,
 		wake:    make(chan struct{}, 1),
+		renew:   make(chan struct{}, 1),
 		targets: make(map[string]*target),
 	}
 	e.sending, e.cutOff = context.WithCancel(context.Background())
+	s.OnLoss(e.drop)
 	return e
 }
 
@@ -146,42 +158,63 @@ func (e *Engine) drain(grace time.Duration) error {
 
 // live renews the lease of this node, and takes up what dead ones left behind.
 func (e *Engine) live(ctx context.Context) {
-	ticker := time.NewTicker(lease / 3)
-	defer ticker.Stop()
 	for {
-		released, err := e.store.Live(ctx, time.Now().Add(lease), e.adopt)
+		begun, again := time.Now(), lease/3
+		released, err := e.store.Live(ctx, lease, func(node string) { e.begin(node, begun.Add(lease-margin)) })
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			e.log.Error("could not renew the lease of this node", "error", err)
-		case released > 0:
-			e.log.Info("taking up lanes that another node left behind", "lanes", released)
+			again = pause
+		default:
+			if released > 0 {
+				e.log.Info("taking up lanes that another node left behind", "lanes", released)
+			}
+			e.pumpAll()
 			e.Wake()
 		}
+		timer := time.NewTimer(again)
 		select {
-		case <-ticker.C:
+		case <-timer.C:
+		case <-e.renew:
+			timer.Stop()
+			sleep(ctx, breath)
 		case <-ctx.Done():
+			timer.Stop()
 			return
 		}
 	}
 }
 
-// adopt takes up the lanes that the table says are this process's own, and of which
-// it does not know.
-func (e *Engine) adopt(own []store.LaneName) {
+// begin has this process take lanes under a name, until its lease ends.
+func (e *Engine) begin(node string, until time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, name := range own {
-		t := e.targets[name.EndpointID]
-		if t == nil || t.lanes[name.Lane] != nil || e.stopped {
-			continue
+	e.node, e.until = node, until
+}
+
+// drop gives all lanes up: it is not known any more which are this process's own.
+// Attempts that are under way are finished and recorded.
+func (e *Engine) drop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.node = ""
+	for _, t := range e.targets {
+		t.dropped = true
+		if t.timer != nil {
+			t.timer.Stop()
 		}
-		l := &lane{name: name.Lane, loading: true, busy: true}
-		t.lanes[name.Lane] = l
-		e.work.Go(func() { e.load(t, l) })
+	}
+	clear(e.targets)
+	select {
+	case e.renew <- struct{}{}:
+	default: // it is about to
 	}
 }
+
+// alive reports whether lanes are this process's own for sure. e.mu is held.
+func (e *Engine) alive() bool { return e.node != "" && time.Now().Before(e.until) }
 
 // LanesDue implements [store.Listener].
 func (e *Engine) LanesDue() { e.Wake() }
@@ -228,11 +261,7 @@ func (e *Engine) Refresh(endpoint *subscription.Endpoint) {
 func (e *Engine) Accepts(endpoint *subscription.Endpoint) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.stopped {
-		return false
-	}
-	t := e.target(endpoint)
-	return t.queued < maxQueued
+	return !e.stopped && e.alive() && e.target(endpoint).queued < maxQueued
 }
 
 // Waiting implements [store.Outbox].
@@ -243,7 +272,7 @@ func (e *Engine) Waiting(endpointID string) {
 	switch {
 	case t == nil:
 		e.Wake()
-	case t.queued < maxQueued/2 && !t.waiting:
+	case t.queued < maxQueued/2 && !t.waiting && t.loading == 0:
 		e.Wake()
 		fallthrough
 	default:
@@ -253,14 +282,17 @@ func (e *Engine) Waiting(endpointID string) {
 
 // Hand implements [store.Outbox]: what follows the last message of the lane joins
 // its queue.
-func (e *Engine) Hand(messages []store.Message) {
+func (e *Engine) Hand(endpoint *subscription.Endpoint, messages []store.Message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	first := messages[0]
 	t := e.targets[first.EndpointID]
+	if t == nil { // dropped since it was accepted
+		t = e.target(endpoint)
+	}
 	l := t.lanes[first.Lane]
 	if l == nil {
-		l = &lane{name: first.Lane, tail: first.Sequence - 1}
+		l = &lane{node: e.node, name: first.Lane, tail: first.Sequence - 1}
 		t.lanes[first.Lane] = l
 	}
 	if l.loading || first.Sequence != l.tail+1 {
@@ -292,17 +324,27 @@ func (t *target) see(endpoint *subscription.Endpoint) {
 		return
 	}
 	t.endpoint = endpoint
-	if endpoint.RateLimit == nil {
+	switch limit := endpoint.RateLimit; {
+	case limit == nil:
 		t.limiter = nil
-	} else {
-		t.limiter = rate.NewLimiter(rate.Limit(*endpoint.RateLimit), *endpoint.RateLimit)
+	case t.limiter == nil || t.limiter.Burst() != *limit:
+		t.limiter = rate.NewLimiter(rate.Limit(*limit), *limit)
+	}
+}
+
+// pumpAll pumps the messages of all endpoints.
+func (e *Engine) pumpAll() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, t := range e.targets {
+		e.pump(t)
 	}
 }
 
 // pump sends the ready messages of an endpoint, as many as may be in flight.
 // e.mu is held.
 func (e *Engine) pump(t *target) {
-	for len(t.ready) > 0 && t.inFlight < t.endpoint.MaxInFlight && !e.stopped {
+	for len(t.ready) > 0 && t.inFlight < t.endpoint.MaxInFlight && !t.dropped && !e.stopped && e.alive() {
 		if t.limiter != nil && !t.limiter.Allow() {
 			e.pumpLater(t)
 			return
@@ -336,27 +378,31 @@ func (e *Engine) deliver(t *target, l *lane) {
 	e.mu.Unlock()
 
 	endpoint, attempt, err := e.attempt(m)
+	if e.sending.Err() != nil && (attempt == nil || attempt.StatusCode == 0) {
+		return // cut off: whoever comes next sends it again
+	}
+	outcome := store.Outcome{Message: m, Attempt: attempt}
+	var back *time.Time // when the lane is due again, where it is put back
+	switch now := time.Now(); {
+	case err != nil:
+		e.log.Error("could not find the endpoint of a delivery", "delivery", m.DeliveryID, "error", err)
+		again := now.Add(pause)
+		back = &again
+	case attempt == nil: // the endpoint is paused, disabled or deleted
+		back = &now
+	default:
+		e.judge(&outcome, endpoint)
+		back = outcome.RetryAt
+	}
 
 	e.mu.Lock()
 	t.inFlight--
 	e.pump(t)
-	outcome := store.Outcome{Message: m}
 	switch {
-	case e.sending.Err() != nil && (attempt == nil || attempt.StatusCode == 0):
-		e.mu.Unlock() // cut off: whoever comes next sends it again
-		return
-	case err != nil:
-		e.log.Error("could not find the endpoint of a delivery", "delivery", m.DeliveryID, "error", err)
-		outcome.End = e.putBack(t, l, time.Now().Add(pause))
-	case attempt == nil: // the endpoint is paused, disabled or deleted
-		outcome.End = e.putBack(t, l, time.Now())
+	case t.dropped:
+	case back != nil:
+		outcome.End = e.putBack(t, l, *back)
 	default:
-		outcome.Attempt = attempt
-		e.judge(&outcome, endpoint)
-		if outcome.State == store.Pending {
-			outcome.End = e.putBack(t, l, *outcome.RetryAt)
-			break
-		}
 		l.queue[0] = store.Message{}
 		l.queue = l.queue[1:]
 		t.queued--
@@ -430,17 +476,13 @@ func (e *Engine) judge(o *store.Outcome, endpoint *subscription.Endpoint) {
 
 // record writes an outcome, as often as it takes.
 func (e *Engine) record(o store.Outcome) {
-	for {
+	for o.Attempt != nil || o.End != nil {
 		err := e.store.Record(context.Background(), o)
 		if err == nil {
 			return
 		}
 		e.log.Error("could not record an attempt", "delivery", o.Message.DeliveryID, "error", err)
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-e.sending.Done():
-			timer.Stop()
+		if sleep(e.sending, pause); e.sending.Err() != nil {
 			return
 		}
 	}
@@ -448,6 +490,9 @@ func (e *Engine) record(o store.Outcome) {
 
 // goOn makes the next message of a lane ready. e.mu is held.
 func (e *Engine) goOn(t *target, l *lane) {
+	if t.dropped {
+		return
+	}
 	l.busy = false
 	t.ready = append(t.ready, l)
 	e.pump(t)
@@ -457,10 +502,11 @@ func (e *Engine) goOn(t *target, l *lane) {
 // held.
 func (e *Engine) putBack(t *target, l *lane, due time.Time) *store.End {
 	return &store.End{
+		Node:       l.node,
 		EndpointID: t.endpoint.ID,
 		Lane:       l.name,
 		Due:        &due,
-		Settled: func(bool) {
+		Settled: func(_, _ bool) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			e.forget(t, l)
@@ -472,20 +518,23 @@ func (e *Engine) putBack(t *target, l *lane, due time.Time) *store.End {
 // leave leaves a lane in which everything up to a sequence is done. e.mu is held.
 func (e *Engine) leave(t *target, l *lane, through int64) *store.End {
 	return &store.End{
+		Node:       l.node,
 		EndpointID: t.endpoint.ID,
 		Lane:       l.name,
 		Through:    through,
-		Settled: func(remains bool) {
+		Settled: func(remains, due bool) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			switch {
 			case !remains:
 				e.forget(t, l)
+				if due {
+					e.Wake()
+				}
 			case len(l.queue) > 0: // handed over meanwhile
 				e.goOn(t, l)
-			case !e.stopped:
-				l.loading = true
-				e.work.Go(func() { e.load(t, l) })
+			default:
+				e.loadLater(t, l)
 			}
 		},
 	}
@@ -500,7 +549,7 @@ func (e *Engine) forget(t *target, l *lane) {
 
 // refill looks into the table again once there is room. e.mu is held.
 func (e *Engine) refill(t *target) {
-	if t.waiting && t.queued < maxQueued/2 {
+	if t.waiting && t.queued < maxQueued/2 && t.loading == 0 {
 		e.Wake()
 	}
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strconv"
 	"time"
@@ -43,6 +42,7 @@ type Outcome struct {
 
 // End says how this process leaves a lane.
 type End struct {
+	Node       string // under which this process has the lane; see [Store.Live]
 	EndpointID string
 	Lane       string
 	// Due is when the lane is to be taken up again; nil where all that was known to be
@@ -51,29 +51,29 @@ type End struct {
 	Through int64
 	// Settled is called by the writer, in the order of the commits, as [Outbox] is.
 	// Remains is whether the lane is still this process's own, because there is more
-	// in it.
-	Settled func(remains bool)
+	// in it; due, whether it waits in the table.
+	Settled func(remains, due bool)
 }
 
 // outcome is an Outcome on its way through the writer.
 type outcome struct {
 	Outcome
-	node         string
+	at           int64
 	sealedError  []byte
 	sealedAnswer []byte
-	remains      bool // written by the writer
+	remains, due bool // of the lane; written by the writer
 }
 
 func (o *outcome) settled() {
 	if o.End != nil {
-		o.End.Settled(o.remains)
+		o.End.Settled(o.remains, o.due)
 	}
 }
 
 // Record writes what an attempt came to and what becomes of its lane. When it
 // returns without an error, it is on disk.
 func (s *Store) Record(ctx context.Context, o Outcome) error {
-	recorded := &outcome{Outcome: o, node: s.Node}
+	recorded := &outcome{Outcome: o, at: s.now().UnixMilli()}
 	if a := o.Attempt; a != nil {
 		for _, part := range []struct {
 			column string
@@ -96,90 +96,92 @@ func (s *Store) Record(ctx context.Context, o Outcome) error {
 }
 
 var (
-	insertAttempts = batch{columns: []string{"delivery_id", "number", "started_at", "milliseconds", "status_code", "error", "answer"}, text: `
+	insertAttempts = over(`delivery_id text, number bigint, started_at bigint, milliseconds bigint, status_code bigint, error bytea, answer bytea`, `
 		INSERT INTO attempts (delivery_id, number, started_at, milliseconds, status_code, error, answer)
 		SELECT delivery_id, number, started_at, milliseconds, status_code, error, answer
 		FROM u
 		WHERE true
-		ON CONFLICT DO NOTHING`}
-	updateDeliveries = batch{columns: []string{"id", "state", "tries", "due_at", "finished_at"}, text: `
+		ON CONFLICT DO NOTHING`)
+	updateDeliveries = over(`id text, state text, tries bigint, due_at bigint, finished_at bigint`, `
 		UPDATE deliveries
 		SET state = u.state, tries = u.tries, due_at = u.due_at, finished_at = u.finished_at
 		FROM u
-		WHERE deliveries.id = u.id AND deliveries.state = 'pending'`}
-	// What came into the lane meanwhile keeps it with its owner.
-	settleLanes = batch{columns: []string{"endpoint_id", "lane", "owner", "through", "due_at"}, text: `
+		WHERE deliveries.id = u.id AND deliveries.finished_at IS NULL AND deliveries.tries < u.tries`)
+	// What came into the lane meanwhile keeps it with its owner. Where a message was put
+	// back, the lane is due, so that all in it is found in order.
+	settleLanes = over(`endpoint_id text, lane text, owner text, through bigint, due_at bigint, now bigint`, `
 		UPDATE lanes
-		SET owner = CASE WHEN u.due_at IS NULL AND (lanes.last_sequence > u.through OR lanes.recalled = 1) THEN lanes.owner END,
-			due_at = u.due_at,
+		SET owner = CASE WHEN u.due_at IS NULL AND lanes.recalled = 0 AND lanes.last_sequence > u.through THEN lanes.owner END,
+			due_at = CASE WHEN lanes.recalled = 1 AND u.due_at IS NULL THEN u.now ELSE u.due_at END,
 			recalled = 0
 		FROM u
 		WHERE lanes.endpoint_id = u.endpoint_id AND lanes.lane = u.lane AND lanes.owner = u.owner
-		RETURNING lanes.endpoint_id, lanes.lane, lanes.owner IS NOT NULL`}
+		RETURNING lanes.endpoint_id, lanes.lane, lanes.owner IS NOT NULL, lanes.due_at IS NOT NULL`)
 	// A lane of one message, which has the delivery's name, is not needed again.
-	removeLanes = batch{columns: []string{"endpoint_id", "lane"}, text: `
+	removeLanes = over(`endpoint_id text, lane text`, `
 		DELETE FROM lanes
 		WHERE (endpoint_id, lane) IN (SELECT endpoint_id, lane FROM u) AND owner IS NULL AND due_at IS NULL
 			AND EXISTS (
 				SELECT 1
 				FROM deliveries
-				WHERE deliveries.id = lanes.lane)`}
+				WHERE deliveries.id = lanes.lane)`)
 )
 
-func (w *writer) writeOutcomes(ctx context.Context, outcomes []*outcome) error {
+// attemptSteps write the attempts, and what they mean for the deliveries.
+func attemptSteps(outcomes []*outcome) []step {
 	var attempts, deliveries [][]any
 	for _, o := range outcomes {
 		a, id := o.Attempt, o.Message.DeliveryID
 		if a == nil {
 			continue
 		}
-		attempts = append(attempts, []any{id, a.Number, a.StartedAt.UnixMilli(), a.Duration.Milliseconds(), orNull(a.StatusCode), o.sealedError, o.sealedAnswer})
+		attempts = append(attempts, []any{id, int64(a.Number), a.StartedAt.UnixMilli(), a.Duration.Milliseconds(), orNull(int64(a.StatusCode)), o.sealedError, o.sealedAnswer})
 		var finished any
 		if o.State != Pending {
 			finished = a.StartedAt.Add(a.Duration).UnixMilli()
 		}
-		deliveries = append(deliveries, []any{id, string(o.State), a.Number, column(o.RetryAt), finished})
+		deliveries = append(deliveries, []any{id, string(o.State), int64(a.Number), column(o.RetryAt), finished})
 	}
-	if err := w.each(ctx, &insertAttempts, attempts, nil); err != nil {
-		return fmt.Errorf("insert attempts: %w", err)
-	}
-	if err := w.each(ctx, &updateDeliveries, deliveries, nil); err != nil {
-		return fmt.Errorf("update deliveries: %w", err)
-	}
-	return w.settleLanes(ctx, outcomes)
+	inOrder(deliveries, 1)
+	return []step{{batch: insertAttempts, rows: attempts}, {batch: updateDeliveries, rows: deliveries}}
 }
 
-func (w *writer) settleLanes(ctx context.Context, outcomes []*outcome) error {
-	type key struct{ endpoint, lane string }
-	ended := make(map[key]*outcome)
-	var settled, removed [][]any
+// ends are how lanes are left.
+type ends struct {
+	byKey            map[laneKey]*outcome
+	settled, removed [][]any
+}
+
+func newEnds(outcomes []*outcome) *ends {
+	e := &ends{byKey: make(map[laneKey]*outcome)}
 	for _, o := range outcomes {
 		end := o.End
 		if end == nil {
 			continue
 		}
-		ended[key{end.EndpointID, end.Lane}] = o
-		settled = append(settled, []any{end.EndpointID, end.Lane, o.node, end.Through, column(end.Due)})
+		o.remains, o.due = false, false
+		e.byKey[laneKey{end.EndpointID, end.Lane}] = o
+		e.settled = append(e.settled, []any{end.EndpointID, end.Lane, end.Node, end.Through, column(end.Due), o.at})
 		if end.Due == nil && end.Lane != o.Message.Event.CaseID {
-			removed = append(removed, []any{end.EndpointID, end.Lane})
+			e.removed = append(e.removed, []any{end.EndpointID, end.Lane})
 		}
 	}
-	err := w.each(ctx, &settleLanes, settled, func(rows *sql.Rows) error {
-		var k key
-		var remains bool
-		if err := rows.Scan(&k.endpoint, &k.lane, &remains); err != nil {
+	inOrder(e.settled, 2)
+	inOrder(e.removed, 2)
+	return e
+}
+
+func (e *ends) steps() []step {
+	settle := step{batch: settleLanes, rows: e.settled, scan: func(row scanner) error {
+		var k laneKey
+		var remains, due bool
+		if err := row.Scan(&k.endpoint, &k.lane, &remains, &due); err != nil {
 			return err
 		}
-		ended[k].remains = remains
+		e.byKey[k].remains, e.byKey[k].due = remains, due
 		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("settle lanes: %w", err)
-	}
-	if err := w.each(ctx, &removeLanes, removed, nil); err != nil {
-		return fmt.Errorf("remove lanes: %w", err)
-	}
-	return nil
+	}}
+	return []step{settle, {batch: removeLanes, rows: e.removed}}
 }
 
 // orNull returns v, or null for its zero value.

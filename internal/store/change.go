@@ -70,7 +70,6 @@ type change struct {
 	once           *Once
 	sealedAnswer   []byte
 	at             int64
-	node           string
 	organizationID string
 	outbox         Outbox
 	lost           error // what race it lost; written by the writer
@@ -96,7 +95,7 @@ func (s *Store) Change(ctx context.Context, p Proposal) (*Committed, error) {
 		committed, err := s.change(ctx, p)
 		switch {
 		case errors.Is(err, errMoved):
-			if _, err := s.current(ctx, p.CaseID); err != nil {
+			if err := s.catchUp(ctx, p.CaseID); err != nil {
 				return nil, err
 			}
 		case errors.Is(err, errResubscribed):
@@ -141,7 +140,6 @@ func (s *Store) change(ctx context.Context, p Proposal) (*Committed, error) {
 		blobs:          p.Blobs,
 		once:           p.Once,
 		at:             s.now().UnixMilli(),
-		node:           s.Node,
 		outbox:         p.Outbox,
 	}
 	if head.state != nil {
@@ -174,6 +172,17 @@ func (s *Store) change(ctx context.Context, p Proposal) (*Committed, error) {
 	head.state = committed.Case
 	s.cases.put(p.CaseID, head)
 	return committed, nil
+}
+
+// catchUp has the cached state of a case brought up to date. One that is not behind
+// cannot be: it is forgotten.
+func (s *Store) catchUp(ctx context.Context, caseID string) error {
+	before, _ := s.cases.get(caseID)
+	after, err := s.current(ctx, caseID)
+	if err == nil && after.state == before.state {
+		s.cases.forget(caseID)
+	}
+	return err
 }
 
 // hasMoved reports whether another process has changed the case since state.

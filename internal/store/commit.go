@@ -1,42 +1,41 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
-
-	"github.com/casehook/casehook/internal/subscription"
+	"slices"
 )
 
 var (
-	readEndpointsVersions = batch{columns: []string{"id"}, text: `
+	readEndpointsVersions = over(`id text`, `
 		SELECT organizations.id, organizations.endpoints_version
 		FROM organizations
-		JOIN u ON u.id = organizations.id`, shares: "organizations"}
-	insertCases = batch{columns: []string{"id", "organization_id", "short_id", "version", "type", "status", "is_archived", "is_escalated", "wrapped_key", "created_at", "updated_at"}, text: `
+		JOIN u ON u.id = organizations.id`)
+	insertCases = over(`id text, organization_id text, short_id text, version bigint, type text, status text, is_archived boolean, is_escalated boolean, wrapped_key bytea, created_at bigint, updated_at bigint`, `
 		INSERT INTO cases (id, organization_id, short_id, version, type, status, is_archived, is_escalated, wrapped_key, created_at, updated_at)
 		SELECT id, organization_id, short_id, version, type, status, is_archived, is_escalated, wrapped_key, created_at, updated_at
 		FROM u
 		WHERE true
 		ON CONFLICT DO NOTHING
-		RETURNING id`}
-	updateCases = batch{columns: []string{"id", "expected", "version", "status", "is_archived", "is_escalated", "updated_at"}, text: `
+		RETURNING id`)
+	updateCases = over(`id text, expected bigint, version bigint, status text, is_archived boolean, is_escalated boolean, updated_at bigint`, `
 		UPDATE cases
 		SET version = u.version, status = u.status, is_archived = u.is_archived, is_escalated = u.is_escalated, updated_at = u.updated_at
 		FROM u
 		WHERE cases.id = u.id AND cases.version = u.expected
-		RETURNING cases.id`}
-	insertEvents = batch{columns: []string{"id", "organization_id", "case_id", "sequence", "type", "at", "body"}, text: `
+		RETURNING cases.id`)
+	insertEvents = over(`id text, organization_id text, case_id text, sequence bigint, type text, at bigint, body bytea`, `
 		INSERT INTO events (id, organization_id, case_id, sequence, type, at, body)
 		SELECT id, organization_id, case_id, sequence, type, at, body
-		FROM u`}
-	insertBlobs = batch{columns: []string{"id", "case_id", "size", "created_at"}, text: `
+		FROM u`)
+	insertBlobs = over(`id text, case_id text, size bigint, created_at bigint`, `
 		INSERT INTO blobs (id, case_id, size, created_at)
 		SELECT id, case_id, size, created_at
-		FROM u`}
+		FROM u`)
 	// A lane that is empty takes the owner or the time that is given; any other
 	// keeps its own.
-	useLanes = batch{columns: []string{"endpoint_id", "lane", "added", "due_at", "owner"}, text: `
+	useLanes = over(`endpoint_id text, lane text, added bigint, due_at bigint, owner text`, `
 		INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at, owner)
 		SELECT endpoint_id, lane, added, due_at, owner
 		FROM u
@@ -45,75 +44,71 @@ var (
 		SET last_sequence = lanes.last_sequence + excluded.last_sequence,
 			due_at = CASE WHEN lanes.due_at IS NULL AND lanes.owner IS NULL THEN excluded.due_at ELSE lanes.due_at END,
 			owner = CASE WHEN lanes.due_at IS NULL AND lanes.owner IS NULL THEN excluded.owner ELSE lanes.owner END
-		RETURNING endpoint_id, lane, last_sequence, COALESCE(owner, '')`}
-	insertDeliveries = batch{columns: []string{"id", "organization_id", "event_id", "event_type", "endpoint_id", "case_id", "lane", "sequence", "created_at"}, text: `
+		RETURNING endpoint_id, lane, last_sequence, COALESCE(owner, '')`)
+	insertDeliveries = over(`id text, organization_id text, event_id text, event_type text, endpoint_id text, case_id text, lane text, sequence bigint, created_at bigint`, `
 		INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, created_at)
 		SELECT id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, 'pending', created_at
-		FROM u`}
-	insertAnswers = batch{columns: []string{"organization_id", "hash", "digest", "case_id", "answer", "created_at"}, text: `
+		FROM u`)
+	insertAnswers = over(`organization_id text, hash bytea, digest bytea, case_id text, answer bytea, created_at bigint`, `
 		INSERT INTO idempotency_keys (organization_id, hash, digest, case_id, answer, created_at)
 		SELECT organization_id, hash, digest, case_id, answer, created_at
 		FROM u
 		WHERE true
 		ON CONFLICT DO NOTHING
-		RETURNING organization_id, hash`}
+		RETURNING organization_id, hash`)
 )
 
-// writeChanges writes all of the changes, or returns errLost with those marked that
-// lost a race.
-func (w *writer) writeChanges(ctx context.Context, changes []*change) error {
+// write writes changes and outcomes as one transaction. A change that lost a race
+// says what it lost, and is not written. The error is errLost where that was found so
+// late that all the others have to be written again.
+//
+// Rows that other processes change too are taken in one order, so that two do not
+// wait for each other: the cases, then the lanes, each by their keys.
+func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, outcomes []*outcome) error {
+	winners, err := w.writeCases(ctx, tx, changes)
+	if err != nil {
+		return err
+	}
+	uses, ends := newUses(winners, w.node), newEnds(outcomes)
+	var steps []step
+	if lock := w.lockLanes(); lock != nil {
+		steps = append(steps, step{batch: lock, rows: lanesOfBoth(uses, ends)})
+	}
+	answers := newAnswers(winners)
+	steps = append(steps, eventSteps(winners)...)
+	steps = append(steps, answers.step(), uses.step())
+	steps = append(steps, attemptSteps(outcomes)...)
+	steps = append(steps, ends.steps()...)
+	if err := tx.run(ctx, steps...); err != nil {
+		return err
+	}
+	if err := lose(winners, ErrAnswered, answers.won); err != nil {
+		return err
+	}
+	return tx.commit(ctx, step{batch: insertDeliveries, rows: uses.deliveries()})
+}
+
+// writeCases begins the transaction, and writes the heads of the cases. It returns
+// the changes that won: their case and the endpoints are as they were read.
+func (w *writer) writeCases(ctx context.Context, tx *transaction, changes []*change) (winners []*change, err error) {
 	if len(changes) == 0 {
-		return nil
+		return nil, tx.begin(ctx)
 	}
-	for _, write := range []func(context.Context, []*change) error{
-		w.checkEndpoints, w.writeCases, w.writeEvents, w.writeLanes, w.writeDeliveries, w.writeAnswers, w.tellOthers,
-	} {
-		if err := write(ctx, changes); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tellOthers tells the other processes of lanes that this one does not take.
-func (w *writer) tellOthers(ctx context.Context, changes []*change) error {
+	versions, written := make(map[string]int64), make(map[string]bool, len(changes))
+	var organizations, created, changed [][]any
 	for _, c := range changes {
-		for _, use := range c.lanes {
-			if !use.accepted && use.endpoint.State == subscription.Active {
-				return w.notify(ctx, w.conn, lanesDue)
-			}
-		}
-	}
-	return nil
-}
-
-// checkEndpoints sees to it that who is subscribed now is who was when the
-// deliveries were made up.
-func (w *writer) checkEndpoints(ctx context.Context, changes []*change) error {
-	versions := make(map[string]int64)
-	var rows [][]any
-	for _, c := range changes {
+		c.lost = nil
 		if _, ok := versions[c.organizationID]; !ok {
 			versions[c.organizationID] = -1
-			rows = append(rows, []any{c.organizationID})
+			organizations = append(organizations, []any{c.organizationID})
 		}
 	}
-	err := w.each(ctx, &readEndpointsVersions, rows, func(rows *sql.Rows) error {
+	scan := func(row scanner) error {
 		var id string
-		var version int64
-		err := rows.Scan(&id, &version)
-		versions[id] = version
+		err := row.Scan(&id)
+		written[id] = true
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read the versions of endpoints: %w", err)
 	}
-	return lose(changes, errResubscribed, func(c *change) bool { return versions[c.organizationID] == c.version })
-}
-
-// writeCases writes the heads of the cases.
-func (w *writer) writeCases(ctx context.Context, changes []*change) error {
-	var created, changed [][]any
 	for _, c := range changes {
 		s := c.state
 		if c.creates {
@@ -122,28 +117,43 @@ func (w *writer) writeCases(ctx context.Context, changes []*change) error {
 			changed = append(changed, []any{s.ID, c.expected, s.Version, string(s.Status), s.IsArchived, s.IsEscalated, s.UpdatedAt.UnixMilli()})
 		}
 	}
-	written := make(map[string]bool, len(changes))
-	scan := func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		written[id] = true
-		return err
+	inOrder(organizations, 1)
+	inOrder(created, 1)
+	inOrder(changed, 1)
+	var steps []step
+	if hold := w.holdEndpoints(); hold != nil {
+		steps = append(steps, step{batch: hold, rows: organizations})
 	}
-	if err := w.each(ctx, &insertCases, created, scan); err != nil {
-		return fmt.Errorf("insert cases: %w", err)
+	steps = append(steps,
+		step{batch: readEndpointsVersions, rows: organizations, scan: func(row scanner) error {
+			var id string
+			var version int64
+			err := row.Scan(&id, &version)
+			versions[id] = version
+			return err
+		}},
+		step{batch: insertCases, rows: created, scan: scan},
+		step{batch: updateCases, rows: changed, scan: scan},
+	)
+	if err := tx.begin(ctx, steps...); err != nil {
+		return nil, err
 	}
-	if err := w.each(ctx, &updateCases, changed, scan); err != nil {
-		return fmt.Errorf("update cases: %w", err)
+	if err := lose(changes, errResubscribed, func(c *change) bool { return versions[c.organizationID] == c.version }); err != nil {
+		return nil, err // its case is written already
 	}
-	lost := lose(changes, errMoved, func(c *change) bool { return written[c.state.ID] })
 	for _, c := range changes {
-		if c.creates && c.lost != nil {
+		switch {
+		case written[c.state.ID]:
+			winners = append(winners, c)
+		case !c.creates:
+			c.lost = errMoved
+		default:
 			if err := w.whyNotCreated(ctx, c); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return lost
+	return winners, nil
 }
 
 // whyNotCreated finds out what a case that is not new has in common with another.
@@ -164,7 +174,8 @@ func (w *writer) whyNotCreated(ctx context.Context, c *change) error {
 	return nil
 }
 
-func (w *writer) writeEvents(ctx context.Context, changes []*change) error {
+// eventSteps write the events, and the documents they speak of.
+func eventSteps(changes []*change) []step {
 	var events, blobs [][]any
 	for _, c := range changes {
 		for _, e := range c.events {
@@ -174,114 +185,141 @@ func (w *writer) writeEvents(ctx context.Context, changes []*change) error {
 			blobs = append(blobs, []any{blob.ID, c.state.ID, blob.Size, c.at})
 		}
 	}
-	if err := w.each(ctx, &insertEvents, events, nil); err != nil {
-		return fmt.Errorf("insert events: %w", err)
-	}
-	if err := w.each(ctx, &insertBlobs, blobs, nil); err != nil {
-		return fmt.Errorf("insert blobs: %w", err)
-	}
-	return nil
+	return []step{{batch: insertEvents, rows: events}, {batch: insertBlobs, rows: blobs}}
 }
 
-// writeLanes counts the messages into their lanes. The lane of a case counts them
-// all; where they do not wait for each other, each waits in a lane of its own.
-func (w *writer) writeLanes(ctx context.Context, changes []*change) error {
-	type key struct{ endpoint, lane string }
-	uses := make(map[key]*laneUse)
-	var rows [][]any
+// laneKey is the key of a lane.
+type laneKey struct{ endpoint, lane string }
+
+// uses are what changes add to lanes.
+type uses struct {
+	all   []*laneUse
+	byKey map[laneKey]*laneUse
+	rows  [][]any
+	at    map[*laneUse]int64
+}
+
+// newUses counts the messages of changes into their lanes. The lane of a case counts
+// them all; where they do not wait for each other, each waits in a lane of its own.
+// A lane that is empty is node's where the messages are handed over, else due now.
+func newUses(changes []*change, node string) *uses {
+	u := &uses{byKey: make(map[laneKey]*laneUse), at: make(map[*laneUse]int64)}
 	for _, c := range changes {
 		for _, use := range c.lanes {
-			uses[key{use.endpoint.ID, use.lane}] = use
+			u.all = append(u.all, use)
+			u.byKey[laneKey{use.endpoint.ID, use.lane}] = use
+			u.at[use] = c.at
 			var due, owner any
-			if use.ordered() {
-				due, owner = c.whenEmpty(use)
+			if due = c.at; use.accepted && node != "" {
+				due, owner = nil, node
 			}
-			rows = append(rows, []any{use.endpoint.ID, use.lane, int64(len(use.messages)), due, owner})
 			if use.ordered() {
+				u.rows = append(u.rows, []any{use.endpoint.ID, use.lane, int64(len(use.messages)), due, owner})
 				continue
 			}
-			due, owner = c.whenEmpty(use)
+			u.rows = append(u.rows, []any{use.endpoint.ID, use.lane, int64(len(use.messages)), nil, nil})
+			use.owner, _ = owner.(string)
 			for _, m := range use.messages {
-				rows = append(rows, []any{use.endpoint.ID, m.Lane, int64(1), due, owner})
+				u.rows = append(u.rows, []any{use.endpoint.ID, m.Lane, int64(1), due, owner})
 			}
 		}
 	}
-	err := w.each(ctx, &useLanes, rows, func(rows *sql.Rows) error {
-		var k key
+	inOrder(u.rows, 2)
+	return u
+}
+
+func (u *uses) step() step {
+	return step{batch: useLanes, rows: u.rows, scan: func(row scanner) error {
+		var k laneKey
 		var last int64
 		var owner string
-		if err := rows.Scan(&k.endpoint, &k.lane, &last, &owner); err != nil {
+		if err := row.Scan(&k.endpoint, &k.lane, &last, &owner); err != nil {
 			return err
 		}
-		if use := uses[k]; use != nil {
-			use.last, use.owner = last, owner
+		if use := u.byKey[k]; use != nil {
+			use.last = last
+			if use.ordered() {
+				use.owner = owner
+			}
 		}
 		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("use lanes: %w", err)
-	}
-	return nil
+	}}
 }
 
-// whenEmpty returns what becomes of the lane if nothing waits in it: it is this
-// node's where the messages are handed over, else due now.
-func (c *change) whenEmpty(use *laneUse) (due, owner any) {
-	if use.accepted {
-		return nil, c.node
-	}
-	return c.at, nil
-}
-
-func (w *writer) writeDeliveries(ctx context.Context, changes []*change) error {
-	var rows [][]any
-	for _, c := range changes {
-		for _, use := range c.lanes {
-			if !use.ordered() && use.accepted {
-				use.owner = c.node
-			}
-			first := use.last - int64(len(use.messages)) + 1
-			for i := range use.messages {
-				m := &use.messages[i]
-				m.Sequence = first + int64(i)
-				rows = append(rows, []any{m.DeliveryID, m.OrganizationID, m.Event.ID, string(m.Event.Type()), m.EndpointID, m.Event.CaseID, m.Lane, m.Sequence, c.at})
-			}
+// deliveries returns the rows of the messages, whose sequences are known now.
+func (u *uses) deliveries() (rows [][]any) {
+	for _, use := range u.all {
+		first := use.last - int64(len(use.messages)) + 1
+		for i := range use.messages {
+			m := &use.messages[i]
+			m.Sequence = first + int64(i)
+			rows = append(rows, []any{m.DeliveryID, m.OrganizationID, m.Event.ID, string(m.Event.Type()), m.EndpointID, m.Event.CaseID, m.Lane, m.Sequence, u.at[use]})
 		}
 	}
-	if err := w.each(ctx, &insertDeliveries, rows, nil); err != nil {
-		return fmt.Errorf("insert deliveries: %w", err)
-	}
-	return nil
+	return rows
 }
 
-func (w *writer) writeAnswers(ctx context.Context, changes []*change) error {
-	var rows [][]any
+// answers are those that are kept for requests that are to be done once.
+type answers struct {
+	rows    [][]any
+	written map[answerKey]bool
+}
+
+type answerKey struct{ organization, hash string }
+
+func newAnswers(changes []*change) *answers {
+	a := &answers{written: make(map[answerKey]bool)}
 	for _, c := range changes {
 		if c.once != nil {
-			rows = append(rows, []any{c.organizationID, c.once.hash(), c.once.Digest[:], c.state.ID, c.sealedAnswer, c.at})
+			a.rows = append(a.rows, []any{c.organizationID, c.once.hash(), c.once.Digest[:], c.state.ID, c.sealedAnswer, c.at})
 		}
 	}
-	type key struct{ organization, hash string }
-	written := make(map[key]bool, len(rows))
-	err := w.each(ctx, &insertAnswers, rows, func(rows *sql.Rows) error {
+	return a
+}
+
+func (a *answers) step() step {
+	return step{batch: insertAnswers, rows: a.rows, scan: func(row scanner) error {
 		var organization string
 		var hash []byte
-		err := rows.Scan(&organization, &hash)
-		written[key{organization, string(hash)}] = true
+		err := row.Scan(&organization, &hash)
+		a.written[answerKey{organization, string(hash)}] = true
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("keep answers: %w", err)
+	}}
+}
+
+// won reports whether a change is the first with its key.
+func (a *answers) won(c *change) bool {
+	if c.once == nil {
+		return true
 	}
-	return lose(changes, ErrAnswered, func(c *change) bool {
-		if c.once == nil {
-			return true
+	k := answerKey{c.organizationID, string(c.once.hash())}
+	won := a.written[k]
+	delete(a.written, k)
+	return won
+}
+
+// lanesOfBoth returns the keys of all lanes that are used or settled, in order; none
+// where one statement takes them in order anyway.
+func lanesOfBoth(u *uses, e *ends) (rows [][]any) {
+	if len(u.rows) == 0 || len(e.settled) == 0 {
+		return nil
+	}
+	for _, row := range slices.Concat(u.rows, e.settled) {
+		rows = append(rows, row[:2])
+	}
+	inOrder(rows, 2)
+	return slices.CompactFunc(rows, func(a, b []any) bool { return a[0] == b[0] && a[1] == b[1] })
+}
+
+// inOrder sorts rows by their first columns, which are texts.
+func inOrder(rows [][]any, columns int) {
+	slices.SortFunc(rows, func(a, b []any) int {
+		for i := range columns {
+			if order := cmp.Compare(a[i].(string), b[i].(string)); order != 0 {
+				return order
+			}
 		}
-		// Of two with one key the first wins.
-		k := key{c.organizationID, string(c.once.hash())}
-		won := written[k]
-		delete(written, k)
-		return won
+		return 0
 	})
 }
 

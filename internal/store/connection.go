@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -78,17 +79,37 @@ func (s *Store) Listen(ctx context.Context, l Listener, failed func(error)) {
 			l.LanesDue()
 		}
 	}
+	var telling sync.WaitGroup
+	telling.Go(func() { s.tellOthers(ctx, failed) })
+	defer telling.Wait()
 	for ctx.Err() == nil {
 		if err := listen(ctx, s.connection.listen, heard); ctx.Err() == nil {
 			failed(err)
 		}
-		pause(ctx)
+		sleep(ctx, time.Second)
 	}
 }
 
-// pause waits a moment before a connection is tried again.
-func pause(ctx context.Context) {
-	timer := time.NewTimer(time.Second)
+// tellOthers tells the other processes of lanes that this one does not take, until
+// ctx is done.
+func (s *Store) tellOthers(ctx context.Context, failed func(error)) {
+	for {
+		select {
+		case <-s.writer.left:
+		case <-ctx.Done():
+			return
+		}
+		// Not in the transaction: those that tell something commit one after the other.
+		if err := s.connection.notify(ctx, s.readers, lanesDue); err != nil && ctx.Err() == nil {
+			failed(err)
+		}
+		sleep(ctx, 100*time.Millisecond) // they take all there is
+	}
+}
+
+// sleep waits for a while, or until ctx is done.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

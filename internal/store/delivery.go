@@ -84,7 +84,7 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 		where.and(`d.case_id = ?`, filter.CaseID)
 	}
 	if filter.EventID != "" {
-		where.and(`d.event_id = ?`, filter.EventID)
+		where.and(`d.event_id = ? AND d.case_id = (SELECT events.case_id FROM events WHERE events.id = ?)`, filter.EventID, filter.EventID)
 	}
 	rows, err := s.readers.QueryContext(ctx, selectDeliveries+`
 	WHERE `+where.text+`

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -13,24 +14,31 @@ type dialect interface {
 	migrations() (folder string, dialect goose.Dialect, options []goose.ProviderOption, err error)
 	// begin starts a transaction that writes.
 	begin() string
-	// source returns the start of a statement that gives it rows as the table u with
-	// those columns, WITH u (…) AS (…).
-	source(columns []string, size int) string
-	// arguments lays the rows out as source expects them.
-	arguments(columns []string, rows [][]any) []any
-	// chunk returns how many of n rows one statement takes, and the size of its source.
-	chunk(n int) (rows, size int)
-	// share ends a query of which the rows of a table must stay as they are until the
-	// transaction ends; of none for "".
-	share(table string) string
+	// runner returns what runs steps on a connection.
+	runner(conn *sql.Conn) runner
+	// holdEndpoints is the batch that keeps the endpoints of organisations as they are
+	// until the transaction ends; nil where nobody else can change them.
+	holdEndpoints() *batch
+	// changeEndpoints waits until nobody holds the endpoints of an organisation, and
+	// lets nobody hold them until the transaction ends.
+	changeEndpoints(ctx context.Context, conn *sql.Conn, organizationID string) error
+	// lockLanes is the batch that locks lanes in order; nil where nobody else can.
+	lockLanes() *batch
+	// clock returns the time of the database.
+	clock(ctx context.Context, conn *sql.Conn) (time.Time, error)
 	// skipLocked ends a query of rows to be changed, of which others may take theirs.
 	skipLocked() string
 	// settled is the condition of events before which no other can come any more.
 	settled() string
-	// notify tells all processes that share the database, once the transaction commits.
-	notify(ctx context.Context, conn *sql.Conn, message string) error
+	// notify tells all processes that share the database, once a transaction that db is in commits.
+	notify(ctx context.Context, db executor, message string) error
 	// passing reports whether what failed may succeed when it is done again.
 	passing(err error) bool
 	// gone reports whether err is that the database is not there, or has no room.
 	gone(err error) bool
+}
+
+// executor is a connection, or a pool of them.
+type executor interface {
+	ExecContext(ctx context.Context, query string, arguments ...any) (sql.Result, error)
 }

@@ -102,6 +102,9 @@ func (s *Store) writeEndpoint(ctx context.Context, e *subscription.Endpoint, onc
 func (s *Store) changeEndpoints(ctx context.Context, organizationID string, f func(context.Context, *sql.Conn) error) error {
 	defer s.forgetOrganization(organizationID)
 	return s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		if err := s.connection.changeEndpoints(ctx, conn, organizationID); err != nil {
+			return err
+		}
 		if _, err := conn.ExecContext(ctx, `
 			UPDATE organizations
 			SET endpoints_version = endpoints_version + 1

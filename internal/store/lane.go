@@ -50,12 +50,16 @@ func (s *Store) Due(ctx context.Context) (map[string]time.Time, error) {
 
 // Claim makes at most limit lanes of an endpoint that are due this process's own,
 // those that wait longest. Claimed is called with their names by the writer, in the
-// order of the commits, as [Outbox] is.
+// order of the commits, as [Outbox] is. Nothing is claimed while this process has no
+// name; see [Store.Live].
 func (s *Store) Claim(ctx context.Context, endpointID string, limit int, claimed func(lanes []string)) error {
 	now := s.now().UnixMilli()
 	var lanes []string
 	err := s.writer.do(ctx, job{after: func() { claimed(lanes) }, task: func(ctx context.Context, conn *sql.Conn) error {
 		lanes = nil // of a try before
+		if s.writer.node == "" {
+			return nil
+		}
 		rows, err := conn.QueryContext(ctx, `
 			UPDATE lanes
 			SET owner = $1, due_at = NULL, recalled = 0
@@ -65,7 +69,7 @@ func (s *Store) Claim(ctx context.Context, endpointID string, limit int, claimed
 				WHERE endpoint_id = $2 AND due_at <= $3
 				ORDER BY due_at
 				LIMIT $4`+s.connection.skipLocked()+`)
-			RETURNING lane`, s.Node, endpointID, now, limit)
+			RETURNING lane`, s.writer.node, endpointID, now, limit)
 		if err != nil {
 			return err
 		}
@@ -142,90 +146,132 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 	return lane, nil
 }
 
-// LaneName names a lane.
-type LaneName struct {
-	EndpointID string
-	Lane       string
-}
-
-// Live tells the others that this process lives until then, and makes due now what
-// those leave behind whose time has run out. It returns how many lanes that were.
+// Live has this process count as alive for a lease from now on, and makes due now what
+// processes leave behind whose lease has run out. It returns how many lanes that were.
 //
-// Own is called with the lanes that are this process's own, by the writer, in the
-// order of the commits, as [Outbox] is. There are some of which it was not told where
-// the database went away while it committed.
-func (s *Store) Live(ctx context.Context, until time.Time, own func([]LaneName)) (released int64, err error) {
-	now := s.now().UnixMilli()
-	var mine []LaneName
-	err = s.writer.do(ctx, job{after: func() { own(mine) }, task: func(ctx context.Context, conn *sql.Conn) error {
-		if _, err := conn.ExecContext(ctx, `
-			INSERT INTO nodes (id, expires_at)
-			VALUES ($1, $2)
-			ON CONFLICT (id) DO UPDATE
-			SET expires_at = excluded.expires_at`, s.Node, until.UnixMilli()); err != nil {
+// Named is called with the name under which this process has lanes, by the writer, in
+// the order of the commits, as [Outbox] is. The name is a new one at the first call,
+// where the lease had run out before it was renewed, and where it is not known what
+// became of a commit: all lanes under the old name are somebody else's then, or
+// nobody's. See [Store.OnLoss].
+func (s *Store) Live(ctx context.Context, lease time.Duration, named func(node string)) (released int64, err error) {
+	var node string
+	err = s.writer.do(ctx, job{
+		task: func(ctx context.Context, conn *sql.Conn) error {
+			clock, err := s.leaseClock(ctx, conn)
+			if err != nil {
+				return err
+			}
+			now, until := clock.UnixMilli(), clock.Add(lease).UnixMilli()
+			if node, err = s.renew(ctx, conn, now, until); err != nil {
+				return err
+			}
+			result, err := conn.ExecContext(ctx, `
+				UPDATE lanes
+				SET owner = NULL, due_at = $1, recalled = 0
+				WHERE owner IN (
+					SELECT id
+					FROM nodes
+					WHERE expires_at < $2)`, s.now().UnixMilli(), now)
+			if err != nil {
+				return err
+			}
+			if released, err = result.RowsAffected(); err != nil {
+				return err
+			}
+			_, err = conn.ExecContext(ctx, `
+				DELETE FROM nodes
+				WHERE expires_at < $1`, now-mourning.Milliseconds())
 			return err
-		}
-		if _, err := conn.ExecContext(ctx, `
-			DELETE FROM nodes
-			WHERE expires_at < $1`, now); err != nil {
-			return err
-		}
-		result, err := conn.ExecContext(ctx, `
-			UPDATE lanes
-			SET owner = NULL, due_at = $1, recalled = 0
-			WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM nodes)`, now)
-		if err != nil {
-			return err
-		}
-		if released, err = result.RowsAffected(); err != nil {
-			return err
-		}
-		mine, err = s.ownLanes(ctx, conn)
-		return err
-	}})
+		},
+		after: func() {
+			if node != s.writer.node {
+				s.writer.lose()
+				s.writer.node = node
+			}
+			named(node)
+		},
+	})
 	if err != nil {
-		return 0, fmt.Errorf("renew the lease of this node: %w", err)
+		return 0, fmt.Errorf("renew the lease of this process: %w", err)
 	}
 	return released, nil
 }
 
-func (s *Store) ownLanes(ctx context.Context, conn *sql.Conn) (lanes []LaneName, err error) {
-	rows, err := conn.QueryContext(ctx, `
-		SELECT endpoint_id, lane
-		FROM lanes
-		WHERE owner = $1`, s.Node)
-	if err != nil {
-		return nil, err
+// mourning is how long the name of a dead process is remembered. A commit of its that
+// comes late can still give it lanes; they are found, as the others were.
+const mourning = 10 * time.Minute
+
+// renew renews the lease under this process's name, or else begins one under a new. A
+// name that was dead never comes back.
+func (s *Store) renew(ctx context.Context, conn *sql.Conn, now, until int64) (node string, err error) {
+	if node = s.writer.node; node != "" {
+		result, err := conn.ExecContext(ctx, `
+			UPDATE nodes
+			SET expires_at = $2
+			WHERE id = $1 AND expires_at >= $3`, node, until, now)
+		if err != nil {
+			return "", err
+		}
+		if n, err := result.RowsAffected(); n > 0 || err != nil {
+			return node, err
+		}
 	}
-	err = scanAll(rows, func(rows *sql.Rows) error {
-		var lane LaneName
-		err := rows.Scan(&lane.EndpointID, &lane.Lane)
-		lanes = append(lanes, lane)
-		return err
-	})
-	return lanes, err
+	if _, err := conn.ExecContext(ctx, `
+		UPDATE nodes
+		SET expires_at = $2
+		WHERE id = $1`, s.writer.former, now-1); err != nil {
+		return "", err
+	}
+	node = newID()
+	_, err = conn.ExecContext(ctx, `
+		INSERT INTO nodes (id, expires_at)
+		VALUES ($1, $2)`, node, until)
+	return node, err
 }
+
+// leaseClock returns the time that leases go by: the database's, as the clocks of
+// processes may differ.
+func (s *Store) leaseClock(ctx context.Context, conn *sql.Conn) (time.Time, error) {
+	if s.clock != nil {
+		return s.clock(), nil
+	}
+	return s.connection.clock(ctx, conn)
+}
+
+// OnLoss has the writer call lost when this process gives up its name, and with it
+// all of its lanes, until [Store.Live] begins another. It is called before anything
+// is written, and lost must not wait.
+func (s *Store) OnLoss(lost func()) { s.writer.lost = lost }
 
 // Leave makes due now the lanes that this process works on, and ends its lease.
 func (s *Store) Leave(ctx context.Context) error {
 	now := s.now().UnixMilli()
-	err := s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		if _, err := conn.ExecContext(ctx, `
-			UPDATE lanes
-			SET owner = NULL, due_at = $2, recalled = 0
-			WHERE owner = $1`, s.Node, now); err != nil {
+	err := s.writer.do(ctx, job{
+		task: func(ctx context.Context, conn *sql.Conn) error {
+			if _, err := conn.ExecContext(ctx, `
+				UPDATE lanes
+				SET owner = NULL, due_at = $2, recalled = 0
+				WHERE owner = $1`, s.writer.node, now); err != nil {
+				return err
+			}
+			if err := s.connection.notify(ctx, conn, lanesDue); err != nil {
+				return err
+			}
+			clock, err := s.leaseClock(ctx, conn)
+			if err != nil {
+				return err
+			}
+			_, err = conn.ExecContext(ctx, `
+				UPDATE nodes
+				SET expires_at = $2
+				WHERE id = $1`, s.writer.node, clock.UnixMilli()-1)
 			return err
-		}
-		if err := s.connection.notify(ctx, conn, lanesDue); err != nil {
-			return err
-		}
-		_, err := conn.ExecContext(ctx, `
-			DELETE FROM nodes
-			WHERE id = $1`, s.Node)
-		return err
+		},
+		after: func() { s.writer.lose() },
 	})
 	if err != nil {
-		return fmt.Errorf("end the lease of this node: %w", err)
+		return fmt.Errorf("end the lease of this process: %w", err)
 	}
 	return nil
 }

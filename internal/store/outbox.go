@@ -16,8 +16,8 @@ type Outbox interface {
 	// Accepts reports whether messages to the endpoint can be handed over. Those that
 	// cannot wait in the table.
 	Accepts(endpoint *subscription.Endpoint) bool
-	// Hand gives over messages of one lane, which is now this process's own.
-	Hand(messages []Message)
+	// Hand gives over messages of one lane of the endpoint, which is now this process's own.
+	Hand(endpoint *subscription.Endpoint, messages []Message)
 	// Waiting says that messages to the endpoint, which is active, wait in the table.
 	Waiting(endpointID string)
 }
@@ -82,25 +82,28 @@ func lanesOf(org *organization, key *vault.Key, events []caselog.Event, states [
 	return lanes
 }
 
-// handOver tells the outbox what is to be sent, once the change is on disk.
-func (c *change) handOver() {
-	if c.outbox == nil {
-		return
-	}
+// handOver tells the outbox what is to be sent, once the change is on disk. Node is
+// the name under which this process has lanes. Left is whether there are lanes that
+// it does not take.
+func (c *change) handOver(node string) (left bool) {
 	for _, use := range c.lanes {
 		switch {
 		case use.endpoint.State != subscription.Active: // its owner will say when
-		case !use.accepted:
-			c.outbox.Waiting(use.endpoint.ID)
-		case use.owner != c.node: // its turn comes when the lane is due, or another node is done
+		case !use.accepted || node == "":
+			left = true
+			if c.outbox != nil {
+				c.outbox.Waiting(use.endpoint.ID)
+			}
+		case use.owner != node: // its turn comes when the lane is due, or another node is done
 		case use.ordered():
-			c.outbox.Hand(use.messages)
+			c.outbox.Hand(use.endpoint, use.messages)
 		default:
 			for i := range use.messages {
-				c.outbox.Hand(use.messages[i : i+1])
+				c.outbox.Hand(use.endpoint, use.messages[i:i+1])
 			}
 		}
 	}
+	return left
 }
 
 // ordered reports whether the messages of the lane wait for each other.

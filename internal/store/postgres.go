@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -22,6 +23,9 @@ import (
 const (
 	// connectTimeout is how long PostgreSQL may take to answer a new connection.
 	connectTimeout = 5 * time.Second
+	// listenTimeout is how long the database may say nothing before it is asked whether
+	// it is there.
+	listenTimeout = 15 * time.Second
 	// channel is where the processes tell each other that something has changed.
 	channel = "casehook"
 )
@@ -34,8 +38,7 @@ func connectPostgres(ctx context.Context, url string) (*connection, error) {
 	}
 	config.MaxConns = readers + 1 // and the writer
 	config.ConnConfig.ConnectTimeout = connectTimeout
-	config.ConnConfig.RuntimeParams["application_name"] = "casehook"
-	config.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
+	maps.Copy(config.ConnConfig.RuntimeParams, postgresSettings)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
@@ -57,8 +60,25 @@ func connectPostgres(ctx context.Context, url string) (*connection, error) {
 	}, nil
 }
 
-// postgresDialect gives rows as arrays, which PostgreSQL takes several times faster
-// than a long list of values.
+// postgresSettings are those of each connection. Every query reaches the few rows that
+// it is about by an index. The planner does not know that of tables that have just
+// grown, and would read all of their rows.
+var postgresSettings = map[string]string{
+	"application_name":   "casehook",
+	"synchronous_commit": "on",
+	// A process that is gone, or cut off, must not keep the others waiting.
+	"idle_in_transaction_session_timeout": "10s",
+	"lock_timeout":                        "5s",
+	"tcp_keepalives_idle":                 "10",
+	"tcp_keepalives_interval":             "5",
+	"tcp_keepalives_count":                "3",
+	"enable_seqscan":                      "off",
+	"enable_hashjoin":                     "off",
+	"enable_mergejoin":                    "off",
+	"plan_cache_mode":                     "force_generic_plan",
+	"jit":                                 "off",
+}
+
 type postgresDialect struct{}
 
 func (postgresDialect) migrations() (string, goose.Dialect, []goose.ProviderOption, error) {
@@ -68,71 +88,30 @@ func (postgresDialect) migrations() (string, goose.Dialect, []goose.ProviderOpti
 
 func (postgresDialect) begin() string { return `BEGIN` }
 
-// postgresTypes are the types of columns that are no text.
-var postgresTypes = map[string]string{
-	"added": "bigint", "at": "bigint", "created_at": "bigint", "due_at": "bigint", "expected": "bigint",
-	"finished_at": "bigint", "milliseconds": "bigint", "number": "bigint", "sequence": "bigint", "size": "bigint",
-	"started_at": "bigint", "status_code": "bigint", "through": "bigint", "tries": "bigint", "updated_at": "bigint", "version": "bigint",
-	"answer": "bytea", "body": "bytea", "digest": "bytea", "error": "bytea", "hash": "bytea", "wrapped_key": "bytea",
-	"is_archived": "boolean", "is_escalated": "boolean",
+// An advisory lock is taken in turn: whoever shares it does not keep those waiting for
+// ever who want it for themselves, as sharers of a row do.
+var (
+	holdEndpoints = over(`id text`, `
+		SELECT pg_advisory_xact_lock_shared(hashtextextended(id, 0))
+		FROM u`)
+	lockLanes = over(`endpoint_id text, lane text`, `
+		SELECT lanes.lane
+		FROM lanes
+		JOIN u ON u.endpoint_id = lanes.endpoint_id AND u.lane = lanes.lane
+		ORDER BY lanes.endpoint_id, lanes.lane
+		FOR UPDATE OF lanes`)
+)
+
+func (postgresDialect) holdEndpoints() *batch { return holdEndpoints }
+func (postgresDialect) lockLanes() *batch     { return lockLanes }
+
+func (postgresDialect) changeEndpoints(ctx context.Context, conn *sql.Conn, organizationID string) error {
+	_, err := conn.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, organizationID)
+	return err
 }
 
-func postgresType(column string) string {
-	if known, ok := postgresTypes[column]; ok {
-		return known
-	}
-	return "text"
-}
-
-func (postgresDialect) source(columns []string, _ int) string {
-	arrays := make([]string, len(columns))
-	for i, column := range columns {
-		arrays[i] = fmt.Sprintf("$%d::%s[]", i+1, postgresType(column))
-	}
-	return "WITH u (" + strings.Join(columns, ", ") + ") AS (SELECT * FROM unnest(" + strings.Join(arrays, ", ") + "))\n"
-}
-
-func (postgresDialect) arguments(columns []string, rows [][]any) []any {
-	arrays := make([]any, len(columns))
-	for i, column := range columns {
-		switch postgresType(column) {
-		case "bigint":
-			arrays[i] = array(rows, i, func(v any) *int64 {
-				n, ok := v.(int64)
-				if !ok {
-					n = int64(v.(int))
-				}
-				return &n
-			})
-		case "bytea":
-			arrays[i] = array(rows, i, func(v any) []byte { return v.([]byte) })
-		case "boolean":
-			arrays[i] = array(rows, i, func(v any) *bool { b := v.(bool); return &b })
-		default:
-			arrays[i] = array(rows, i, func(v any) *string { s := v.(string); return &s })
-		}
-	}
-	return arrays
-}
-
-// array returns the i-th value of each row; the zero value, which is null, for nil.
-func array[T any](rows [][]any, i int, of func(any) T) []T {
-	values := make([]T, len(rows))
-	for j, row := range rows {
-		if row[i] != nil {
-			values[j] = of(row[i])
-		}
-	}
-	return values
-}
-
-func (postgresDialect) chunk(n int) (rows, size int) { return n, 0 }
-
-func (postgresDialect) share(table string) string {
-	if table == "" {
-		return ""
-	}
-	return ` FOR SHARE OF ` + table
+func (postgresDialect) clock(ctx context.Context, conn *sql.Conn) (now time.Time, err error) {
+	return now, conn.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&now)
 }
 
 func (postgresDialect) skipLocked() string { return ` FOR UPDATE SKIP LOCKED` }
@@ -143,15 +122,16 @@ func (postgresDialect) settled() string {
 	return `transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint`
 }
 
-func (postgresDialect) notify(ctx context.Context, conn *sql.Conn, message string) error {
-	_, err := conn.ExecContext(ctx, `SELECT pg_notify($1, $2)`, channel, message)
+func (postgresDialect) notify(ctx context.Context, db executor, message string) error {
+	_, err := db.ExecContext(ctx, `SELECT pg_notify($1, $2)`, channel, message)
 	return err
 }
 
-// passing: two transactions have locked each other out, or could not be told apart.
+// passing: two transactions have locked each other out, could not be told apart, or
+// one waited too long for the other.
 func (postgresDialect) passing(err error) bool {
 	failure, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (failure.Code == "40P01" || failure.Code == "40001")
+	return ok && (failure.Code == "40P01" || failure.Code == "40001" || failure.Code == "55P03")
 }
 
 // gone: the classes of errors are those of appendix A of PostgreSQL's manual.
@@ -181,10 +161,117 @@ func listen(ctx context.Context, config *pgx.ConnConfig, heard func(message stri
 	}
 	heard("") // what was said before
 	for {
-		notification, err := conn.WaitForNotification(ctx)
-		if err != nil {
-			return fmt.Errorf("listen to the database: %w", err)
+		waiting, cancel := context.WithTimeout(ctx, listenTimeout)
+		notification, err := conn.WaitForNotification(waiting)
+		cancel()
+		if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+			err = nil // silence: is the database there?
+			asking, cancel := context.WithTimeout(ctx, connectTimeout)
+			err = conn.Ping(asking)
+			cancel()
 		}
-		heard(notification.Payload)
+		switch {
+		case err != nil:
+			return fmt.Errorf("listen to the database: %w", err)
+		case notification != nil:
+			heard(notification.Payload)
+		}
 	}
+}
+
+func (postgresDialect) runner(conn *sql.Conn) runner {
+	return &postgresRunner{conn: conn, texts: make(map[*batch]string)}
+}
+
+// postgresRunner sends all steps at once, and then reads what they return. It gives
+// rows as arrays, which PostgreSQL takes several times faster than a long list of
+// values.
+type postgresRunner struct {
+	conn  *sql.Conn
+	texts map[*batch]string
+}
+
+func (r *postgresRunner) run(ctx context.Context, first string, steps []step, last string) error {
+	var all pgx.Batch
+	if first != "" {
+		all.Queue(first)
+	}
+	for _, s := range steps {
+		if len(s.rows) == 0 {
+			continue
+		}
+		queued := all.Queue(r.text(s.batch), arrays(s.batch.columns, s.rows)...)
+		if s.scan != nil {
+			queued.Query(func(rows pgx.Rows) error {
+				for rows.Next() {
+					if err := s.scan(rows); err != nil {
+						return err
+					}
+				}
+				return rows.Err()
+			})
+		}
+	}
+	if last != "" {
+		all.Queue(last)
+	}
+	if all.Len() == 0 {
+		return nil
+	}
+	return r.conn.Raw(func(driver any) error {
+		return driver.(*stdlib.Conn).Conn().SendBatch(ctx, &all).Close()
+	})
+}
+
+func (r *postgresRunner) text(b *batch) string {
+	if text, ok := r.texts[b]; ok {
+		return text
+	}
+	names, parameters := make([]string, len(b.columns)), make([]string, len(b.columns))
+	for i, column := range b.columns {
+		names[i], parameters[i] = column.name, fmt.Sprintf("$%d::%s[]", i+1, column.kind)
+	}
+	r.texts[b] = "WITH u (" + strings.Join(names, ", ") + ") AS (SELECT * FROM unnest(" + strings.Join(parameters, ", ") + "))" + b.text
+	return r.texts[b]
+}
+
+// arrays returns each column of rows as an array.
+func arrays(columns []field, rows [][]any) []any {
+	all := make([]any, len(columns))
+	for i, column := range columns {
+		switch column.kind {
+		case "bigint":
+			all[i] = array[int64](rows, i)
+		case "boolean":
+			all[i] = array[bool](rows, i)
+		case "bytea":
+			values := make([][]byte, len(rows)) // nil is null
+			for j, row := range rows {
+				values[j], _ = row[i].([]byte)
+			}
+			all[i] = values
+		default:
+			all[i] = array[string](rows, i)
+		}
+	}
+	return all
+}
+
+// array returns the i-th value of each row, with pointers where some are null.
+func array[T any](rows [][]any, i int) any {
+	values := make([]T, len(rows))
+	nullable := make([]*T, len(rows))
+	nulls := false
+	for j, row := range rows {
+		if row[i] == nil {
+			nulls = true
+			continue
+		}
+		values[j] = row[i].(T)
+		nullable[j] = &values[j]
+	}
+	if nulls {
+		return nullable
+	}
+	return values
 }

@@ -8,8 +8,9 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"strconv"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite" // registers the driver "sqlite"
@@ -71,64 +72,23 @@ func hold(path string) (release func() error, err error) {
 	return release, nil
 }
 
-// sqliteDialect gives rows as VALUES. The sizes of statements are powers of two, so
-// that few texts are prepared.
+// sqliteDialect: the file is this process's alone, and it has one writer.
 type sqliteDialect struct{}
-
-const maxSQLiteRows = 64
 
 func (sqliteDialect) migrations() (string, goose.Dialect, []goose.ProviderOption, error) {
 	return "migrations/sqlite", goose.DialectSQLite3, nil, nil
 }
 
-func (sqliteDialect) begin() string { return `BEGIN IMMEDIATE` }
+func (sqliteDialect) begin() string         { return `BEGIN IMMEDIATE` }
+func (sqliteDialect) holdEndpoints() *batch { return nil }
+func (sqliteDialect) lockLanes() *batch     { return nil }
+func (sqliteDialect) skipLocked() string    { return "" }
+func (sqliteDialect) settled() string       { return "true" }
+func (sqliteDialect) passing(error) bool    { return false }
 
-func (sqliteDialect) source(columns []string, size int) string {
-	var b strings.Builder
-	b.WriteString("WITH u (" + strings.Join(columns, ", ") + ") AS (VALUES ")
-	parameter := 1
-	for row := range size {
-		if row > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('(')
-		for i := range columns {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString("$" + strconv.Itoa(parameter))
-			parameter++
-		}
-		b.WriteByte(')')
-	}
-	b.WriteString(")\n")
-	return b.String()
-}
-
-func (sqliteDialect) arguments(columns []string, rows [][]any) []any {
-	flat := make([]any, 0, len(rows)*len(columns))
-	for _, row := range rows {
-		flat = append(flat, row...)
-	}
-	return flat
-}
-
-func (sqliteDialect) chunk(n int) (rows, size int) {
-	size = maxSQLiteRows
-	for size > n {
-		size /= 2
-	}
-	return size, size
-}
-
-// The file is this process's alone, and it has one writer.
-func (sqliteDialect) share(string) string { return "" }
-func (sqliteDialect) skipLocked() string  { return "" }
-func (sqliteDialect) settled() string     { return "true" }
-
-func (sqliteDialect) notify(context.Context, *sql.Conn, string) error { return nil }
-
-func (sqliteDialect) passing(error) bool { return false }
+func (sqliteDialect) changeEndpoints(context.Context, *sql.Conn, string) error { return nil }
+func (sqliteDialect) notify(context.Context, executor, string) error           { return nil }
+func (sqliteDialect) clock(context.Context, *sql.Conn) (time.Time, error)      { return time.Now(), nil }
 
 func (sqliteDialect) gone(err error) bool {
 	failure, ok := errors.AsType[*sqlite.Error](err)
@@ -140,4 +100,88 @@ func (sqliteDialect) gone(err error) bool {
 		return true
 	}
 	return false
+}
+
+func (sqliteDialect) runner(conn *sql.Conn) runner {
+	return &sqliteRunner{conn: conn, prepared: make(map[sized]*sql.Stmt)}
+}
+
+// sqliteRunner gives rows as VALUES. The sizes of statements are powers of two, so
+// that few texts are prepared.
+type sqliteRunner struct {
+	conn     *sql.Conn
+	prepared map[sized]*sql.Stmt
+}
+
+type sized struct {
+	*batch
+	size int
+}
+
+const maxSQLiteRows = 64
+
+func (r *sqliteRunner) run(ctx context.Context, first string, steps []step, last string) error {
+	if first != "" {
+		if _, err := r.conn.ExecContext(ctx, first); err != nil {
+			return err
+		}
+	}
+	for _, s := range steps {
+		if err := r.each(ctx, s); err != nil {
+			return err
+		}
+	}
+	if last == "" {
+		return nil
+	}
+	_, err := r.conn.ExecContext(ctx, last)
+	return err
+}
+
+func (r *sqliteRunner) each(ctx context.Context, s step) error {
+	for rows := s.rows; len(rows) > 0; {
+		size := maxSQLiteRows
+		for size > len(rows) {
+			size /= 2
+		}
+		stmt, err := r.prepare(ctx, sized{s.batch, size})
+		if err != nil {
+			return err
+		}
+		arguments := slices.Concat(rows[:size]...)
+		rows = rows[size:]
+		if s.scan == nil {
+			if _, err := stmt.ExecContext(ctx, arguments...); err != nil {
+				return err
+			}
+			continue
+		}
+		found, err := stmt.QueryContext(ctx, arguments...)
+		if err != nil {
+			return err
+		}
+		if err := scanAll(found, func(row *sql.Rows) error { return s.scan(row) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *sqliteRunner) prepare(ctx context.Context, s sized) (*sql.Stmt, error) {
+	if stmt, ok := r.prepared[s]; ok {
+		return stmt, nil
+	}
+	names := make([]string, len(s.columns))
+	for i, column := range s.columns {
+		names[i] = column.name
+	}
+	// Parameters without names: the driver looks names up, each time and one by one.
+	row := "(" + strings.Repeat("?, ", len(names)-1) + "?)"
+	text := "WITH u (" + strings.Join(names, ", ") + ") AS (VALUES " + strings.Repeat(row+", ", s.size-1) + row + ")" + s.text
+	stmt, err := r.conn.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare a statement: %w", err)
+	}
+	r.prepared[s] = stmt
+	return stmt, nil
 }

@@ -32,14 +32,12 @@ var ErrNotFound = errors.New("not found")
 
 // Store is safe for concurrent use.
 type Store struct {
-	// Node names this process among those that share the database.
-	Node string
-
 	connection *connection
 	readers    *sql.DB
 	writer     *writer
 	vault      *vault.Vault
 	now        func() time.Time
+	clock      func() time.Time // of leases; nil: the database's
 
 	locks  locks     // one change at a time of a case, in this process
 	cases  caseCache // the states of the cases used last
@@ -53,7 +51,7 @@ type Store struct {
 // Options are what a Store needs beside its database.
 type Options struct {
 	Vault *vault.Vault
-	// Now is the clock; nil means [time.Now].
+	// Now is the clock; nil means [time.Now], and for leases the database's.
 	Now func() time.Time
 }
 
@@ -61,19 +59,20 @@ type Options struct {
 // schema up to date and starts the writer. A database of SQLite belongs to one
 // process: where another has it, the error is [ErrInUse].
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
-	if o.Now == nil {
-		o.Now = time.Now
+	now := o.Now
+	if now == nil {
+		now = time.Now
 	}
 	c, err := connect(ctx, url)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
-		Node:          uuid.NewString(),
 		connection:    c,
 		readers:       c.reading,
 		vault:         o.Vault,
-		now:           o.Now,
+		now:           now,
+		clock:         o.Now,
 		organizations: make(map[string]*organization),
 	}
 	if _, _, err := migrate(ctx, c); err != nil {
@@ -94,7 +93,10 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 // endLeases ends the leases of whoever had the database before.
 func (s *Store) endLeases(ctx context.Context) error {
 	err := s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		_, err := conn.ExecContext(ctx, `DELETE FROM nodes`)
+		_, err := conn.ExecContext(ctx, `
+			UPDATE nodes
+			SET expires_at = $1
+			WHERE expires_at > $1`, s.now().UnixMilli()-1)
 		return err
 	})
 	if err != nil {

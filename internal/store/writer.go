@@ -7,11 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 )
 
-// maxBatch is how many jobs one transaction takes.
-const maxBatch = 512
+const (
+	// maxBatch is how many jobs one transaction takes.
+	maxBatch = 512
+	// patience is how long a transaction may take with a database that others share,
+	// before it counts as gone.
+	patience = 15 * time.Second
+)
 
 // errClosed means that the store was closed.
 var errClosed = errors.New("the store is closed")
@@ -20,19 +27,20 @@ var errClosed = errors.New("the store is closed")
 // transaction: requests that come together share one fsync.
 type writer struct {
 	*connection
-	conn *sql.Conn // only the writer's goroutine uses it; nil where there is none
+	conn   *sql.Conn // only the writer's goroutine uses it; nil where there is none
+	runner runner    // on conn
 
-	statements map[statement]*sql.Stmt // prepared on conn
+	// node is the name under which this process works on lanes; empty where it does
+	// not. Only the writer's goroutine uses it.
+	node   string
+	former string // the name that was given up last
+	lost   func() // called when node is given up; set before the first job
 
+	left chan struct{} // has a token when there are lanes that this process does not take
 	jobs chan job
 	done chan struct{} // closed when the goroutine has ended
 	mu   sync.RWMutex  // protects shut, and jobs from being closed while somebody sends
 	shut bool
-}
-
-type statement struct {
-	query *batch
-	size  int
 }
 
 // job is one thing to be written, with where to say how it went.
@@ -47,6 +55,8 @@ type job struct {
 func startWriter(ctx context.Context, c *connection) (*writer, error) {
 	w := &writer{
 		connection: c,
+		lost:       func() {},
+		left:       make(chan struct{}, 1),
 		jobs:       make(chan job, maxBatch),
 		done:       make(chan struct{}),
 	}
@@ -66,7 +76,7 @@ func (w *writer) reach(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
 	}
-	w.conn, w.statements = conn, make(map[statement]*sql.Stmt)
+	w.conn, w.runner = conn, w.dialect.runner(conn)
 	return nil
 }
 
@@ -130,7 +140,15 @@ func (w *writer) run() {
 
 // runTask runs a task in a transaction of its own.
 func (w *writer) runTask(ctx context.Context, j job) error {
-	err := w.transaction(ctx, func() error { return j.task(ctx, w.conn) })
+	err := w.transaction(ctx, func(ctx context.Context, tx *transaction) error {
+		if err := tx.begin(ctx); err != nil {
+			return err
+		}
+		if err := j.task(ctx, w.conn); err != nil {
+			return err
+		}
+		return tx.commit(ctx)
+	})
 	if err == nil && j.after != nil {
 		j.after()
 	}
@@ -160,40 +178,54 @@ func (w *writer) collect(first job) []job {
 func (w *writer) commit(ctx context.Context, group []job) {
 	for len(group) > 0 {
 		changes, outcomes := contents(group)
-		err := w.transaction(ctx, func() error {
-			if err := w.writeChanges(ctx, changes); err != nil {
-				return err
-			}
-			return w.writeOutcomes(ctx, outcomes)
+		err := w.transaction(ctx, func(ctx context.Context, tx *transaction) error {
+			return w.write(ctx, tx, changes, outcomes)
 		})
-		switch {
-		case errors.Is(err, errLost):
-			group = slices.DeleteFunc(group, func(j job) bool {
-				lost := j.change != nil && j.change.lost != nil
-				if lost {
-					j.result <- j.change.lost
-				}
-				return lost
-			})
-			continue
-		case err != nil && len(group) > 1 && !w.gone(err):
+		if err != nil && !errors.Is(err, errLost) && len(group) > 1 && !w.gone(err) {
 			// One that cannot be written does not take the others with it.
 			for i := range group {
 				w.commit(ctx, group[i:i+1])
 			}
 			return
-		case err == nil:
-			for _, c := range changes {
-				c.handOver()
+		}
+		group = slices.DeleteFunc(group, func(j job) bool {
+			lost := j.change != nil && j.change.lost != nil
+			if lost {
+				j.result <- j.change.lost
 			}
-			for _, o := range outcomes {
-				o.settled()
-			}
+			return lost
+		})
+		if errors.Is(err, errLost) {
+			continue
+		}
+		if err == nil {
+			w.tell(group)
 		}
 		for _, j := range group {
 			j.result <- err
 		}
 		return
+	}
+}
+
+// tell tells what is on disk to those who send.
+func (w *writer) tell(group []job) {
+	left := false
+	for _, j := range group {
+		if j.change != nil && j.change.handOver(w.node) {
+			left = true
+		}
+	}
+	if left {
+		select {
+		case w.left <- struct{}{}:
+		default: // they are about to be told
+		}
+	}
+	for _, j := range group {
+		if j.outcome != nil {
+			j.outcome.settled()
+		}
 	}
 }
 
@@ -209,73 +241,117 @@ func contents(group []job) (changes []*change, outcomes []*outcome) {
 	return changes, outcomes
 }
 
-// transaction runs f between BEGIN and COMMIT, again where others were in the way.
-func (w *writer) transaction(ctx context.Context, f func() error) error {
-	for {
-		err := w.attempt(ctx, f)
-		if err == nil || !w.passing(err) {
-			return err
-		}
-	}
+// transaction is a transaction under way.
+type transaction struct {
+	w       *writer
+	pending bool // its commit was asked for
 }
 
-func (w *writer) attempt(ctx context.Context, f func() error) error {
-	if err := w.reach(ctx); err != nil {
-		return err
-	}
-	_, err := w.conn.ExecContext(ctx, w.begin())
-	if err != nil {
-		if !w.exclusive {
-			w.drop() // it broke while it was idle
-		}
+// begin begins the transaction, and runs the first steps.
+func (tx *transaction) begin(ctx context.Context, steps ...step) error {
+	if err := tx.w.runner.run(ctx, tx.w.begin(), steps, ""); err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
-	}
-	if err = f(); err == nil {
-		if _, err = w.conn.ExecContext(ctx, `COMMIT`); err == nil {
-			return nil
-		}
-		err = fmt.Errorf("commit: %w", err)
-	}
-	if _, rollback := w.conn.ExecContext(ctx, `ROLLBACK`); rollback != nil {
-		w.drop()
-	}
-	return err
-}
-
-// batch is a statement over many rows at once, which it finds as the table u.
-type batch struct {
-	columns []string // of u
-	text    string
-	shares  string // the table whose rows must stay as they are until the transaction ends
-}
-
-// each runs q over the rows, and scan for every row that it returns. Where q
-// returns none, scan is nil.
-func (w *writer) each(ctx context.Context, q *batch, rows [][]any, scan func(*sql.Rows) error) error {
-	for len(rows) > 0 {
-		n, size := w.chunk(len(rows))
-		stmt, err := w.prepare(ctx, q, size)
-		if err != nil {
-			return err
-		}
-		if err := run(ctx, stmt, w.arguments(q.columns, rows[:n]), scan); err != nil {
-			return err
-		}
-		rows = rows[n:]
 	}
 	return nil
 }
 
-func run(ctx context.Context, stmt *sql.Stmt, arguments []any, scan func(*sql.Rows) error) error {
-	if scan == nil {
-		_, err := stmt.ExecContext(ctx, arguments...)
-		return err
+// run runs steps in the middle of the transaction.
+func (tx *transaction) run(ctx context.Context, steps ...step) error {
+	return tx.w.runner.run(ctx, "", steps, "")
+}
+
+// commit runs the last steps, and commits.
+func (tx *transaction) commit(ctx context.Context, steps ...step) error {
+	tx.pending = true
+	if err := tx.w.runner.run(ctx, "", steps, `COMMIT`); err != nil {
+		return fmt.Errorf("commit: %w", err)
 	}
-	rows, err := stmt.QueryContext(ctx, arguments...)
-	if err != nil {
-		return err
+	return nil
+}
+
+// transaction has f begin a transaction, write and commit; again where others were
+// in the way, or the connection had broken while nobody used it.
+func (w *writer) transaction(ctx context.Context, f func(context.Context, *transaction) error) error {
+	for {
+		kept := w.conn != nil
+		pending, err := w.attempt(ctx, f)
+		if err == nil || !w.passing(err) && !(kept && w.conn == nil && !pending) {
+			return err
+		}
 	}
-	return scanAll(rows, scan)
+}
+
+// attempt runs f once. Pending is whether a commit was asked for.
+func (w *writer) attempt(ctx context.Context, f func(context.Context, *transaction) error) (pending bool, err error) {
+	if !w.exclusive {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	if err := w.reach(ctx); err != nil {
+		return false, err
+	}
+	tx := &transaction{w: w}
+	if err := f(ctx, tx); err != nil {
+		if _, rollback := w.conn.ExecContext(ctx, `ROLLBACK`); rollback != nil && !w.exclusive {
+			w.drop()
+		}
+		if tx.pending {
+			w.lose()
+		}
+		return tx.pending, err
+	}
+	return true, nil
+}
+
+// lose gives up the name of this process. It does not know what is on disk, and so
+// not which lanes are its own.
+func (w *writer) lose() {
+	if w.node != "" {
+		w.node, w.former = "", w.node
+		w.lost()
+	}
+}
+
+// batch is a statement over many rows at once, which it finds as the table u.
+type batch struct {
+	columns []field // of u
+	text    string
+}
+
+type field struct {
+	name string
+	kind string // as PostgreSQL calls it
+}
+
+// over returns a batch. Columns are those of u, "name type, …".
+func over(columns, text string) *batch {
+	b := &batch{text: text}
+	for part := range strings.SplitSeq(columns, ", ") {
+		name, kind, _ := strings.Cut(part, " ")
+		b.columns = append(b.columns, field{name, kind})
+	}
+	return b
+}
+
+// step is a batch and the rows it is to run over. Scan is called for every row that
+// it returns; where it returns none, scan is nil. Without rows there is nothing to do.
+type step struct {
+	batch *batch
+	rows  [][]any
+	scan  func(scanner) error
+}
+
+// scanner is a row that a query returned.
+type scanner interface {
+	Scan(targets ...any) error
+}
+
+// runner runs steps on a connection, one after the other, in as few round trips as
+// it can.
+type runner interface {
+	// run runs first, the steps and last; first and last may be empty.
+	run(ctx context.Context, first string, steps []step, last string) error
 }
 
 // scanAll scans every row, and closes rows.
@@ -286,18 +362,4 @@ func scanAll(rows *sql.Rows, scan func(*sql.Rows) error) error {
 		}
 	}
 	return errors.Join(rows.Err(), rows.Close())
-}
-
-// prepare returns the statement that runs q over a source of that size.
-func (w *writer) prepare(ctx context.Context, q *batch, size int) (*sql.Stmt, error) {
-	key := statement{query: q, size: size}
-	if stmt, ok := w.statements[key]; ok {
-		return stmt, nil
-	}
-	stmt, err := w.conn.PrepareContext(ctx, w.source(q.columns, size)+q.text+w.share(q.shares))
-	if err != nil {
-		return nil, fmt.Errorf("prepare a statement: %w", err)
-	}
-	w.statements[key] = stmt
-	return stmt, nil
 }

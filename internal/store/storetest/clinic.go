@@ -59,6 +59,7 @@ type clinic struct {
 	keyring *vault.Keyring
 	clock   *clock
 	org     store.Organization
+	node    string // under which it has lanes
 }
 
 // newClinic opens the database at url and makes an organisation in it.
@@ -70,6 +71,7 @@ func newClinic(t failing, url string) *clinic {
 	c.open()
 	c.org, err = c.EnsureOrganization(c.ctx, "Clinic", "ADA")
 	require.NoError(t, err)
+	c.live()
 	return c
 }
 
@@ -287,7 +289,7 @@ type tray struct {
 
 func (o *tray) Accepts(*subscription.Endpoint) bool { return !o.full }
 
-func (o *tray) Hand(messages []store.Message) {
+func (o *tray) Hand(_ *subscription.Endpoint, messages []store.Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.messages = append(o.messages, messages...)

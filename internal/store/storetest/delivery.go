@@ -130,7 +130,7 @@ var deliveryTests = []test{
 					Message: m,
 					Attempt: &store.Attempt{Number: 1, StartedAt: begin, StatusCode: 200 + i, Answer: []byte{byte(i)}},
 					State:   store.Delivered,
-					End:     &store.End{EndpointID: m.EndpointID, Lane: m.Lane, Through: 1, Settled: func(remains bool) { settled <- remains }},
+					End:     &store.End{Node: c.node, EndpointID: m.EndpointID, Lane: m.Lane, Through: 1, Settled: func(remains, _ bool) { settled <- remains }},
 				}
 				if err := c.Record(t.Context(), o); err != nil {
 					t.Error(err)
@@ -278,12 +278,42 @@ var deliveryTests = []test{
 		_, err := c.Retry(t.Context(), c.org.ID, messages[0].DeliveryID, nil)
 		require.NoError(t, err)
 		requireDue(t, c, e.ID, nil)
-		require.True(t, c.deliver(messages[1], &store.End{Through: 2}), "the lane is recalled")
+		require.False(t, c.deliver(messages[1], &store.End{Through: 2}), "the lane is due again")
+		require.Equal(t, []string{id}, c.claim(e.ID))
 		lane := c.load(e.ID, id)
 		require.Equal(t, []int64{1}, sequences(lane.Messages))
 		require.Equal(t, int64(2), lane.Last)
 		require.False(t, c.deliver(lane.Messages[0], &store.End{Through: lane.Last}), "once")
 		requireDue(t, c, e.ID, nil)
+	}},
+	{"a retry is found also where more comes into the lane before it is settled", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(1, id, outbox)
+		messages := outbox.take()
+		c.deliver(messages[0], nil)
+		_, err := c.Retry(t.Context(), c.org.ID, messages[0].DeliveryID, nil)
+		require.NoError(t, err)
+		c.comments(1, id, outbox)
+		require.Equal(t, []int64{3}, sequences(outbox.take()))
+		require.False(t, c.deliver(messages[1], &store.End{Through: 2}))
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		require.Equal(t, []int64{1, 3}, sequences(c.load(e.ID, id).Messages))
+	}},
+	{"an outcome that comes late does not undo what was tried since", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		m := outbox.take()[0]
+		c.fail(m, begin)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		second := c.load(e.ID, id).Messages[0]
+		c.fail(second, begin.Add(time.Hour))
+		c.record(store.Outcome{Message: m, Attempt: &store.Attempt{Number: 1, StartedAt: begin, StatusCode: 503}, State: store.Pending, RetryAt: &begin}, nil)
+		require.Equal(t, 2, c.find(store.DeliveryFilter{})[0].Tries)
 	}},
 	{"a retry of what is being sent sends it once more only where it failed", func(t *testing.T, url string) {
 		c := newClinic(t, url)
@@ -293,7 +323,8 @@ var deliveryTests = []test{
 		m := outbox.take()[0]
 		_, err := c.Retry(t.Context(), c.org.ID, m.DeliveryID, nil)
 		require.NoError(t, err)
-		require.True(t, c.deliver(m, &store.End{Through: 1}))
+		require.False(t, c.deliver(m, &store.End{Through: 1}))
+		require.Equal(t, []string{id}, c.claim(e.ID))
 		lane := c.load(e.ID, id)
 		require.Empty(t, lane.Messages)
 		require.False(t, c.end(m, store.End{Through: lane.Last}))

@@ -70,6 +70,7 @@ var laneTests = []test{
 		requireEqual(t, want, c.load(e.ID, id).Messages)
 		c.end(want[0], store.End{Due: &begin})
 		c.reopen()
+		c.live()
 		require.Equal(t, []string{id}, c.claim(e.ID))
 		requireEqual(t, want, c.load(e.ID, id).Messages)
 	}},
@@ -330,8 +331,9 @@ func (c *clinic) record(o store.Outcome, end *store.End) (remains bool) {
 	if end != nil {
 		settled := 0
 		defer func() { require.Equal(c.t, 1, settled, "Settled is called once") }()
+		end.Node = c.node
 		end.EndpointID, end.Lane = o.Message.EndpointID, o.Message.Lane
-		end.Settled = func(r bool) { remains, settled = r, settled+1 }
+		end.Settled = func(r, _ bool) { remains, settled = r, settled+1 }
 		o.End = end
 	}
 	require.NoError(c.t, c.Record(c.ctx, o))

@@ -31,6 +31,8 @@ var nodeTests = []test{
 		c.fail(outbox.take()[1], due)
 		c.clock.pass(time.Second)
 		require.NoError(t, c.Leave(t.Context()))
+		require.Empty(t, c.claim(e.ID), "it is gone")
+		c.live()
 		require.ElementsMatch(t, []string{handed, waiting}, c.claim(e.ID))
 		c.clock.pass(time.Hour)
 		require.Equal(t, []string{failed}, c.claim(e.ID))
@@ -44,9 +46,44 @@ var nodeTests = []test{
 			require.Zero(t, c.live())
 			c.clock.pass(lease - time.Second)
 		}
-		c.clock.pass(lease)
-		require.Zero(t, c.live(), "not even where it was late itself")
 		require.Empty(t, c.claim(e.ID))
+	}},
+	{"a process that is late goes on under another name, without its lanes", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		lost := 0
+		c.OnLoss(func() { lost++ })
+		outbox := new(tray)
+		id := c.create(outbox)
+		m := outbox.take()[0]
+		former := c.node
+		c.clock.pass(lease + time.Second)
+		require.Equal(t, int64(1), c.live())
+		require.NotEqual(t, former, c.node)
+		require.Equal(t, 1, lost)
+		c.comments(1, id, outbox)
+		require.Empty(t, outbox.take(), "the lane is not its own")
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		end := &store.End{Node: former, EndpointID: e.ID, Lane: id, Through: 1, Settled: func(remains, due bool) { require.False(t, remains || due) }}
+		require.NoError(t, c.Record(t.Context(), store.Outcome{
+			Message: m,
+			Attempt: &store.Attempt{Number: 1, StartedAt: c.clock.Now(), StatusCode: 204},
+			State:   store.Delivered,
+			End:     end,
+		}))
+		require.Empty(t, c.claim(e.ID), "what it did before does not take the lane away")
+		require.Equal(t, []int64{2}, sequences(c.load(e.ID, id).Messages), "but counts")
+	}},
+	{"a process without a name has no lanes", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		c.reopen()
+		outbox := new(tray)
+		id := c.create(outbox)
+		require.Empty(t, outbox.take())
+		require.Empty(t, c.claim(e.ID))
+		c.live()
+		require.Equal(t, []string{id}, c.claim(e.ID))
 	}},
 	{"what a process left behind is handed to the next, in order", func(t *testing.T, url string) {
 		c := newClinic(t, url)
@@ -143,7 +180,7 @@ var nodeTests = []test{
 // live renews the lease of the clinic's process.
 func (c *clinic) live() (released int64) {
 	c.t.Helper()
-	released, err := c.Live(c.ctx, c.clock.Now().Add(lease), func([]store.LaneName) {})
+	released, err := c.Live(c.ctx, lease, func(node string) { c.node = node })
 	require.NoError(c.t, err)
 	return released
 }

@@ -61,7 +61,8 @@ var orderingTests = []test{
 		// Also where it was put back while it was worked on, and turned out to be done.
 		_, err := c.Retry(t.Context(), c.org.ID, messages[2].DeliveryID, nil)
 		require.NoError(t, err)
-		require.True(t, c.deliver(messages[2], &store.End{Through: messages[2].Sequence}))
+		require.False(t, c.deliver(messages[2], &store.End{Through: messages[2].Sequence}))
+		require.Equal(t, []string{messages[1].Lane, messages[2].Lane}, c.claim(messages[2].EndpointID))
 		lane := c.load(messages[2].EndpointID, messages[2].Lane)
 		require.Empty(t, lane.Messages)
 		require.False(t, c.end(store.Message{EndpointID: lane.EndpointID, Lane: lane.Name}, store.End{Through: lane.Last}))

@@ -41,7 +41,7 @@ func (s *sender) Accepts(*subscription.Endpoint) bool {
 	return s.accepts
 }
 
-func (s *sender) Hand(messages []store.Message) {
+func (s *sender) Hand(_ *subscription.Endpoint, messages []store.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := messages[0]
@@ -154,10 +154,11 @@ func (s *sender) load(t failing, name laneName, held *heldLane) {
 // end leaves a lane. s.mu is held.
 func (s *sender) end(name laneName, held *heldLane) *store.End {
 	return &store.End{
+		Node:       s.c.node,
 		EndpointID: name.endpoint,
 		Lane:       name.lane,
 		Through:    held.tail,
-		Settled: func(remains bool) {
+		Settled: func(remains, _ bool) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			switch {
