@@ -422,6 +422,9 @@ func (e *Engine) deliver(t *target, l *lane) {
 	e.refill(t)
 }
 
+// withheld is the error of an attempt that was not made.
+const withheld = "withheld: the endpoint is not cleared any more for what is restricted"
+
 // attempt sends a message. Where the endpoint is not to be sent anything now, the
 // attempt is nil.
 func (e *Engine) attempt(m store.Message) (*subscription.Endpoint, *store.Attempt, error) {
@@ -434,7 +437,7 @@ func (e *Engine) attempt(m store.Message) (*subscription.Endpoint, *store.Attemp
 	case endpoint.State != subscription.Active:
 		return endpoint, nil, nil
 	case endpoint.Clearance.Withholds(m.Event.Activity()):
-		return endpoint, &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC(), Error: "withheld: the endpoint is not cleared any more for what is restricted"}, nil
+		return endpoint, &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC(), Error: withheld}, nil
 	}
 	return endpoint, e.sender.Send(e.sending, endpoint, m), nil
 }
@@ -448,7 +451,7 @@ func (e *Engine) Try(ctx context.Context, endpoint *subscription.Endpoint, m sto
 func (e *Engine) judge(o *store.Outcome, endpoint *subscription.Endpoint) {
 	a := o.Attempt
 	finished := a.StartedAt.Add(a.Duration)
-	if endpoint.Clearance.Withholds(o.Message.Event.Activity()) {
+	if a.Error == withheld {
 		o.State = store.Canceled
 		return
 	}

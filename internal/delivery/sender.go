@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -178,22 +177,44 @@ func sign(ctx context.Context, header http.Header, endpoint *subscription.Endpoi
 	return nil
 }
 
-// reason says why there was no answer, without the URL, which may hold a secret.
+// reason says why there was no answer, in words that hold nothing of it: no URL,
+// which may hold a secret, and nothing that a receiver sent in place of HTTP.
 func reason(err error, timeout time.Duration) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Sprintf("no answer within %s", timeout)
+	}
+	if errors.Is(err, context.Canceled) {
+		return "canceled: the server stopped"
 	}
 	for _, refused := range []error{ssrf.ErrProhibitedIP, ssrf.ErrProhibitedNetwork, ssrf.ErrProhibitedPort, ssrf.ErrInvalidHostPort} {
 		if errors.Is(err, refused) {
 			return "refused: the address is not a public one"
 		}
 	}
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return shorten("the host's name cannot be resolved: " + dns.Err)
 	}
-	text := err.Error()
+	if failed, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return shorten("the certificate is not to be trusted: " + failed.Err.Error())
+	}
+	if alert, ok := errors.AsType[tls.AlertError](err); ok {
+		return shorten("the TLS handshake failed: " + alert.Error())
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "the receiver does not speak TLS"
+	}
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
+		return shorten(failed.Error())
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "the connection was closed before there was an answer"
+	}
+	return "the answer cannot be read: it is not HTTP, or breaks off"
+}
+
+func shorten(text string) string {
 	if len(text) > maxError {
-		text = text[:maxError]
+		return text[:maxError]
 	}
 	return text
 }

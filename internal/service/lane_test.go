@@ -210,8 +210,9 @@ func TestWithoutOrderNoMessageWaitsForAnother(t *testing.T) {
 	caseID := w.newCase(t)
 	w.comment(t, caseID, "one", "two")
 	require.ElementsMatch(t, []int{2, 3}, sequences(r.wait(t, 2), caseID))
+	delivery := w.failed(t, service.DeliveryFilter{})
 	failing.Store(false)
-	_, err := w.RetryDelivery(t.Context(), w.caller, w.failed(t, service.DeliveryFilter{}).ID, nil)
+	_, err := w.RetryDelivery(t.Context(), w.caller, delivery.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, 1, r.wait(t, 3)[2].sequence)
 }

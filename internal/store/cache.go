@@ -26,13 +26,14 @@ func (l *locks) of(caseID string) *sync.Mutex {
 type caseHead struct {
 	key   *vault.Key
 	state *caselog.Case
+	size  int // of its events, sealed, in bytes: about what the state takes
 }
 
-// maxCached is how many cases are kept, and maxCachedEvents how many events they
-// may have together: what bounds the memory.
+// What bounds the memory of the cache: how many cases are kept, and how many bytes
+// their events may have together.
 const (
-	maxCached       = 20_000
-	maxCachedEvents = 200_000
+	maxCached      = 20_000
+	maxCachedBytes = 64 << 20
 )
 
 // caseCache keeps the cases used last. Its zero value is ready.
@@ -40,7 +41,7 @@ type caseCache struct {
 	mu     sync.Mutex // protects all below
 	byID   map[string]*list.Element
 	recent list.List // of *cachedCase, used last in front
-	events int64     // of all cases together
+	bytes  int       // of all cases together
 }
 
 type cachedCase struct {
@@ -66,7 +67,7 @@ func (c *caseCache) put(id string, head caseHead) {
 	if element, ok := c.byID[id]; ok {
 		known := element.Value.(*cachedCase)
 		if known.state.Version < head.state.Version {
-			c.events += head.state.Version - known.state.Version
+			c.bytes += head.size - known.size
 			known.caseHead = head
 		}
 		c.recent.MoveToFront(element)
@@ -75,9 +76,9 @@ func (c *caseCache) put(id string, head caseHead) {
 			c.byID = make(map[string]*list.Element)
 		}
 		c.byID[id] = c.recent.PushFront(&cachedCase{id, head})
-		c.events += head.state.Version
+		c.bytes += head.size
 	}
-	for c.recent.Len() > 1 && (c.recent.Len() > maxCached || c.events > maxCachedEvents) {
+	for c.recent.Len() > 1 && (c.recent.Len() > maxCached || c.bytes > maxCachedBytes) {
 		c.remove(c.recent.Back())
 	}
 }
@@ -92,6 +93,6 @@ func (c *caseCache) forget(id string) {
 
 func (c *caseCache) remove(element *list.Element) {
 	cached := c.recent.Remove(element).(*cachedCase)
-	c.events -= cached.state.Version
+	c.bytes -= cached.size
 	delete(c.byID, cached.id)
 }

@@ -41,7 +41,7 @@ func (s *Store) asOf(ctx context.Context, id string, head caseHead, sequence int
 	case sequence < 0 || sequence > head.state.Version:
 		return nil, ErrNotFound
 	}
-	events, err := s.events(ctx, head.key, id, 0, sequence)
+	events, _, err := s.events(ctx, head.key, id, 0, sequence)
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +81,11 @@ func (s *Store) current(ctx context.Context, id string) (caseHead, error) {
 	if head.state != nil {
 		known = head.state.Version
 	}
-	events, err := s.events(ctx, head.key, id, known, version)
+	events, size, err := s.events(ctx, head.key, id, known, version)
 	if err != nil {
 		return caseHead{}, err
 	}
+	head.size += size
 	if head.state, err = caselog.Fold(head.state, events...); err != nil {
 		return caseHead{}, err
 	}

@@ -150,6 +150,7 @@ func (s *Store) change(ctx context.Context, p Proposal) (*Committed, error) {
 		if err != nil {
 			return nil, err
 		}
+		head.size += len(sealed)
 		c.events = append(c.events, sealedEvent{e, sealed})
 	}
 	c.lanes = lanesOf(org, head.key, events, states, p.Outbox)

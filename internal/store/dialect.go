@@ -12,6 +12,8 @@ import (
 type dialect interface {
 	// migrations returns the folder of the engine's migrations, and who runs them.
 	migrations() (folder string, dialect goose.Dialect, options []goose.ProviderOption, err error)
+	// open makes the database ready, once its schema is up to date.
+	open(ctx context.Context, db *sql.DB) error
 	// begin starts a transaction that writes.
 	begin() string
 	// runner returns what runs steps on a connection.

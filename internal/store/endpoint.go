@@ -39,31 +39,95 @@ func (s *Store) UpdateEndpoint(ctx context.Context, e *subscription.Endpoint, on
 // for it. Its deliveries can still be read. The error is ErrNotFound where there is
 // none.
 func (s *Store) DeleteEndpoint(ctx context.Context, organizationID, id string) error {
-	now := s.now().UnixMilli()
 	err := s.changeEndpoints(ctx, organizationID, func(ctx context.Context, conn *sql.Conn) error {
 		result, err := conn.ExecContext(ctx, `
 			UPDATE endpoints
 			SET state = 'deleted', settings = $3
 			WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`,
 			id, organizationID, []byte{})
-		if err := oneChanged(result, err); err != nil {
-			return err
-		}
-		if _, err := conn.ExecContext(ctx, `
-			UPDATE deliveries
-			SET state = 'canceled', due_at = NULL, finished_at = $2
-			WHERE endpoint_id = $1 AND state = 'pending'`, id, now); err != nil {
-			return err
-		}
-		_, err = conn.ExecContext(ctx, `
-			DELETE FROM lanes
-			WHERE endpoint_id = $1`, id)
-		return err
+		return oneChanged(result, err)
 	})
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err == nil {
+		err = s.cancelAll(ctx, id)
+	}
+	if err != nil {
 		return fmt.Errorf("delete endpoint %s: %w", id, err)
 	}
-	return err
+	return nil
+}
+
+// cancelAll cancels what waits for an endpoint that was deleted, a little at a time:
+// it may be much, and others write too.
+func (s *Store) cancelAll(ctx context.Context, endpointID string) error {
+	now := s.now().UnixMilli()
+	cancel := func(ctx context.Context, conn *sql.Conn) (sql.Result, error) {
+		return conn.ExecContext(ctx, `
+			UPDATE deliveries
+			SET state = 'canceled', due_at = NULL, finished_at = $2
+			WHERE id IN (
+				SELECT id
+				FROM deliveries
+				WHERE endpoint_id = $1 AND state = 'pending'
+				LIMIT 1000)`, endpointID, now)
+	}
+	remove := func(ctx context.Context, conn *sql.Conn) (sql.Result, error) {
+		return conn.ExecContext(ctx, `
+			DELETE FROM lanes
+			WHERE endpoint_id = $1 AND lane IN (
+				SELECT lane
+				FROM lanes
+				WHERE endpoint_id = $1
+				LIMIT 1000)`, endpointID)
+	}
+	for _, some := range []func(context.Context, *sql.Conn) (sql.Result, error){cancel, remove} {
+		for more := true; more; {
+			err := s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+				result, err := some(ctx, conn)
+				if err != nil {
+					return err
+				}
+				n, err := result.RowsAffected()
+				more = n > 0
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// finishDeletions cancels what waits for endpoints that were deleted by a process
+// that ended before it was done.
+func (s *Store) finishDeletions(ctx context.Context) error {
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT id
+		FROM endpoints
+		WHERE state = 'deleted' AND EXISTS (
+			SELECT 1
+			FROM deliveries
+			WHERE deliveries.endpoint_id = endpoints.id AND deliveries.state = 'pending')`)
+	if err != nil {
+		return fmt.Errorf("find deleted endpoints: %w", err)
+	}
+	var ids []string
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	for _, id := range ids {
+		err = errors.Join(err, s.cancelAll(ctx, id))
+	}
+	if err != nil {
+		return fmt.Errorf("finish the deletion of endpoints: %w", err)
+	}
+	return nil
 }
 
 // writeEndpoint seals the endpoint and has it written, and with it the answer that

@@ -110,7 +110,7 @@ func (s *Store) history(ctx context.Context, caseID string, until int64) (*histo
 	if err != nil {
 		return nil, err
 	}
-	events, err := s.events(ctx, head.key, caseID, 0, until)
+	events, _, err := s.events(ctx, head.key, caseID, 0, until)
 	if err != nil {
 		return nil, err
 	}
@@ -134,17 +134,18 @@ func (h *history) entry(sequence int64) (Entry, error) {
 	return Entry{Event: h.events[sequence-1], Case: state, Key: h.key}, nil
 }
 
-// events returns the events of a case after a sequence and up to another.
-func (s *Store) events(ctx context.Context, key *vault.Key, caseID string, after, until int64) ([]caselog.Event, error) {
+// events returns the events of a case after a sequence and up to another, and how many
+// bytes they take, sealed.
+func (s *Store) events(ctx context.Context, key *vault.Key, caseID string, after, until int64) (events []caselog.Event, size int, err error) {
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT id, sequence, type, at, body
 		FROM events
 		WHERE case_id = $1 AND sequence > $2 AND sequence <= $3
 		ORDER BY sequence`, caseID, after, until)
 	if err != nil {
-		return nil, fmt.Errorf("read the events of case %s: %w", caseID, err)
+		return nil, 0, fmt.Errorf("read the events of case %s: %w", caseID, err)
 	}
-	events := make([]caselog.Event, 0, until-after)
+	events = make([]caselog.Event, 0, until-after)
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		e := caselog.Event{CaseID: caseID}
 		var name string
@@ -162,12 +163,13 @@ func (s *Store) events(ctx context.Context, key *vault.Key, caseID string, after
 			return err
 		}
 		events = append(events, e)
+		size += len(sealed)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the events of case %s: %w", caseID, err)
+		return nil, 0, fmt.Errorf("read the events of case %s: %w", caseID, err)
 	}
-	return events, nil
+	return events, size, nil
 }
 
 func sealEvent(key *vault.Key, e caselog.Event) ([]byte, error) {

@@ -86,6 +86,41 @@ func (postgresDialect) migrations() (string, goose.Dialect, []goose.ProviderOpti
 	return "migrations/postgres", goose.DialectPostgres, []goose.ProviderOption{goose.WithSessionLocker(locker)}, err
 }
 
+// open sees to it that what is recorded from now on comes after all that is in the
+// feed, also where the database was restored into another cluster.
+func (postgresDialect) open(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("look at the feed: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // it was committed, or has failed
+	var offset, last, current int64
+	err = tx.QueryRowContext(ctx, `
+		SELECT transaction_offset, pg_current_xact_id()::text::bigint, COALESCE((
+			SELECT MAX(transaction_id)
+			FROM (SELECT transaction_id FROM events ORDER BY position DESC LIMIT 10000) AS latest), 0)
+		FROM feed
+		FOR UPDATE`).Scan(&offset, &current, &last)
+	if err != nil {
+		return fmt.Errorf("look at the feed: %w", err)
+	}
+	if last < current+offset {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE feed SET transaction_offset = $1`, last); err != nil {
+		return fmt.Errorf("go on with the feed: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`
+		ALTER TABLE events
+		ALTER COLUMN transaction_id SET DEFAULT pg_current_xact_id()::text::bigint + %d`, last)); err != nil {
+		return fmt.Errorf("go on with the feed: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("go on with the feed: %w", err)
+	}
+	return nil
+}
+
 func (postgresDialect) begin() string { return `BEGIN` }
 
 // An advisory lock is taken in turn: whoever shares it does not keep those waiting for
@@ -119,7 +154,7 @@ func (postgresDialect) skipLocked() string { return ` FOR UPDATE SKIP LOCKED` }
 // An event whose transaction began before all that are still under way, has nothing
 // before it that is yet to commit.
 func (postgresDialect) settled() string {
-	return `transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint`
+	return `transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT transaction_offset FROM feed)`
 }
 
 func (postgresDialect) notify(ctx context.Context, db executor, message string) error {

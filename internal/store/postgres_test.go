@@ -12,3 +12,7 @@ import (
 func TestPostgreSQL(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) string { return postgrestest.DSN(t) })
 }
+
+func TestTheFeedGoesOnInARestoredDatabase(t *testing.T) {
+	storetest.Restored(t, postgrestest.DSN(t))
+}

@@ -86,6 +86,7 @@ func (sqliteDialect) skipLocked() string    { return "" }
 func (sqliteDialect) settled() string       { return "true" }
 func (sqliteDialect) passing(error) bool    { return false }
 
+func (sqliteDialect) open(context.Context, *sql.DB) error                      { return nil }
 func (sqliteDialect) changeEndpoints(context.Context, *sql.Conn, string) error { return nil }
 func (sqliteDialect) notify(context.Context, executor, string) error           { return nil }
 func (sqliteDialect) clock(context.Context, *sql.Conn) (time.Time, error)      { return time.Now(), nil }

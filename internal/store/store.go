@@ -78,13 +78,16 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if _, _, err := migrate(ctx, c); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
+	if err := c.open(ctx, c.writing); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
 	if s.writer, err = startWriter(ctx, c); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	if c.exclusive {
 		err = s.endLeases(ctx)
 	}
-	if err != nil {
+	if err = errors.Join(err, s.finishDeletions(ctx)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

@@ -97,3 +97,28 @@ var eventTests = []test{
 func comesAfter(a, b store.Position) bool {
 	return cmp.Or(cmp.Compare(a.Transaction, b.Transaction), cmp.Compare(a.Event, b.Event)) > 0
 }
+
+// Restored demands that a reader of the feed misses nothing where the database was
+// restored into another cluster of PostgreSQL, in which the ids of transactions are
+// lower.
+func Restored(t *testing.T, url string) {
+	c := newClinic(t, url)
+	id := c.create(nil)
+	require.NoError(t, c.Close())
+	_, err := database(t, url).ExecContext(t.Context(), `UPDATE events SET transaction_id = transaction_id + 1000000000`)
+	require.NoError(t, err)
+
+	c.open()
+	before, err := c.Feed(t.Context(), c.org.ID, store.Position{}, 10)
+	require.NoError(t, err)
+	require.Len(t, before, 1)
+	for round := range 2 {
+		c.comments(1, id, nil)
+		after, err := c.Feed(t.Context(), c.org.ID, before[round].Position, 10)
+		require.NoError(t, err)
+		require.Len(t, after, 1)
+		require.Equal(t, int64(2+round), after[0].Event.Sequence)
+		before = append(before, after[0])
+		c.reopen()
+	}
+}

@@ -54,7 +54,7 @@ CREATE INDEX cases_created ON cases (organization_id, created_at, id);
 -- The log. A case is the fold of its events.
 CREATE TABLE events (
     position        BIGINT  NOT NULL PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
-    transaction_id  BIGINT  NOT NULL DEFAULT pg_current_xact_id()::text::bigint, -- the feed is in the order of the two
+    transaction_id  BIGINT  NOT NULL DEFAULT pg_current_xact_id()::text::bigint, -- the feed is in the order of the two; see table feed
     id              TEXT    NOT NULL UNIQUE,
     organization_id TEXT    NOT NULL,
     case_id         TEXT    NOT NULL,
@@ -66,6 +66,15 @@ CREATE TABLE events (
 );
 
 CREATE INDEX events_feed ON events (organization_id, transaction_id, position);
+
+-- The ids of transactions begin again where the database is restored into another cluster. What is added to them since
+-- keeps the feed in order; the default of events.transaction_id adds it too.
+CREATE TABLE feed (
+    only_row           BOOLEAN NOT NULL PRIMARY KEY DEFAULT true CHECK (only_row),
+    transaction_offset BIGINT  NOT NULL
+);
+
+INSERT INTO feed (transaction_offset) VALUES (0);
 
 CREATE TABLE blobs (
     id         TEXT    NOT NULL PRIMARY KEY,
@@ -118,7 +127,9 @@ CREATE TABLE deliveries (
 );
 
 CREATE INDEX deliveries_pending ON deliveries (endpoint_id, lane, sequence) WHERE state = 'pending';
+CREATE INDEX deliveries_organization ON deliveries (organization_id, id);
 CREATE INDEX deliveries_endpoint ON deliveries (endpoint_id, id);
+CREATE INDEX deliveries_failed ON deliveries (organization_id, id) WHERE state = 'failed';
 CREATE INDEX deliveries_case ON deliveries (case_id, id);
 
 CREATE TABLE attempts (
@@ -158,6 +169,7 @@ DROP TABLE deliveries;
 DROP TABLE lanes;
 DROP TABLE endpoints;
 DROP TABLE blobs;
+DROP TABLE feed;
 DROP TABLE events;
 DROP TABLE cases;
 DROP TABLE users;

@@ -118,7 +118,9 @@ CREATE TABLE deliveries (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX deliveries_pending ON deliveries (endpoint_id, lane, sequence) WHERE state = 'pending';
+CREATE INDEX deliveries_organization ON deliveries (organization_id, id);
 CREATE INDEX deliveries_endpoint ON deliveries (endpoint_id, id);
+CREATE INDEX deliveries_failed ON deliveries (organization_id, id) WHERE state = 'failed';
 CREATE INDEX deliveries_case ON deliveries (case_id, id);
 
 CREATE TABLE attempts (
