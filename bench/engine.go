@@ -34,11 +34,11 @@ func (r *results) measureEngine(ctx context.Context, sink *sinkClient, data stri
 	if _, err := h.subscribe(ctx, sink.url+"/fast", caseupdate.EventAddCaseComment); err != nil {
 		return err
 	}
-	ids, err := h.openCases(ctx, cases)
-	if err != nil {
-		return err
-	}
 	burst := func() (float64, error) {
+		ids, err := h.openCases(ctx, cases) // fresh ones, as in any burst
+		if err != nil {
+			return 0, err
+		}
 		return r.rush(ctx, sink, func(ctx context.Context, i int) error {
 			return h.change(ctx, ids[i%cases], caselog.AddComment{Text: text()})
 		})
@@ -57,8 +57,10 @@ func (r *results) measureEngine(ctx context.Context, sink *sinkClient, data stri
 		return err
 	}
 	r.progress("a burst beside them")
-	r.crowded, err = burst()
-	return err
+	return profiled(r.profile("engine-waiting"), func() error {
+		r.crowded, err = burst()
+		return err
+	})
 }
 
 // house is casehook without its door.
