@@ -20,7 +20,8 @@ const module = "github.com/casehook/casehook"
 // house is the order of the packages, the roof first. A package imports only what stands in a row
 // below its own, and whatever lies in its own folder; "." is the package at the top of the module.
 //
-// A package whose name ends in test stands in no row: it is imported by tests only.
+// A package whose name ends in test stands in no row: it is imported by tests, and by the
+// benchmark, only.
 var house = [][]string{
 	{"cmd", "bench", "e2e", "examples", "."},
 	{"internal/app"},
@@ -107,6 +108,11 @@ func TestBreachesAreNamed(t *testing.T) {
 			"a test package is imported by tests only",
 			pkg{"internal/store", []string{module + "/internal/postgrestest"}},
 			[]string{"internal/store imports internal/postgrestest, which is for tests only"},
+		},
+		{
+			"the benchmark may start what tests start",
+			pkg{"bench", []string{module + "/internal/postgrestest"}},
+			nil,
 		},
 		{
 			"a public package needs only the standard library",
@@ -213,9 +219,9 @@ func breach(dir, imported string) string {
 	targetRoom, targetRow := place(target)
 
 	switch {
-	case own && forTests(target):
+	case own && forTests(target) && room != "bench":
 		return fmt.Sprintf("%s imports %s, which is for tests only", dir, target)
-	case own && targetRoom == room:
+	case own && (targetRoom == room || forTests(target)):
 		return ""
 	case slices.Contains(public, room) && !standard(imported):
 		return fmt.Sprintf("%s imports %s, which is not of the standard library", dir, imported)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/casehook/casehook/internal/app"
 	"github.com/casehook/casehook/internal/config"
+	"github.com/casehook/casehook/internal/store"
 )
 
 func newKeys() *cobra.Command {
@@ -115,6 +116,9 @@ func withKeys(cmd *cobra.Command, f func(*app.Keys) error) error {
 		return err
 	}
 	keys, err := app.OpenKeys(cmd.Context(), cfg)
+	if errors.Is(err, store.ErrInUse) {
+		return fmt.Errorf("%w; a running server makes and lists keys at /v1/api-keys", err)
+	}
 	if err != nil {
 		return err
 	}

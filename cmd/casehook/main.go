@@ -14,7 +14,6 @@ import (
 	"syscall"
 
 	"github.com/casehook/casehook/internal/refusal"
-	"github.com/casehook/casehook/internal/store"
 )
 
 // main has SIGINT and SIGTERM end the command in good order; the second one ends it
@@ -55,9 +54,6 @@ func misused(err error) bool {
 
 // explain says what to do about an error, where that is known.
 func explain(err error) string {
-	if errors.Is(err, store.ErrInUse) {
-		return store.ErrInUse.Error() + "; a running server makes and lists keys at /v1/api-keys"
-	}
 	if refused, ok := errors.AsType[*refusal.Error](err); ok {
 		return refused.Error()
 	}

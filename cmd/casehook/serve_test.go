@@ -26,11 +26,20 @@ func TestServe(t *testing.T) {
 	require.Equal(t, http.StatusOK, s.get(t, "/v1/cases", adminKey), "the key of the environment is an admin's")
 	require.Equal(t, http.StatusUnauthorized, s.get(t, "/v1/cases", adminKey+"x"))
 
-	var stdout, stderr bytes.Buffer
-	status := run(t.Context(), []string{"keys", "list", "--data", data}, &stdout, &stderr)
-	require.Equal(t, 1, status, "SQLite serves one process at a time")
-	require.Contains(t, stderr.String(), "in use by another process")
-	require.Contains(t, stderr.String(), "/v1/api-keys")
+	const inUse = "casehook: the database is in use by another process: a directory with SQLite serves one at a time"
+	for _, test := range []struct {
+		command []string
+		want    string
+	}{
+		{[]string{"keys", "list"}, inUse + "; a running server makes and lists keys at /v1/api-keys\n"},
+		{[]string{"keys", "create", "--name", "late"}, inUse + "; a running server makes and lists keys at /v1/api-keys\n"},
+		{[]string{"serve", "--listen", "127.0.0.1:0"}, inUse + "\n"},
+		{[]string{"migrate"}, inUse + "\n"},
+	} {
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, 1, run(t.Context(), append(test.command, "--data", data), &stdout, &stderr), test.command)
+		require.Equal(t, test.want, stderr.String(), test.command)
+	}
 
 	log := s.stop(t)
 	require.Contains(t, log, `"msg":"stopping"`)

@@ -60,8 +60,8 @@ func (d *door) addAttachment(ctx context.Context, in *struct {
 	CasePath
 	Body newAttachment
 }) (*reply[caseupdate.Attachment], error) {
-	return perform(ctx, created[caseupdate.Attachment], func(once *service.Once) (service.Changed, error) {
-		return d.service.AddAttachment(ctx, caller(ctx), in.CaseID, in.Body.upload(), once)
+	return perform(ctx, created[caseupdate.Attachment], func(request *service.Repeatable) (service.Changed, error) {
+		return d.service.AddAttachment(ctx, caller(ctx), in.CaseID, in.Body.upload(), request)
 	})
 }
 

@@ -80,7 +80,12 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 		d.refuse(ctx, err)
 		return
 	}
-	who, err := d.service.Authenticate(ctx.Context(), key, r.Header.Get("Casehook-Actor"))
+	actor := r.Header.Get("Casehook-Actor")
+	if !service.IsText(actor) {
+		d.refuse(ctx, refusal.Field("Casehook-Actor", mustBeText))
+		return
+	}
+	who, err := d.service.Authenticate(ctx.Context(), key, actor)
 	switch {
 	case err != nil:
 		d.refuse(ctx, err)

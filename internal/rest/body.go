@@ -20,6 +20,10 @@ import (
 // maxBody is how large a JSON body may be, in bytes, itself included.
 const maxBody = 10 << 20
 
+// firstRead is how much of a body is made room for, in bytes, by what its header says
+// of its length. For the rest there is room once it comes.
+const firstRead = 64 << 10
+
 // readBody reads the body of a change once, checks what encoding/json would let
 // pass, and hands it on. GET and DELETE have none.
 func (d *door) readBody(ctx huma.Context, next func(huma.Context)) {
@@ -58,7 +62,7 @@ func bodyOf(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	var body bytes.Buffer
 	if r.ContentLength > 0 {
-		body.Grow(int(r.ContentLength) + bytes.MinRead) // what ReadFrom wants to find the end
+		body.Grow(int(min(r.ContentLength, firstRead)) + bytes.MinRead) // what ReadFrom wants to find the end
 	}
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

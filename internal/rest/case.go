@@ -77,8 +77,8 @@ func (d *door) createCase(ctx context.Context, in *struct{ Body newCase }) (*rep
 			Body:     full(changed.Case),
 		}
 	}
-	return perform(ctx, answer, func(once *service.Once) (service.Changed, error) {
-		return d.service.CreateCase(ctx, caller(ctx), in.Body.command(), once)
+	return perform(ctx, answer, func(request *service.Repeatable) (service.Changed, error) {
+		return d.service.CreateCase(ctx, caller(ctx), in.Body.command(), request)
 	})
 }
 

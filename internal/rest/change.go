@@ -18,8 +18,8 @@ func create[T any](ctx context.Context, d *door, caseID string, cmd caselog.Comm
 	return perform(ctx, created[T], d.changing(ctx, caseID, cmd))
 }
 
-func (d *door) changing(ctx context.Context, caseID string, cmd caselog.Command) func(*service.Once) (service.Changed, error) {
-	return func(once *service.Once) (service.Changed, error) {
-		return d.service.Change(ctx, caller(ctx), caseID, cmd, once)
+func (d *door) changing(ctx context.Context, caseID string, cmd caselog.Command) func(*service.Repeatable) (service.Changed, error) {
+	return func(request *service.Repeatable) (service.Changed, error) {
+		return d.service.Change(ctx, caller(ctx), caseID, cmd, request)
 	}
 }

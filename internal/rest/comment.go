@@ -35,8 +35,8 @@ func (d *door) addComment(ctx context.Context, in *struct {
 	for i := range uploads {
 		uploads[i] = in.Body.Attachments[i].upload()
 	}
-	return perform(ctx, created[caseupdate.Comment], func(once *service.Once) (service.Changed, error) {
-		return d.service.AddComment(ctx, caller(ctx), in.CaseID, in.Body.Text, in.Body.IsRestricted, uploads, once)
+	return perform(ctx, created[caseupdate.Comment], func(request *service.Repeatable) (service.Changed, error) {
+		return d.service.AddComment(ctx, caller(ctx), in.CaseID, in.Body.Text, in.Body.IsRestricted, uploads, request)
 	})
 }
 

@@ -127,7 +127,7 @@ func (d *door) retryDelivery(ctx context.Context, in *DeliveryPath) (*reply[deli
 	answer := func(sent service.Delivery) *reply[delivery] {
 		return &reply[delivery]{Status: http.StatusOK, Body: shownDelivery(sent)}
 	}
-	return perform(ctx, answer, func(once *service.Once) (service.Delivery, error) {
-		return d.service.RetryDelivery(ctx, caller(ctx), in.DeliveryID, once)
+	return perform(ctx, answer, func(request *service.Repeatable) (service.Delivery, error) {
+		return d.service.RetryDelivery(ctx, caller(ctx), in.DeliveryID, request)
 	})
 }

@@ -206,8 +206,8 @@ func (d *door) createEndpoint(ctx context.Context, in *struct{ Body newEndpoint 
 		shown.Status, shown.Location = http.StatusCreated, "/v1/endpoints/"+e.ID
 		return shown
 	}
-	return perform(ctx, answer, func(once *service.Once) (*subscription.Endpoint, error) {
-		return d.service.CreateEndpoint(ctx, caller(ctx), in.Body.draft(), once)
+	return perform(ctx, answer, func(request *service.Repeatable) (*subscription.Endpoint, error) {
+		return d.service.CreateEndpoint(ctx, caller(ctx), in.Body.draft(), request)
 	})
 }
 
@@ -246,14 +246,14 @@ func (d *door) deleteEndpoint(ctx context.Context, in *EndpointPath) (*struct{},
 }
 
 func (d *door) pauseEndpoint(ctx context.Context, in *EndpointPath) (*reply[endpoint], error) {
-	return perform(ctx, withoutSecret, func(once *service.Once) (*subscription.Endpoint, error) {
-		return d.service.PauseEndpoint(ctx, caller(ctx), in.EndpointID, once)
+	return perform(ctx, withoutSecret, func(request *service.Repeatable) (*subscription.Endpoint, error) {
+		return d.service.PauseEndpoint(ctx, caller(ctx), in.EndpointID, request)
 	})
 }
 
 func (d *door) resumeEndpoint(ctx context.Context, in *EndpointPath) (*reply[endpoint], error) {
-	return perform(ctx, withoutSecret, func(once *service.Once) (*subscription.Endpoint, error) {
-		return d.service.ResumeEndpoint(ctx, caller(ctx), in.EndpointID, once)
+	return perform(ctx, withoutSecret, func(request *service.Repeatable) (*subscription.Endpoint, error) {
+		return d.service.ResumeEndpoint(ctx, caller(ctx), in.EndpointID, request)
 	})
 }
 
@@ -268,8 +268,8 @@ func (d *door) rotateSecret(ctx context.Context, in *struct {
 }) (*reply[endpoint], error) {
 	hours := 24
 	set(&hours, orZero(in.Body).OverlapHours)
-	return perform(ctx, withSecret, func(once *service.Once) (*subscription.Endpoint, error) {
-		return d.service.RotateSecret(ctx, caller(ctx), in.EndpointID, time.Duration(hours)*time.Hour, once)
+	return perform(ctx, withSecret, func(request *service.Repeatable) (*subscription.Endpoint, error) {
+		return d.service.RotateSecret(ctx, caller(ctx), in.EndpointID, time.Duration(hours)*time.Hour, request)
 	})
 }
 
@@ -287,8 +287,8 @@ func (d *door) testEndpoint(ctx context.Context, in *struct {
 	answer := func(made service.Attempt) *reply[attempt] {
 		return &reply[attempt]{Status: http.StatusOK, Body: shownAttempt(made)}
 	}
-	return perform(ctx, answer, func(once *service.Once) (service.Attempt, error) {
-		return d.service.TestEndpoint(ctx, caller(ctx), in.EndpointID, event, once)
+	return perform(ctx, answer, func(request *service.Repeatable) (service.Attempt, error) {
+		return d.service.TestEndpoint(ctx, caller(ctx), in.EndpointID, event, request)
 	})
 }
 

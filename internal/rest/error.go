@@ -109,6 +109,7 @@ const (
 	missing     = " must be given" // after the name of the field
 	mustBeTime  = "must be a timestamp, such as 2026-11-23T14:05:06.789Z"
 	mustBeWhole = "must be a whole number"
+	mustBeText  = "must be UTF-8, without NUL"
 )
 
 // answerTo is the one place where what went wrong becomes an answer. Huma calls it

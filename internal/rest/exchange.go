@@ -23,7 +23,7 @@ type exchange struct {
 	log    *slog.Logger
 
 	caller service.Caller // after authenticate
-	key    string         // Idempotency-Key, after readBody; empty for none
+	key    *string        // Idempotency-Key, after readBody; nil for none
 	digest [32]byte       // of method, path and body, after readBody
 }
 

@@ -14,47 +14,37 @@ import (
 	"github.com/casehook/casehook/internal/service"
 )
 
-// maxIdempotencyKey is how long an Idempotency-Key may be, in bytes.
-const maxIdempotencyKey = 255
-
-// idempotencyKey returns the Idempotency-Key of a request, empty where it has none.
-func idempotencyKey(header http.Header) (string, error) {
+// idempotencyKey returns the Idempotency-Key of a request, nil where it has none.
+// Whether it can be one is for the service to say.
+func idempotencyKey(header http.Header) (*string, error) {
 	sent := header.Values("Idempotency-Key")
-	if len(sent) == 0 {
-		return "", nil
+	switch len(sent) {
+	case 0:
+		return nil, nil
+	case 1:
+		return &sent[0], nil
 	}
-	key := sent[0]
-	if len(sent) > 1 || key == "" || len(key) > maxIdempotencyKey {
-		return "", errIdempotencyKey
-	}
-	for _, b := range []byte(key) {
-		if b <= ' ' || b >= 0x7f {
-			return "", errIdempotencyKey
-		}
-	}
-	return key, nil
+	return nil, refusal.Field("Idempotency-Key", "must be given once")
 }
 
-var errIdempotencyKey = refusal.Field("Idempotency-Key", "must be given once, as 1 to 255 visible ASCII characters")
-
-// perform calls the service and answers with what it returns. Where the request
-// has an Idempotency-Key it is done once, and its answer kept for a repetition.
-func perform[R, T any](ctx context.Context, answer func(R) *reply[T], call func(*service.Once) (R, error)) (*reply[T], error) {
-	var once *service.Once
-	if x := exchangeOf(ctx); x.key != "" {
-		once = &service.Once{Key: x.key, Digest: x.digest, Answer: func(result any) ([]byte, error) {
-			return answer(result.(R)).keep()
+// perform calls the service and answers with what it returns. Where the request has an
+// Idempotency-Key, its answer is kept for a repetition.
+func perform[R, T any](ctx context.Context, answer func(R) *reply[T], call func(*service.Repeatable) (R, error)) (*reply[T], error) {
+	var request *service.Repeatable
+	if x := exchangeOf(ctx); x.key != nil {
+		request = &service.Repeatable{Key: *x.key, Digest: x.digest, Answer: func(result any) ([]byte, error) {
+			return answer(result.(R)).kept()
 		}}
 	}
-	result, err := call(once)
+	result, err := call(request)
 	if err != nil {
 		return nil, err
 	}
 	return answer(result), nil
 }
 
-// keep returns r as it is kept.
-func (r *reply[T]) keep() ([]byte, error) {
+// kept returns r as it is kept.
+func (r *reply[T]) kept() ([]byte, error) {
 	var b bytes.Buffer
 	if err := writeJSON(&b, r); err != nil {
 		return nil, fmt.Errorf("keep an answer: %w", err)
@@ -67,7 +57,7 @@ func (r *reply[T]) keep() ([]byte, error) {
 func replay(ctx huma.Context, repeated *service.Repeated) (*replayed, error) {
 	var first replayed
 	if err := json.Unmarshal(repeated.Answer, &first.reply); err != nil {
-		return nil, errors.New("read a kept answer: not what keep wrote")
+		return nil, errors.New("read a kept answer: not what was kept")
 	}
 	for name, value := range map[string]string{
 		"Casehook-Event-Id":   first.EventIDs,

@@ -73,17 +73,22 @@ func TestARefusalIsNotKept(t *testing.T) {
 func TestAnIdempotencyKeyIsVisible(t *testing.T) {
 	s := newServer(t)
 	id := s.newCase(t)
-	for name, key := range map[string]asked{
-		"empty":        func(r *http.Request) { r.Header["Idempotency-Key"] = []string{""} },
-		"given twice":  func(r *http.Request) { r.Header["Idempotency-Key"] = []string{"a", "b"} },
-		"with a space": with("Idempotency-Key", "a b"),
-		"not ASCII":    with("Idempotency-Key", "é"),
-		"too long":     with("Idempotency-Key", strings.Repeat("a", 256)),
+	const visible = "Idempotency-Key: must be 1 to 255 visible ASCII characters"
+	for _, test := range []struct {
+		name string
+		keys []string
+		want string
+	}{
+		{"empty", []string{""}, visible},
+		{"with a space", []string{"a b"}, visible},
+		{"not ASCII", []string{"é"}, visible},
+		{"too long", []string{strings.Repeat("a", 256)}, visible},
+		{"given twice", []string{"a", "b"}, "Idempotency-Key: must be given once"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			refused := s.post(t, "/v1/cases/"+id+"/escalate", "", key)
+		t.Run(test.name, func(t *testing.T) {
+			refused := s.post(t, "/v1/cases/"+id+"/escalate", "", func(r *http.Request) { r.Header["Idempotency-Key"] = test.keys })
 			require.Equal(t, http.StatusUnprocessableEntity, refused.status, refused)
-			require.Equal(t, []string{"Idempotency-Key: must be given once, as 1 to 255 visible ASCII characters"}, refused.faults(t))
+			require.Equal(t, []string{test.want}, refused.faults(t))
 		})
 	}
 }

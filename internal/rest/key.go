@@ -63,8 +63,8 @@ func (d *door) createKey(ctx context.Context, in *struct{ Body newKey }) (*reply
 	if at := in.Body.ExpiresAt.time(); at != nil {
 		expires = &at.Time
 	}
-	return perform(ctx, answer, func(once *service.Once) (service.NewKey, error) {
-		return d.service.CreateKey(ctx, caller(ctx), in.Body.Name, in.Body.Role, expires, once)
+	return perform(ctx, answer, func(request *service.Repeatable) (service.NewKey, error) {
+		return d.service.CreateKey(ctx, caller(ctx), in.Body.Name, in.Body.Role, expires, request)
 	})
 }
 

@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -78,13 +79,18 @@ func TestWhatCannotBeAcceptedIsSaidFieldByField(t *testing.T) {
 		{"a parameter that is no timestamp", "GET ?createdAfter=yesterday", ``, []string{"createdAfter: must be a timestamp, such as 2026-11-23T14:05:06.789Z"}},
 		{"a parameter that is no status", "GET ?status=LOST", ``,
 			[]string{"status: must be one of OPEN, ASSIGNED, IN_PROGRESS, APPROVED, REJECTED, NO_DECISION, ABANDONED"}},
+		{"a parameter that is no state", "GET /v1/deliveries?state=LOST", ``,
+			[]string{"state: must be one of pending, sending, delivered, failed, canceled"}},
 		{"a cursor of another list", "GET ?cursor=abc", ``, []string{"cursor: must be the nextCursor of this list"}},
+		{"a cursor that no list gave", "GET /v1/users?cursor=" + base64.RawURLEncoding.EncodeToString([]byte(`["a\u0000b"]`)), ``,
+			[]string{"cursor: must be the nextCursor of this list"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			method, path, _ := strings.Cut(test.call, " ")
-			if strings.HasPrefix(path, "?") {
+			switch {
+			case strings.HasPrefix(path, "?"):
 				path = "/v1/cases" + path
-			} else {
+			case !strings.HasPrefix(path, "/v1/"):
 				path = of + path
 			}
 			refused := s.do(t, method, path, strings.NewReader(test.body))

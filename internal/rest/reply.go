@@ -8,11 +8,10 @@ import (
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/service"
-	"github.com/casehook/casehook/internal/subscription"
 )
 
-// everything is what a key may be told: all of its organisation.
-var everything = subscription.Clearance{PHI: true, Restricted: true}
+// everything is what a key may be told, whosever it is.
+var everything = service.Caller{}.Clearance()
 
 // found is the answer to a call that changes nothing.
 type found[T any] struct {

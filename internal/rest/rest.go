@@ -68,7 +68,7 @@ func New(s *service.Service, o Options) http.Handler {
 	}
 	registry := newRegistry()
 	d.api = humago.New(d.mux, configuration(registry, o))
-	d.api.UseMiddleware(inJSON, d.authenticate, d.readBody)
+	d.api.UseMiddleware(inJSON, d.authenticate, d.checkParameters, d.readBody)
 
 	d.registerCases()
 	d.registerComments()

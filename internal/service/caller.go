@@ -39,8 +39,8 @@ type Caller struct {
 	Actor          caseupdate.User // the key's own service user where nobody is named
 }
 
-// clearance is what the holder of a key may be told over the feed: all of it.
-func (Caller) clearance() subscription.Clearance {
+// Clearance is what the holder of a key may be told: all of its organisation.
+func (Caller) Clearance() subscription.Clearance {
 	return subscription.Clearance{PHI: true, Restricted: true}
 }
 

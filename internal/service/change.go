@@ -20,14 +20,14 @@ type Changed struct {
 }
 
 // CreateCase begins a case. The command's ids are given here.
-func (s *Service) CreateCase(ctx context.Context, caller Caller, cmd caselog.CreateCase, once *Once) (Changed, error) {
+func (s *Service) CreateCase(ctx context.Context, caller Caller, cmd caselog.CreateCase, request *Repeatable) (Changed, error) {
 	org, err := s.Store.Organization(ctx, caller.OrganizationID)
 	if err != nil {
 		return Changed{}, err
 	}
 	for {
 		cmd.ID, cmd.OrganizationID, cmd.ShortID = newID(), org.ID, newShortID(org.ShortIDPrefix)
-		changed, err := s.change(ctx, caller, cmd.ID, cmd, once)
+		changed, err := s.change(ctx, caller, cmd.ID, cmd, request)
 		if !errors.Is(err, store.ErrShortIDTaken) {
 			return changed, err
 		}
@@ -48,19 +48,19 @@ func newShortID(prefix string) string {
 
 // Change has a command done to a case: any but those that create it, assign it or
 // attach documents.
-func (s *Service) Change(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, once *Once) (Changed, error) {
-	return s.change(ctx, caller, caseID, cmd, once)
+func (s *Service) Change(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, request *Repeatable) (Changed, error) {
+	return s.change(ctx, caller, caseID, cmd, request)
 }
 
 // Assign assigns registered users to a case.
-func (s *Service) Assign(ctx context.Context, caller Caller, caseID string, userIDs []string, once *Once) (Changed, error) {
+func (s *Service) Assign(ctx context.Context, caller Caller, caseID string, userIDs []string, request *Repeatable) (Changed, error) {
 	if len(userIDs) > caselog.MaxAssignees {
 		return Changed{}, refusal.Field("userIds", fmt.Sprintf("must have at most %d items", caselog.MaxAssignees))
 	}
 	users := make([]caseupdate.User, len(userIDs))
 	var faults []refusal.Fault
 	for i, id := range userIDs {
-		user, err := s.Store.User(ctx, caller.OrganizationID, id)
+		user, err := s.registered(ctx, caller, id)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			faults = append(faults, refusal.Fault{Field: fmt.Sprintf("userIds[%d]", i), Allowed: "must be the id of a registered user"})
@@ -72,7 +72,7 @@ func (s *Service) Assign(ctx context.Context, caller Caller, caseID string, user
 	if len(faults) > 0 {
 		return Changed{}, refusal.Fields(faults...)
 	}
-	return s.change(ctx, caller, caseID, caselog.Assign{Users: users}, once)
+	return s.change(ctx, caller, caseID, caselog.Assign{Users: users}, request)
 }
 
 // Upload is a document on its way in.
@@ -84,26 +84,26 @@ type Upload struct {
 }
 
 // AddComment comments on a case, with documents attached to the comment.
-func (s *Service) AddComment(ctx context.Context, caller Caller, caseID, text string, restricted bool, uploads []Upload, once *Once) (Changed, error) {
-	return s.attach(ctx, caller, caseID, uploads, once, func(files []caselog.File) caselog.Command {
+func (s *Service) AddComment(ctx context.Context, caller Caller, caseID, text string, restricted bool, uploads []Upload, request *Repeatable) (Changed, error) {
+	return s.attach(ctx, caller, caseID, uploads, request, func(files []caselog.File) caselog.Command {
 		return caselog.AddComment{Text: text, IsRestricted: restricted, Attachments: files}
 	})
 }
 
 // AddAttachment attaches a document to a case.
-func (s *Service) AddAttachment(ctx context.Context, caller Caller, caseID string, upload Upload, once *Once) (Changed, error) {
-	return s.attach(ctx, caller, caseID, []Upload{upload}, once, func(files []caselog.File) caselog.Command {
+func (s *Service) AddAttachment(ctx context.Context, caller Caller, caseID string, upload Upload, request *Repeatable) (Changed, error) {
+	return s.attach(ctx, caller, caseID, []Upload{upload}, request, func(files []caselog.File) caselog.Command {
 		return caselog.AddAttachment{File: files[0]}
 	})
 }
 
 // attach puts documents into the blob store and has the command done that speaks of
-// them. Where it is not done, they are taken out again.
-func (s *Service) attach(ctx context.Context, caller Caller, caseID string, uploads []Upload, once *Once, command func([]caselog.File) caselog.Command) (changed Changed, err error) {
+// them. Where it is known not to be done, they are taken out again.
+func (s *Service) attach(ctx context.Context, caller Caller, caseID string, uploads []Upload, request *Repeatable, command func([]caselog.File) caselog.Command) (changed Changed, err error) {
 	if len(uploads) == 0 {
-		return s.change(ctx, caller, caseID, command(nil), once)
+		return s.change(ctx, caller, caseID, command(nil), request)
 	}
-	err = s.once(ctx, caller, once, func() error {
+	err = s.unlessRepeated(ctx, caller, request, func() error {
 		state, key, err := s.Store.Case(ctx, caller.OrganizationID, caseID, 0)
 		if err != nil {
 			return refused("case", err)
@@ -125,13 +125,22 @@ func (s *Service) attach(ctx context.Context, caller Caller, caseID string, uplo
 			files[i].Size, files[i].SHA256 = info.Size, info.SHA256[:]
 			blobs = append(blobs, store.Blob{ID: files[i].ID, Size: info.Size})
 		}
-		changed, err = s.commit(ctx, caller, caseID, command(files), blobs, once)
-		if err != nil {
+		changed, err = s.commit(ctx, caller, caseID, command(files), blobs, request)
+		if nothingRecorded(err) {
 			s.discard(blobs)
 		}
 		return err
 	})
 	return changed, err
+}
+
+// nothingRecorded reports whether err is that a change was not recorded. Of any other
+// error that is not known: the commit may be on disk, and only its answer lost. Then
+// the documents stay, as its events may speak of them; bytes that no event speaks of
+// do no harm.
+func nothingRecorded(err error) bool {
+	_, refused := errors.AsType[*refusal.Error](err)
+	return refused || errors.Is(err, store.ErrAnswered)
 }
 
 // discard takes documents out of the blob store that no event speaks of.
@@ -144,16 +153,16 @@ func (s *Service) discard(blobs []store.Blob) {
 }
 
 // change has a command done, once.
-func (s *Service) change(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, once *Once) (changed Changed, err error) {
-	err = s.once(ctx, caller, once, func() error {
-		changed, err = s.commit(ctx, caller, caseID, cmd, nil, once)
+func (s *Service) change(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, request *Repeatable) (changed Changed, err error) {
+	err = s.unlessRepeated(ctx, caller, request, func() error {
+		changed, err = s.commit(ctx, caller, caseID, cmd, nil, request)
 		return err
 	})
 	return changed, err
 }
 
 // commit decides a command and records what it makes.
-func (s *Service) commit(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, blobs []store.Blob, once *Once) (Changed, error) {
+func (s *Service) commit(ctx context.Context, caller Caller, caseID string, cmd caselog.Command, blobs []store.Blob, request *Repeatable) (Changed, error) {
 	_, creates := cmd.(caselog.CreateCase)
 	proposal := store.Proposal{
 		OrganizationID: caller.OrganizationID,
@@ -165,9 +174,9 @@ func (s *Service) commit(ctx context.Context, caller Caller, caseID string, cmd 
 		Blobs:  blobs,
 		Outbox: s.Engine,
 	}
-	if once != nil {
-		proposal.Once = &store.Once{Key: once.Key, Digest: once.Digest}
-		proposal.Answer = func(c *store.Committed) ([]byte, error) { return once.Answer(Changed(*c)) }
+	if request != nil {
+		proposal.Once = &store.Once{Key: request.Key, Digest: request.Digest}
+		proposal.Answer = func(c *store.Committed) ([]byte, error) { return request.Answer(Changed(*c)) }
 	}
 	committed, err := s.Store.Change(ctx, proposal)
 	if err != nil {

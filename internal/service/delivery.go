@@ -30,14 +30,14 @@ func (s *Service) Delivery(ctx context.Context, caller Caller, id string) (Deliv
 
 // RetryDelivery sends a delivery again now, whatever became of it, in the order of
 // its lane. What comes of it is seen by [Service.Delivery].
-func (s *Service) RetryDelivery(ctx context.Context, caller Caller, id string, once *Once) (d Delivery, err error) {
-	err = s.once(ctx, caller, once, func() error {
+func (s *Service) RetryDelivery(ctx context.Context, caller Caller, id string, request *Repeatable) (d Delivery, err error) {
+	err = s.unlessRepeated(ctx, caller, request, func() error {
 		d, _, err = s.Store.Delivery(ctx, caller.OrganizationID, id)
 		if err != nil {
 			return refused("delivery", err)
 		}
 		d.State, d.FinishedAt, d.NextAttemptAt = store.Pending, nil, nil
-		kept, err := once.kept(d)
+		kept, err := request.kept(d)
 		if err != nil {
 			return err
 		}

@@ -24,18 +24,18 @@ const (
 )
 
 // CreateEndpoint makes an endpoint of a draft, and returns it with its first secret.
-func (s *Service) CreateEndpoint(ctx context.Context, caller Caller, draft *subscription.Endpoint, once *Once) (endpoint *subscription.Endpoint, err error) {
+func (s *Service) CreateEndpoint(ctx context.Context, caller Caller, draft *subscription.Endpoint, request *Repeatable) (endpoint *subscription.Endpoint, err error) {
 	if err := draft.Check(s.Insecure); err != nil {
 		return nil, err
 	}
-	err = s.once(ctx, caller, once, func() error {
+	err = s.unlessRepeated(ctx, caller, request, func() error {
 		endpoint = clone(draft)
 		endpoint.ID, endpoint.OrganizationID, endpoint.State = newID(), caller.OrganizationID, subscription.Active
 		endpoint.CreatedAt, endpoint.UpdatedAt = now(), now()
 		if err := addSecret(endpoint, 0); err != nil {
 			return err
 		}
-		kept, err := once.kept(endpoint)
+		kept, err := request.kept(endpoint)
 		if err != nil {
 			return err
 		}
@@ -67,16 +67,16 @@ func (s *Service) UpdateEndpoint(ctx context.Context, caller Caller, id string, 
 }
 
 // PauseEndpoint has an endpoint sent nothing until it is resumed.
-func (s *Service) PauseEndpoint(ctx context.Context, caller Caller, id string, once *Once) (*subscription.Endpoint, error) {
-	return s.updateEndpoint(ctx, caller, id, once, func(e *subscription.Endpoint) error {
+func (s *Service) PauseEndpoint(ctx context.Context, caller Caller, id string, request *Repeatable) (*subscription.Endpoint, error) {
+	return s.updateEndpoint(ctx, caller, id, request, func(e *subscription.Endpoint) error {
 		e.State = subscription.Paused
 		return nil
 	})
 }
 
 // ResumeEndpoint has a paused or disabled endpoint sent what waits for it, in order.
-func (s *Service) ResumeEndpoint(ctx context.Context, caller Caller, id string, once *Once) (*subscription.Endpoint, error) {
-	return s.updateEndpoint(ctx, caller, id, once, func(e *subscription.Endpoint) error {
+func (s *Service) ResumeEndpoint(ctx context.Context, caller Caller, id string, request *Repeatable) (*subscription.Endpoint, error) {
+	return s.updateEndpoint(ctx, caller, id, request, func(e *subscription.Endpoint) error {
 		e.State = subscription.Active
 		return nil
 	})
@@ -84,11 +84,11 @@ func (s *Service) ResumeEndpoint(ctx context.Context, caller Caller, id string, 
 
 // RotateSecret gives an endpoint a new secret, the first of those returned. The old
 // ones sign beside it for as long as the overlap.
-func (s *Service) RotateSecret(ctx context.Context, caller Caller, id string, overlap time.Duration, once *Once) (*subscription.Endpoint, error) {
+func (s *Service) RotateSecret(ctx context.Context, caller Caller, id string, overlap time.Duration, request *Repeatable) (*subscription.Endpoint, error) {
 	if overlap < 0 || overlap > MaxOverlap {
 		return nil, refusal.Field("overlapHours", "must be a number from 0 to 168")
 	}
-	return s.updateEndpoint(ctx, caller, id, once, func(e *subscription.Endpoint) error {
+	return s.updateEndpoint(ctx, caller, id, request, func(e *subscription.Endpoint) error {
 		return addSecret(e, overlap)
 	})
 }
@@ -102,7 +102,7 @@ func (s *Service) DeleteEndpoint(ctx context.Context, caller Caller, id string) 
 
 // TestEndpoint sends a signed sample of an event, which is not recorded and in no
 // lane, and returns what came of it.
-func (s *Service) TestEndpoint(ctx context.Context, caller Caller, id string, event caseupdate.Event, once *Once) (attempt Attempt, err error) {
+func (s *Service) TestEndpoint(ctx context.Context, caller Caller, id string, event caseupdate.Event, request *Repeatable) (attempt Attempt, err error) {
 	if !event.Known() {
 		return Attempt{}, refusal.Field("event", "must be one of the 19 events")
 	}
@@ -110,20 +110,20 @@ func (s *Service) TestEndpoint(ctx context.Context, caller Caller, id string, ev
 	if err != nil {
 		return Attempt{}, refused("endpoint", err)
 	}
-	err = s.once(ctx, caller, once, func() error {
+	err = s.unlessRepeated(ctx, caller, request, func() error {
 		e, state, err := sample.Of(event, now(), newID)
 		if err != nil {
 			return err
 		}
 		attempt = *s.Engine.Try(ctx, endpoint, store.Message{DeliveryID: "test", EndpointID: id, Sequence: 1, Event: e, Case: state})
-		return s.keep(ctx, caller, once, attempt)
+		return s.keep(ctx, caller, request, attempt)
 	})
 	return attempt, err
 }
 
 // updateEndpoint changes a copy of an endpoint and keeps it.
-func (s *Service) updateEndpoint(ctx context.Context, caller Caller, id string, once *Once, change func(*subscription.Endpoint) error) (endpoint *subscription.Endpoint, err error) {
-	err = s.once(ctx, caller, once, func() error {
+func (s *Service) updateEndpoint(ctx context.Context, caller Caller, id string, request *Repeatable, change func(*subscription.Endpoint) error) (endpoint *subscription.Endpoint, err error) {
+	err = s.unlessRepeated(ctx, caller, request, func() error {
 		s.endpoints.Lock()
 		defer s.endpoints.Unlock()
 		known, err := s.Store.Endpoint(ctx, caller.OrganizationID, id)
@@ -135,7 +135,7 @@ func (s *Service) updateEndpoint(ctx context.Context, caller Caller, id string, 
 			return err
 		}
 		endpoint.UpdatedAt = now()
-		kept, err := once.kept(endpoint)
+		kept, err := request.kept(endpoint)
 		if err != nil {
 			return err
 		}

@@ -36,18 +36,18 @@ type NewKey struct {
 const keyPrefix = "chk_"
 
 // CreateKey makes an API key of the caller's organisation.
-func (s *Service) CreateKey(ctx context.Context, caller Caller, name string, role Role, expires *time.Time, once *Once) (key NewKey, err error) {
+func (s *Service) CreateKey(ctx context.Context, caller Caller, name string, role Role, expires *time.Time, request *Repeatable) (key NewKey, err error) {
 	if err := checkKey(name, role, expires); err != nil {
 		return NewKey{}, err
 	}
-	err = s.once(ctx, caller, once, func() error {
+	err = s.unlessRepeated(ctx, caller, request, func() error {
 		var random [32]byte
 		_, _ = rand.Read(random[:]) // never fails
 		key = NewKey{
 			Key:    Key{ID: newID(), Name: name, Role: role, CreatedAt: now(), ExpiresAt: expires},
 			Secret: keyPrefix + base64.RawURLEncoding.EncodeToString(random[:]),
 		}
-		kept, err := once.kept(key)
+		kept, err := request.kept(key)
 		if err != nil {
 			return err
 		}

@@ -2,20 +2,18 @@ package service
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/store"
 )
 
-// MaxIdempotencyKey is how long an idempotency key may be.
-const MaxIdempotencyKey = 255
-
-// Once makes a request happen once, however often it is sent.
-type Once struct {
-	Key    string   // the idempotency key: 1 to 255 visible ASCII characters
+// Repeatable is a request that happens once, however often it is sent. Where a method
+// is given nil, it happens each time.
+type Repeatable struct {
+	Key    string   // the idempotency key: 1 to 255 visible ASCII characters, else it is refused
 	Digest [32]byte // of the request: the same key with another is refused
 	// Answer turns the method's result, its first return value, into what is kept and
 	// given again.
@@ -24,67 +22,132 @@ type Once struct {
 
 // Repeated is the error of a request that was done before: nothing was done now.
 type Repeated struct {
-	Answer []byte // what Once.Answer made of the first
+	Answer []byte // what Repeatable.Answer made of the first
 }
 
 // Error says that there is an answer already.
 func (*Repeated) Error() string { return "the request was answered before" }
 
-// once does something, unless that was done before. A nil once asks nothing.
-func (s *Service) once(ctx context.Context, caller Caller, once *Once, do func() error) error {
-	if once == nil {
+// unlessRepeated does what is requested, unless that was done before. Those that are
+// sent at the same time wait for the first one's answer.
+func (s *Service) unlessRepeated(ctx context.Context, caller Caller, request *Repeatable, do func() error) error {
+	if request == nil {
 		return do()
 	}
-	if once.Key == "" || len(once.Key) > MaxIdempotencyKey || strings.ContainsFunc(once.Key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return refusal.Field("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
-	}
-	// Those that are sent at the same time wait for the first one's answer.
-	hash := sha256.Sum256([]byte(caller.OrganizationID + " " + once.Key))
-	lock := &s.onces[hash[0]]
-	lock.Lock()
-	defer lock.Unlock()
-	if err := s.repeated(ctx, caller, once); err != nil {
+	if err := request.check(); err != nil {
 		return err
 	}
-	err := do()
+	done, err := s.turns.take(ctx, turnKey{caller.OrganizationID, request.Key})
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := s.repeated(ctx, caller, request); err != nil {
+		return err
+	}
+	err = do()
 	if errors.Is(err, store.ErrAnswered) { // by another process, just now
-		return s.repeated(ctx, caller, once)
+		return s.repeated(ctx, caller, request)
 	}
 	return err
 }
 
+// check refuses a key that is none.
+func (r *Repeatable) check() error {
+	invisible := func(c rune) bool { return c <= ' ' || c > '~' }
+	if r.Key == "" || len(r.Key) > 255 || strings.ContainsFunc(r.Key, invisible) {
+		return refusal.Field("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
+	}
+	return nil
+}
+
 // repeated returns a *Repeated where the request was answered before, and a refusal
 // where another one was under that key.
-func (s *Service) repeated(ctx context.Context, caller Caller, once *Once) error {
-	answer, digest, err := s.Store.Answer(ctx, caller.OrganizationID, once.Key)
+func (s *Service) repeated(ctx context.Context, caller Caller, request *Repeatable) error {
+	answer, digest, err := s.Store.Answer(ctx, caller.OrganizationID, request.Key)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil
 	case err != nil:
 		return err
-	case digest != once.Digest:
+	case digest != request.Digest:
 		return refusal.Field("Idempotency-Key", "must not have been used for another request")
 	}
 	return &Repeated{answer}
 }
 
 // kept returns what is to be kept of a result; nil for nil.
-func (once *Once) kept(result any) (*store.Kept, error) {
-	if once == nil {
+func (r *Repeatable) kept(result any) (*store.Kept, error) {
+	if r == nil {
 		return nil, nil
 	}
-	answer, err := once.Answer(result)
+	answer, err := r.Answer(result)
 	if err != nil {
 		return nil, err
 	}
-	return &store.Kept{Once: store.Once{Key: once.Key, Digest: once.Digest}, Answer: answer}, nil
+	return &store.Kept{Once: store.Once{Key: r.Key, Digest: r.Digest}, Answer: answer}, nil
 }
 
 // keep keeps the answer of something that writes nothing itself.
-func (s *Service) keep(ctx context.Context, caller Caller, once *Once, result any) error {
-	kept, err := once.kept(result)
+func (s *Service) keep(ctx context.Context, caller Caller, request *Repeatable, result any) error {
+	kept, err := request.kept(result)
 	if err != nil || kept == nil {
 		return err
 	}
 	return s.Store.Keep(ctx, caller.OrganizationID, kept)
+}
+
+// turns are those of requests with the same idempotency key: one at a time has it.
+// The zero value is ready.
+type turns struct {
+	mu    sync.Mutex // protects byKey, and users of each turn
+	byKey map[turnKey]*turn
+}
+
+// turnKey is an idempotency key, which is its organisation's only.
+type turnKey struct{ organizationID, key string }
+
+// turn is there while anybody uses it.
+type turn struct {
+	taken chan struct{} // holds one while somebody has the turn
+	users int           // who have it or wait for it
+}
+
+// take waits for the turn with a key, or until ctx is done. Who has got it calls done
+// at the end.
+func (t *turns) take(ctx context.Context, key turnKey) (done func(), err error) {
+	mine := t.join(key)
+	select {
+	case mine.taken <- struct{}{}:
+		return func() {
+			<-mine.taken
+			t.leave(key, mine)
+		}, nil
+	case <-ctx.Done():
+		t.leave(key, mine)
+		return nil, ctx.Err()
+	}
+}
+
+func (t *turns) join(key turnKey) *turn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byKey == nil {
+		t.byKey = make(map[turnKey]*turn)
+	}
+	joined, ok := t.byKey[key]
+	if !ok {
+		joined = &turn{taken: make(chan struct{}, 1)}
+		t.byKey[key] = joined
+	}
+	joined.users++
+	return joined
+}
+
+func (t *turns) leave(key turnKey, left *turn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if left.users--; left.users == 0 {
+		delete(t.byKey, key)
+	}
 }

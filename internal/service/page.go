@@ -58,6 +58,9 @@ func decode(field, cursor string, place ...any) error {
 		if err := json.Unmarshal(part, place[i]); err != nil {
 			return wrong
 		}
+		if text, ok := place[i].(*string); ok && !IsText(*text) {
+			return wrong
+		}
 	}
 	return nil
 }

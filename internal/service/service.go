@@ -49,7 +49,7 @@ type Service struct {
 	Options
 	adminHash [32]byte
 	endpoints sync.Mutex // one change of endpoints at a time
-	onces     [256]sync.Mutex
+	turns     turns      // of idempotency keys
 }
 
 // New returns a Service.
@@ -62,7 +62,7 @@ func (s *Service) Ready(ctx context.Context) error { return s.Store.Ping(ctx) }
 
 // Unavailable reports whether err is that nothing can be read or recorded for now,
 // but may be later. Of a change it is not known then whether it happened: with a
-// [Once] it can be asked for again.
+// [Repeatable] it can be asked for again.
 func Unavailable(err error) bool { return store.Unavailable(err) }
 
 // newID returns a UUIDv7.

@@ -2,10 +2,12 @@ package service_test
 
 import (
 	"context"
+	"flag"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -18,6 +20,7 @@ import (
 	"github.com/casehook/casehook/internal/blob"
 	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/delivery"
+	"github.com/casehook/casehook/internal/postgrestest"
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/store"
@@ -26,20 +29,45 @@ import (
 	"github.com/casehook/casehook/webhook"
 )
 
+func TestMain(m *testing.M) {
+	// Each check of a property starts and ends nodes; -rapid.checks asks for more.
+	if err := flag.Set("rapid.checks", "6"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 // world is a casehook without doors.
 type world struct {
 	*service.Service
 	caller service.Caller
-	stop   func()
+	stop   func() // in good order
+	kill   func() // as a crash does
 }
 
 // newWorld starts a casehook in dir, which ends with the test.
 func newWorld(t *testing.T, dir string) *world {
 	t.Helper()
+	return newWorldOn(t, dir, "sqlite:"+filepath.Join(dir, "casehook.db"))
+}
+
+// onBoth runs a test on each engine, with an empty database.
+func onBoth(t *testing.T, test func(t *testing.T, dir, database string)) {
+	t.Helper()
+	t.Run("SQLite", func(t *testing.T) {
+		dir := t.TempDir()
+		test(t, dir, "sqlite:"+filepath.Join(dir, "casehook.db"))
+	})
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, t.TempDir(), postgrestest.DSN(t)) })
+}
+
+// newWorldOn is newWorld on a database that is given.
+func newWorldOn(t *testing.T, dir, database string) *world {
+	t.Helper()
 	ctx := t.Context()
 	keyring, err := vault.LoadOrCreateKeyring(filepath.Join(dir, "master.key"))
 	require.NoError(t, err)
-	s, err := store.Open(ctx, "sqlite:"+filepath.Join(dir, "casehook.db"), store.Options{Vault: vault.New(keyring)})
+	s, err := store.Open(ctx, database, store.Options{Vault: vault.New(keyring)})
 	require.NoError(t, err)
 	organization, err := s.EnsureOrganization(ctx, "default", "CSE")
 	require.NoError(t, err)
@@ -61,12 +89,23 @@ func newWorld(t *testing.T, dir string) *world {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ran := make(chan error, 1)
 	go func() { ran <- engine.Run(running, 10*time.Second) }()
-	w.stop = sync.OnceFunc(func() {
-		cancel()
-		require.NoError(t, <-ran)
-		require.NoError(t, s.Close())
-		require.NoError(t, blobs.Close())
-	})
+	var ended sync.Once
+	w.stop = func() {
+		ended.Do(func() {
+			cancel()
+			require.NoError(t, <-ran)
+			require.NoError(t, s.Close())
+			require.NoError(t, blobs.Close())
+		})
+	}
+	w.kill = func() {
+		ended.Do(func() {
+			require.NoError(t, s.Close()) // from here on nothing is recorded, and nobody says goodbye
+			cancel()
+			require.Error(t, <-ran)
+			require.NoError(t, blobs.Close())
+		})
+	}
 	t.Cleanup(w.stop)
 	return w
 }
@@ -176,28 +215,30 @@ func newCase() caselog.CreateCase {
 }
 
 func TestChangesAreReceivedInTheOrderOfTheirCase(t *testing.T) {
-	w, r := newWorld(t, t.TempDir()), newReceiver(t)
-	w.endpoint(t, r.URL, nil)
-	const cases, comments = 20, 30
-	var changing sync.WaitGroup
-	for range cases {
-		changing.Go(func() {
-			changed, err := w.CreateCase(t.Context(), w.caller, newCase(), nil)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			for range comments {
-				if _, err := w.Change(t.Context(), w.caller, changed.Case.ID, caselog.AddComment{Text: "still itching"}, nil); err != nil {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w, r := newWorldOn(t, dir, database), newReceiver(t)
+		w.endpoint(t, r.URL, nil)
+		const cases, comments = 20, 30
+		var changing sync.WaitGroup
+		for range cases {
+			changing.Go(func() {
+				changed, err := w.CreateCase(t.Context(), w.caller, newCase(), nil)
+				if err != nil {
 					t.Error(err)
+					return
 				}
-			}
-		})
-	}
-	changing.Wait()
-	last := make(map[string]int)
-	for _, m := range r.wait(t, cases*(comments+1)) {
-		require.Equal(t, last[m.caseID]+1, m.sequence)
-		last[m.caseID] = m.sequence
-	}
+				for range comments {
+					if _, err := w.Change(t.Context(), w.caller, changed.Case.ID, caselog.AddComment{Text: "still itching"}, nil); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		changing.Wait()
+		last := make(map[string]int)
+		for _, m := range r.wait(t, cases*(comments+1)) {
+			require.Equal(t, last[m.caseID]+1, m.sequence)
+			last[m.caseID] = m.sequence
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/refusal"
@@ -33,6 +34,8 @@ func (s *Service) PutUser(ctx context.Context, caller Caller, user User) (User, 
 			faults = append(faults, refusal.Fault{Field: part.field, Allowed: "must not be empty"})
 		case len(part.value) > part.limit:
 			faults = append(faults, refusal.Fault{Field: part.field, Allowed: fmt.Sprintf("must be at most %d bytes long", part.limit)})
+		case !IsText(part.value):
+			faults = append(faults, refusal.Fault{Field: part.field, Allowed: "must be UTF-8, without NUL"})
 		case strings.ContainsFunc(part.value, unicode.IsControl):
 			faults = append(faults, refusal.Fault{Field: part.field, Allowed: "must have no control characters"})
 		}
@@ -53,6 +56,18 @@ func (s *Service) Users(ctx context.Context, caller Caller, page Page) ([]User, 
 		return s.Store.Users(ctx, caller.OrganizationID, after, limit)
 	})
 }
+
+// registered returns a user, or [store.ErrNotFound].
+func (s *Service) registered(ctx context.Context, caller Caller, id string) (User, error) {
+	if !IsText(id) {
+		return User{}, store.ErrNotFound
+	}
+	return s.Store.User(ctx, caller.OrganizationID, id)
+}
+
+// IsText reports whether s can be looked for in every database: it is UTF-8 without
+// NUL. PostgreSQL fails at any other.
+func IsText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 func orEmpty(s *string) string {
 	if s == nil {

@@ -32,37 +32,30 @@ type Kept struct {
 // digest of that request; ErrNotFound where there was none.
 func (s *Store) Answer(ctx context.Context, organizationID, key string) (answer []byte, digest [32]byte, err error) {
 	once := Once{Key: key}
-	var digested, sealed []byte
+	var sealed sealedAnswer
 	var caseID sql.NullString
 	err = s.readers.QueryRowContext(ctx, `
 		SELECT digest, case_id, answer
 		FROM idempotency_keys
 		WHERE organization_id = $1 AND hash = $2`,
-		organizationID, once.hash()).Scan(&digested, &caseID, &sealed)
+		organizationID, once.hash()).Scan(&sealed.digest, &caseID, &sealed.answer)
 	if err != nil {
 		return nil, digest, oneRow("an answer", err)
-	}
-	if copy(digest[:], digested) != len(digest) {
-		return nil, digest, errors.New("read an answer: the digest of its request is damaged")
 	}
 	sealer, err := s.answerKey(ctx, organizationID, caseID)
 	if err != nil {
 		return nil, digest, err
 	}
-	answer, err = sealer.Open(sealed, answerPlace(organizationID, &once))
-	if err != nil {
-		return nil, digest, fmt.Errorf("open an answer: %w", err)
-	}
-	return answer, digest, nil
+	return sealed.open(sealer, organizationID, &once)
 }
 
 // Keep keeps an answer by itself. The error is ErrAnswered where the key is taken.
-func (s *Store) Keep(ctx context.Context, organizationID string, once *Kept) error {
+func (s *Store) Keep(ctx context.Context, organizationID string, kept *Kept) error {
 	org, err := s.organization(ctx, organizationID)
 	if err != nil {
 		return err
 	}
-	keep, err := s.keep(org, once)
+	keep, err := s.keep(org, kept)
 	if err != nil {
 		return err
 	}
@@ -89,11 +82,11 @@ func (s *Store) answerKey(ctx context.Context, organizationID string, caseID sql
 
 // keep seals the answer of a request that is about no case, and returns what writes
 // it: nothing for nil. What is written fails with ErrAnswered where the key is taken.
-func (s *Store) keep(org *organization, once *Kept) (func(context.Context, *sql.Conn) error, error) {
-	if once == nil {
+func (s *Store) keep(org *organization, kept *Kept) (func(context.Context, *sql.Conn) error, error) {
+	if kept == nil {
 		return func(context.Context, *sql.Conn) error { return nil }, nil
 	}
-	sealed, err := sealAnswer(org.key, org.ID, &once.Once, once.Answer)
+	sealed, err := sealAnswer(org.key, org.ID, &kept.Once, kept.Answer)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +96,7 @@ func (s *Store) keep(org *organization, once *Kept) (func(context.Context, *sql.
 			INSERT INTO idempotency_keys (organization_id, hash, digest, case_id, answer, created_at)
 			VALUES ($1, $2, $3, NULL, $4, $5)
 			ON CONFLICT DO NOTHING`,
-			org.ID, once.hash(), once.Digest[:], sealed, now)
+			org.ID, kept.hash(), sealed.digest, sealed.answer, now)
 		if errors.Is(oneChanged(result, err), ErrNotFound) {
 			return ErrAnswered
 		}
@@ -111,15 +104,36 @@ func (s *Store) keep(org *organization, once *Kept) (func(context.Context, *sql.
 	}, nil
 }
 
-func sealAnswer(key *vault.Key, organizationID string, once *Once, answer []byte) ([]byte, error) {
-	sealed, err := key.Seal(answer, answerPlace(organizationID, once))
+// sealedAnswer is an answer as it is kept. The digest of its request is sealed too: by
+// it, whoever reads the database could guess what a short request said.
+type sealedAnswer struct{ answer, digest []byte }
+
+func sealAnswer(key *vault.Key, organizationID string, once *Once, answer []byte) (sealed sealedAnswer, err error) {
+	if sealed.answer, err = key.Seal(answer, answerPlace(organizationID, once, "answer")); err == nil {
+		sealed.digest, err = key.Seal(once.Digest[:], answerPlace(organizationID, once, "digest"))
+	}
 	if err != nil {
-		return nil, fmt.Errorf("seal an answer: %w", err)
+		return sealedAnswer{}, fmt.Errorf("seal an answer: %w", err)
 	}
 	return sealed, nil
 }
 
-func answerPlace(organizationID string, once *Once) vault.Where {
+// open returns what sealAnswer sealed.
+func (s sealedAnswer) open(key *vault.Key, organizationID string, once *Once) (answer []byte, digest [32]byte, err error) {
+	var digested []byte
+	if answer, err = key.Open(s.answer, answerPlace(organizationID, once, "answer")); err == nil {
+		digested, err = key.Open(s.digest, answerPlace(organizationID, once, "digest"))
+	}
+	if err == nil && copy(digest[:], digested) != len(digest) {
+		err = vault.ErrTampered
+	}
+	if err != nil {
+		return nil, [32]byte{}, fmt.Errorf("open an answer: %w", err)
+	}
+	return answer, digest, nil
+}
+
+func answerPlace(organizationID string, once *Once, column string) vault.Where {
 	row := organizationID + " " + hex.EncodeToString(once.hash())
-	return vault.Where{Table: "idempotency_keys", Row: row, Column: "answer"}
+	return vault.Where{Table: "idempotency_keys", Row: row, Column: column}
 }

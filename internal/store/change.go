@@ -68,7 +68,7 @@ type change struct {
 	blobs          []Blob
 	lanes          []*laneUse
 	once           *Once
-	sealedAnswer   []byte
+	answer         sealedAnswer
 	at             int64
 	organizationID string
 	outbox         Outbox
@@ -159,7 +159,7 @@ func (s *Store) change(ctx context.Context, p Proposal) (*Committed, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c.sealedAnswer, err = sealAnswer(head.key, p.OrganizationID, p.Once, answer); err != nil {
+		if c.answer, err = sealAnswer(head.key, p.OrganizationID, p.Once, answer); err != nil {
 			return nil, err
 		}
 	}

@@ -271,7 +271,7 @@ func newAnswers(changes []*change) *answers {
 	a := &answers{written: make(map[answerKey]bool)}
 	for _, c := range changes {
 		if c.once != nil {
-			a.rows = append(a.rows, []any{c.organizationID, c.once.hash(), c.once.Digest[:], c.state.ID, c.sealedAnswer, c.at})
+			a.rows = append(a.rows, []any{c.organizationID, c.once.hash(), c.answer.digest, c.state.ID, c.answer.answer, c.at})
 		}
 	}
 	return a

@@ -16,3 +16,5 @@ func TestPostgreSQL(t *testing.T) {
 func TestTheFeedGoesOnInARestoredDatabase(t *testing.T) {
 	storetest.Restored(t, postgrestest.DSN(t))
 }
+
+func BenchmarkPostgreSQL(b *testing.B) { storetest.Bench(b, postgrestest.DSN(b)) }

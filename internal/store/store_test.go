@@ -103,3 +103,7 @@ func TestADatabaseThatCannotBeOpenedIsNotHeld(t *testing.T) {
 	_, err = store.Open(t.Context(), "sqlite:"+filepath.Join(path, "absent", "casehook.db"), store.Options{})
 	require.Error(t, err)
 }
+
+func BenchmarkSQLite(b *testing.B) {
+	storetest.Bench(b, "sqlite:"+filepath.Join(b.TempDir(), "casehook.db"))
+}

@@ -146,7 +146,7 @@ CREATE TABLE attempts (
 CREATE TABLE idempotency_keys (
     organization_id TEXT    NOT NULL,
     hash            BYTEA   NOT NULL, -- SHA-256 of the key
-    digest          BYTEA   NOT NULL, -- of the request
+    digest          BYTEA   NOT NULL, -- of the request, sealed
     case_id         TEXT,             -- whose key seals the answer; else the organisation's does
     answer          BYTEA   NOT NULL,
     created_at      BIGINT  NOT NULL,

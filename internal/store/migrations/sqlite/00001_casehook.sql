@@ -137,7 +137,7 @@ CREATE TABLE attempts (
 CREATE TABLE idempotency_keys (
     organization_id TEXT    NOT NULL,
     hash            BLOB    NOT NULL, -- SHA-256 of the key
-    digest          BLOB    NOT NULL, -- of the request
+    digest          BLOB    NOT NULL, -- of the request, sealed
     case_id         TEXT,             -- whose key seals the answer; else the organisation's does
     answer          BLOB    NOT NULL,
     created_at      INTEGER NOT NULL,
