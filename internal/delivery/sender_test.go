@@ -133,7 +133,11 @@ func TestAnAttemptThatGetsNoAnswerSaysWhyAndNotWhere(t *testing.T) {
 		{"is in the cloud's metadata", public, "http://169.254.169.254/latest", "not a public one"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			attempt := try(t, test.client, test.url+"?token=canary", func(e *subscription.Endpoint) { e.Timeout = 200 * time.Millisecond })
+			attempt := try(t, test.client, test.url+"?token=canary", func(e *subscription.Endpoint) {
+				if strings.HasPrefix(test.want, "no answer") {
+					e.Timeout = 200 * time.Millisecond
+				}
+			})
 			require.Zero(t, attempt.StatusCode)
 			require.Contains(t, attempt.Error, test.want)
 			require.NotContains(t, attempt.Error, "canary")
