@@ -49,7 +49,7 @@ func (r *receiver) next(t *testing.T) delivery {
 }
 
 // newReceiver returns a receiver with room for all that a test has sent.
-func newReceiver() *receiver { return &receiver{deliveries: make(chan delivery, 1<<14)} }
+func newReceiver() *receiver { return &receiver{deliveries: make(chan delivery, 1<<16)} }
 
 // startGo starts a receiver that verifies by the Standard Webhooks library for Go.
 func startGo(t *testing.T) *receiver {

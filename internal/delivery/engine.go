@@ -76,6 +76,7 @@ type target struct {
 	lanes    map[string]*lane       // those that are this process's own
 	ready    []*lane                // those whose first message can be sent, each once
 	inFlight int                    // messages on their way
+	open     int                    // those, and those that were answered but are not recorded yet
 	queued   int                    // messages in all queues
 	loading  int                    // lanes that are being read from the table
 	waiting  bool                   // more may be due in the table than was claimed
@@ -344,7 +345,8 @@ func (e *Engine) pumpAll() {
 // pump sends the ready messages of an endpoint, as many as may be in flight.
 // e.mu is held.
 func (e *Engine) pump(t *target) {
-	for len(t.ready) > 0 && t.inFlight < t.endpoint.MaxInFlight && !t.dropped && !e.stopped && e.alive() {
+	for len(t.ready) > 0 && t.inFlight < t.endpoint.MaxInFlight && t.open < 2*t.endpoint.MaxInFlight &&
+		!t.dropped && !e.stopped && e.alive() {
 		if t.limiter != nil && !t.limiter.Allow() {
 			e.pumpLater(t)
 			return
@@ -354,6 +356,7 @@ func (e *Engine) pump(t *target) {
 		t.ready = t.ready[1:]
 		l.busy = true
 		t.inFlight++
+		t.open++
 		e.work.Go(func() { e.deliver(t, l) })
 	}
 }
@@ -416,9 +419,11 @@ func (e *Engine) deliver(t *target, l *lane) {
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	t.open--
 	if outcome.End == nil {
 		e.goOn(t, l)
 	}
+	e.pump(t)
 	e.refill(t)
 }
 

@@ -1,0 +1,111 @@
+//go:build unix
+
+package e2e_test
+
+import (
+	"encoding/json"
+	"flag"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/postgrestest"
+)
+
+// changes is how many changes two nodes are asked for: enough for hundreds to be under
+// way when one is killed. Ask for more by -changes.
+var changes = flag.Int("changes", 3000, "changes that two nodes are asked for")
+
+func TestNothingIsLostWhenOneOfTwoNodesIsKilled(t *testing.T) {
+	data, database := t.TempDir(), postgrestest.DSN(t)
+	nodes := []*server{
+		serve(t, data, "--dev", "--database", database),
+		serve(t, data, "--dev", "--database", database),
+	}
+	dying, living := client{nodes[0].url, adminKey}, client{nodes[1].url, adminKey}
+	r := startGo(t)
+	living.subscribe(t, r)
+	l := &load{client: living, nodes: []client{dying, living}, changes: *changes, half: make(chan struct{}), restarted: make(chan struct{})}
+	close(l.restarted)
+	for range 200 {
+		opened := dying.open(t)
+		l.cases = append(l.cases, opened.text("id"))
+		l.events = append(l.events, opened.events()...)
+	}
+	readers := make([]*feedReader, 2)
+	var reading sync.WaitGroup
+	stop := make(chan struct{})
+	for i := range readers {
+		readers[i] = &feedReader{client: living}
+		reading.Go(func() { readers[i].follow(t, stop) })
+	}
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.run(t, 32)
+	}()
+	<-l.half
+	nodes[0].kill()
+	<-done
+	if t.Failed() {
+		t.FailNow()
+	}
+	require.NotZero(t, l.unanswered.Load(), "the node was killed when nobody needed it")
+	l.checkLog(t)
+	close(stop)
+	reading.Wait()
+	for _, reader := range readers {
+		require.Eventually(t, func() bool { return reader.read(t) && len(reader.seen) >= len(l.events) }, patience, 10*time.Millisecond)
+		require.ElementsMatch(t, l.events, reader.seen, "the feed skips nothing, and tells nothing twice")
+	}
+	twice := l.checkReceived(t, r, nodes[1])
+	t.Logf("%d changes, %d had no answer at first, %d deliveries came twice", *changes, l.unanswered.Load(), twice)
+	require.LessOrEqual(t, twice, 2*maxInFlight, "more was sent twice than can have been under way")
+}
+
+// feedReader follows the feed.
+type feedReader struct {
+	client client
+	after  string
+	seen   []string // the ids of the events
+}
+
+// follow reads what there is, again and again until stop is closed.
+func (r *feedReader) follow(t *testing.T, stop <-chan struct{}) {
+	for r.read(t) {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+	}
+}
+
+// read reads a page, and reports whether that went well.
+func (r *feedReader) read(t *testing.T) bool {
+	a, err := r.client.do("GET /v1/events?limit=50&after="+url.QueryEscape(r.after), nil)
+	if err != nil || a.status != http.StatusOK {
+		t.Errorf("read the feed: %d %s, %v", a.status, a.body, err)
+		return false
+	}
+	var page struct {
+		Data []struct {
+			Payload struct{ Activity struct{ ID string } }
+		}
+		NextCursor string
+	}
+	if err := json.Unmarshal(a.body, &page); err != nil {
+		t.Errorf("read the feed: %v", err)
+		return false
+	}
+	for _, event := range page.Data {
+		r.seen = append(r.seen, event.Payload.Activity.ID)
+	}
+	r.after = page.NextCursor
+	return true
+}
