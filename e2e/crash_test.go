@@ -1,25 +1,41 @@
+//go:build unix
+
 package e2e_test
 
 import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/postgrestest"
 )
 
 func TestNothingIsLostWhenTheServerIsKilled(t *testing.T) {
-	twice := interrupt(t, 2000, (*server).kill)
-	require.LessOrEqual(t, twice, 2*maxInFlight, "more was sent twice than can have been under way")
+	onBoth(t, func(t *testing.T, database ...string) {
+		twice := interrupt(t, 2000, (*server).kill, database...)
+		require.LessOrEqual(t, twice, 2*maxInFlight, "more was sent twice than can have been under way")
+	})
 }
 
 func TestNothingIsLostNorSentTwiceWhenTheServerIsTerminated(t *testing.T) {
-	twice := interrupt(t, 1000, func(s *server) { require.Zero(t, s.terminate(t)) })
-	require.Zero(t, twice, "sent twice, though attempts that are under way are finished")
+	onBoth(t, func(t *testing.T, database ...string) {
+		twice := interrupt(t, 1000, func(s *server) { require.Zero(t, s.terminate(t)) }, database...)
+		require.Zero(t, twice, "sent twice, though attempts that are under way are finished")
+	})
+}
+
+// onBoth runs a test on each engine, with the arguments of a server that name it.
+func onBoth(t *testing.T, test func(t *testing.T, database ...string)) {
+	t.Run("SQLite", func(t *testing.T) { test(t) })
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, "--database", postgrestest.DSN(t)) })
 }
 
 // interrupt has many clients make changes, stops the server in the middle of it and
@@ -27,18 +43,14 @@ func TestNothingIsLostNorSentTwiceWhenTheServerIsTerminated(t *testing.T) {
 // same idempotency key. In the end the log has what was answered and nothing else,
 // and the receiver has got it, each case in order. It returns how many deliveries
 // came twice.
-func interrupt(t *testing.T, changes int, stop func(*server)) (twice int) {
+func interrupt(t *testing.T, changes int, stop func(*server), database ...string) (twice int) {
 	data := t.TempDir()
-	first := serve(t, data, "--dev")
+	arguments := append([]string{"--dev"}, database...)
+	first := serve(t, data, arguments...)
 	admin := client{first.url, adminKey}
 	r := startGo(t)
 	admin.subscribe(t, r)
-	l := &load{client: admin, changes: changes, half: make(chan struct{}), restarted: make(chan struct{})}
-	for range 100 {
-		opened := admin.open(t)
-		l.cases = append(l.cases, opened.text("id"))
-		l.events = append(l.events, opened.events()...)
-	}
+	l := newLoad(t, admin, 100, changes)
 
 	done := make(chan struct{})
 	go func() {
@@ -47,7 +59,7 @@ func interrupt(t *testing.T, changes int, stop func(*server)) (twice int) {
 	}()
 	<-l.half
 	stop(first)
-	second := serve(t, data, "--dev", "--listen", first.address())
+	second := serve(t, data, append(arguments, "--listen", first.address())...)
 	close(l.restarted)
 	<-done
 	if t.Failed() {
@@ -73,6 +85,18 @@ type load struct {
 	events []string // those that were answered
 }
 
+// newLoad opens the cases that are to be changed.
+func newLoad(t *testing.T, c client, cases, changes int) *load {
+	t.Helper()
+	l := &load{client: c, changes: changes, half: make(chan struct{}), restarted: make(chan struct{})}
+	for range cases {
+		opened := c.open(t)
+		l.cases = append(l.cases, opened.text("id"))
+		l.events = append(l.events, opened.events()...)
+	}
+	return l
+}
+
 // run makes all changes and returns when they are answered.
 func (l *load) run(t *testing.T, clients int) {
 	numbers := make(chan int)
@@ -91,7 +115,8 @@ func (l *load) run(t *testing.T, clients int) {
 	working.Wait()
 }
 
-// change makes the nth change, if need be of the second server.
+// change makes the nth change. Where there is no answer, or the database is gone, it
+// asks again.
 func (l *load) change(t *testing.T, n int) {
 	call, body := l.nth(n)
 	key := fmt.Sprintf("change-%d", n)
@@ -100,12 +125,17 @@ func (l *load) change(t *testing.T, n int) {
 		asked = l.nodes[rand.N(len(l.nodes))]
 	}
 	a, err := asked.do(call, []byte(body), "Idempotency-Key", key)
-	if err != nil {
+	for err != nil || a.status == http.StatusServiceUnavailable {
 		l.unanswered.Add(1)
 		<-l.restarted
-		a, err = l.client.do(call, []byte(body), "Idempotency-Key", key)
+		if err == nil {
+			retryLater(t, a)
+		}
+		if a, err = l.client.do(call, []byte(body), "Idempotency-Key", key); err != nil {
+			break
+		}
 	}
-	if err != nil || a.status != 201 {
+	if err != nil || a.status != http.StatusCreated {
 		t.Errorf("%s: %d %s, %v", call, a.status, a.body, err)
 	}
 	l.mu.Lock()
@@ -114,6 +144,15 @@ func (l *load) change(t *testing.T, n int) {
 	if l.answered.Add(1) == int64(l.changes/2) {
 		close(l.half)
 	}
+}
+
+// retryLater waits as long as an answer asks for.
+func retryLater(t *testing.T, a answer) {
+	seconds, err := strconv.Atoi(a.header.Get("Retry-After"))
+	if err != nil {
+		t.Errorf("an answer of %d does not say when to ask again: %v", a.status, err)
+	}
+	<-time.After(time.Duration(seconds) * time.Second)
 }
 
 // nth returns the nth change, of one event or two.

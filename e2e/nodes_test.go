@@ -29,13 +29,9 @@ func TestNothingIsLostWhenOneOfTwoNodesIsKilled(t *testing.T) {
 	dying, living := client{nodes[0].url, adminKey}, client{nodes[1].url, adminKey}
 	r := startGo(t)
 	living.subscribe(t, r)
-	l := &load{client: living, nodes: []client{dying, living}, changes: *changes, half: make(chan struct{}), restarted: make(chan struct{})}
+	l := newLoad(t, living, 200, *changes)
+	l.nodes = []client{dying, living}
 	close(l.restarted)
-	for range 200 {
-		opened := dying.open(t)
-		l.cases = append(l.cases, opened.text("id"))
-		l.events = append(l.events, opened.events()...)
-	}
 	readers := make([]*feedReader, 2)
 	var reading sync.WaitGroup
 	stop := make(chan struct{})

@@ -53,14 +53,18 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// casehook returns a command of the binary. Of the environment it gets no setting
-// but the admin key.
+// casehook returns a command of the binary.
 func casehook(arguments ...string) *exec.Cmd {
 	cmd := exec.Command(binary, arguments...)
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(entry string) bool {
+	cmd.Env = environment()
+	return cmd
+}
+
+// environment returns this process's, with no setting of casehook but the admin key.
+func environment() []string {
+	return append(slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		return strings.HasPrefix(entry, "CASEHOOK_")
 	}), "CASEHOOK_ADMIN_KEY="+adminKey)
-	return cmd
 }
 
 // server is a casehook serve that runs.
@@ -69,21 +73,32 @@ type server struct {
 	cmd   *exec.Cmd
 	log   journal
 	ended chan struct{} // closed when the process has ended
+
+	faulty bool // it may log errors
 }
 
 // serve starts a server on the data directory and waits until it listens, on a free
 // port where the arguments name none. What still runs when t ends is killed. A
-// server that logs an error, or its key, fails t.
+// server that logs an error, and is not faulty, or its key, fails t.
 func serve(t *testing.T, data string, arguments ...string) *server {
 	t.Helper()
-	s := &server{ended: make(chan struct{})}
-	s.cmd = casehook(append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--log-format", "json"}, arguments...)...)
+	return start(t, exec.Command(binary), data, arguments...)
+}
+
+// start is serve by a command that runs the binary with the arguments that it is given.
+func start(t *testing.T, cmd *exec.Cmd, data string, arguments ...string) *server {
+	t.Helper()
+	s := &server{cmd: cmd, ended: make(chan struct{})}
+	cmd.Args = append(append(cmd.Args, "serve", "--listen", "127.0.0.1:0", "--data", data, "--log-format", "json"), arguments...)
+	cmd.Env = environment()
 	stderr, err := s.cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, s.cmd.Start())
 	t.Cleanup(func() {
 		s.kill()
-		require.NotContains(t, s.log.String(), `"level":"ERROR"`)
+		if !s.faulty {
+			require.NotContains(t, s.log.String(), `"level":"ERROR"`)
+		}
 		require.NotContains(t, s.log.String(), adminKey)
 	})
 
