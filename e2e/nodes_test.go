@@ -7,6 +7,7 @@ import (
 	"flag"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -104,4 +105,14 @@ func (r *feedReader) read(t *testing.T) bool {
 	}
 	r.after = page.NextCursor
 	return true
+}
+
+func TestANodeWithoutTheMasterKeyDoesNotStart(t *testing.T) {
+	database := postgrestest.DSN(t)
+	serve(t, t.TempDir(), "--dev", "--database", database)
+	other := t.TempDir()
+	out, err := casehook("serve", "--data", other, "--database", database, "--listen", "127.0.0.1:0").CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "master.key is missing")
+	require.NoFileExists(t, filepath.Join(other, "master.key"), "nobody may take it for the right one")
 }

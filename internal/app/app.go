@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,7 +16,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/casehook/casehook/internal/blob"
@@ -171,7 +171,7 @@ func Migrate(ctx context.Context, cfg config.Config) (from, to int64, err error)
 	if err := makeData(cfg); err != nil {
 		return 0, 0, err
 	}
-	if _, err := masterKeys(cfg); err != nil { // a database and its key are made together
+	if _, err := masterKeys(ctx, cfg); err != nil { // a database and its key are made together
 		return 0, 0, err
 	}
 	return store.Migrate(ctx, databaseURL(cfg))
@@ -192,7 +192,7 @@ func openStore(ctx context.Context, cfg config.Config) (*store.Store, store.Orga
 	if err := makeData(cfg); err != nil {
 		return nil, store.Organization{}, err
 	}
-	keyring, err := masterKeys(cfg)
+	keyring, err := masterKeys(ctx, cfg)
 	if err != nil {
 		return nil, store.Organization{}, err
 	}
@@ -206,7 +206,7 @@ func openStore(ctx context.Context, cfg config.Config) (*store.Store, store.Orga
 		organization, err = s.Organization(ctx, organization.ID)
 	}
 	if errors.Is(err, vault.ErrUnknownMasterKey) || errors.Is(err, vault.ErrTampered) {
-		err = fmt.Errorf("%w: this is not the master key that the database was sealed with", err)
+		err = errors.New("this is not the master key that the database was sealed with: bring that one back, or set CASEHOOK_MASTER_KEY")
 	}
 	if err != nil {
 		return nil, store.Organization{}, errors.Join(err, s.Close())
@@ -217,7 +217,7 @@ func openStore(ctx context.Context, cfg config.Config) (*store.Store, store.Orga
 // masterKeys returns the keys of the configuration, or else those in the data
 // directory. They are made the first time, and never beside a database that was
 // sealed with others.
-func masterKeys(cfg config.Config) (*vault.Keyring, error) {
+func masterKeys(ctx context.Context, cfg config.Config) (*vault.Keyring, error) {
 	if cfg.MasterKey != "" {
 		keyring, err := vault.ParseKeyring(string(cfg.MasterKey))
 		if err != nil {
@@ -226,15 +226,16 @@ func masterKeys(cfg config.Config) (*vault.Keyring, error) {
 		return keyring, nil
 	}
 	path := filepath.Join(cfg.Data, "master.key")
-	if database, ok := strings.CutPrefix(databaseURL(cfg), "sqlite:"); ok && !exists(path) && exists(database) {
-		return nil, fmt.Errorf("%s is missing, and without it the database cannot be read: bring it back, or set CASEHOOK_MASTER_KEY", path)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		sealed, err := store.Exists(ctx, databaseURL(cfg))
+		if err != nil {
+			return nil, err
+		}
+		if sealed {
+			return nil, fmt.Errorf("%s is missing, and without it the database cannot be read: bring it back, or set CASEHOOK_MASTER_KEY", path)
+		}
 	}
 	return vault.LoadOrCreateKeyring(path)
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 func makeData(cfg config.Config) error {

@@ -62,13 +62,13 @@ func TestLoad(t *testing.T) {
 			environ: []string{
 				"CASEHOOK_LISTEN=:1", "CASEHOOK_DATABASE=postgres://db.example/casehook", "CASEHOOK_DATA=/srv",
 				"CASEHOOK_PUBLIC_URL=http://cases.example/base", "CASEHOOK_DEV=1", "CASEHOOK_LOG_LEVEL=warn", "CASEHOOK_LOG_FORMAT=json",
-				"CASEHOOK_ADMIN_KEY=" + key + "1", "CASEHOOK_OPERATOR_KEY=" + key + "2", "CASEHOOK_MASTER_KEY=" + key + "3",
+				"CASEHOOK_ADMIN_KEY=" + key + "1", "CASEHOOK_MASTER_KEY=" + key + "3",
 			},
 			want: func(c *config.Config) {
 				*c = config.Config{
 					Listen: ":1", Database: "postgres://db.example/casehook", Data: "/srv",
 					PublicURL: "http://cases.example/base", Dev: true, LogLevel: "warn", LogFormat: "json",
-					AdminKey: key + "1", OperatorKey: key + "2", MasterKey: key + "3",
+					AdminKey: key + "1", MasterKey: key + "3",
 				}
 			},
 		},
@@ -241,11 +241,6 @@ func TestLoadNamesWhatIsWrongAndNeverItsValue(t *testing.T) {
 			want:    "admin-key (CASEHOOK_ADMIN_KEY) must be at least 24 characters long, of visible ASCII without spaces",
 		},
 		{
-			name:    "an operator key that no header can hold",
-			environ: []string{"CASEHOOK_OPERATOR_KEY=canary canary canary canary"},
-			want:    "operator-key (CASEHOOK_OPERATOR_KEY) must be at least 24 characters long, of visible ASCII without spaces",
-		},
-		{
 			name:    "several settings at once",
 			environ: []string{"CASEHOOK_ADMIN_KEY=canary", "CASEHOOK_DEV=canary"},
 			want: "dev (CASEHOOK_DEV) must be true or false\n" +
@@ -294,7 +289,7 @@ func TestAddFlagsDefinesOnlyWhatIsNamed(t *testing.T) {
 
 func TestSecretsAreNeverShown(t *testing.T) {
 	c := config.Default()
-	c.AdminKey, c.OperatorKey, c.MasterKey = key, key, key
+	c.AdminKey, c.MasterKey = key, key
 	c.Database = "postgres://casehook:" + key + "@db.example:5432/casehook?sslpassword=" + key
 
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T"} {
@@ -339,6 +334,6 @@ func plain(c config.Config) map[string]any {
 	return map[string]any{
 		"listen": c.Listen, "database": c.Database, "data": c.Data, "public-url": c.PublicURL, "dev": c.Dev,
 		"log-level": c.LogLevel, "log-format": c.LogFormat,
-		"admin-key": string(c.AdminKey), "operator-key": string(c.OperatorKey), "master-key": string(c.MasterKey),
+		"admin-key": string(c.AdminKey), "master-key": string(c.MasterKey),
 	}
 }

@@ -32,9 +32,10 @@ type delivery struct {
 	CaseID        string           `json:"caseId"`
 	Sequence      int64            `json:"sequence" doc:"1, 2, 3 … for this endpoint and case: casehook-sequence."`
 	State         store.State      `json:"state" enum:"pending,sending,delivered,failed,canceled"`
-	Tries         int              `json:"tries"`
+	Tries         int              `json:"tries" doc:"How many attempts were made. A delivery that is pending and has none waits for another of its case."`
+	LastStatus    *int             `json:"lastStatusCode" doc:"Of the last attempt; null where there was none, or no answer."`
 	CreatedAt     caseupdate.Time  `json:"createdAt"`
-	NextAttemptAt *caseupdate.Time `json:"nextAttemptAt" doc:"Null where none is to come."`
+	NextAttemptAt *caseupdate.Time `json:"nextAttemptAt" doc:"Null where none is to come, or the endpoint is paused."`
 	FinishedAt    *caseupdate.Time `json:"finishedAt" doc:"Null where it is not."`
 }
 
@@ -58,7 +59,7 @@ type attempt struct {
 }
 
 func shownDelivery(d service.Delivery) delivery {
-	return delivery{
+	shown := delivery{
 		ID:            d.ID,
 		EventID:       d.EventID,
 		Event:         d.EventType,
@@ -71,6 +72,10 @@ func shownDelivery(d service.Delivery) delivery {
 		NextAttemptAt: at(d.NextAttemptAt),
 		FinishedAt:    at(d.FinishedAt),
 	}
+	if d.LastStatusCode != 0 {
+		shown.LastStatus = &d.LastStatusCode
+	}
+	return shown
 }
 
 func shownAttempt(a service.Attempt) attempt {
@@ -96,10 +101,11 @@ type deliveryFilter struct {
 	CaseID     string      `query:"caseId"`
 	EventID    string      `query:"eventId"`
 	State      store.State `query:"state" enum:"pending,sending,delivered,failed,canceled"`
+	Tried      bool        `query:"tried" doc:"Only those that were attempted. With state=pending: those that fail, and hold up others of their case."`
 }
 
 func (d *door) listDeliveries(ctx context.Context, in *deliveryFilter) (*found[list[delivery]], error) {
-	filter := service.DeliveryFilter{EndpointID: in.EndpointID, CaseID: in.CaseID, EventID: in.EventID, State: in.State}
+	filter := service.DeliveryFilter{EndpointID: in.EndpointID, CaseID: in.CaseID, EventID: in.EventID, State: in.State, Tried: in.Tried}
 	deliveries, next, err := d.service.Deliveries(ctx, caller(ctx), filter, in.page())
 	if err != nil {
 		return nil, err

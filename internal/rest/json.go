@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/casehook/casehook/internal/refusal"
@@ -21,9 +22,9 @@ const (
 )
 
 // checkJSON refuses a body that is not one JSON value in UTF-8, that is deeper or
-// has more values than any request needs, that has a number which encoding/json
-// cannot read, or that names a field twice: of two values, encoding/json would take
-// the last, and somebody else's the first.
+// has more values than any request needs, that has a number or half of a surrogate
+// pair which encoding/json cannot read, or that names a field twice: of two values,
+// encoding/json would take the last, and somebody else's the first.
 func checkJSON(body []byte) error {
 	if !utf8.Valid(body) {
 		return newProblem(http.StatusBadRequest, "the body is not UTF-8")
@@ -45,6 +46,8 @@ func checkJSON(body []byte) error {
 			end := i + stringLength(body[i:])
 			if isKey(body[end:]) {
 				err = w.key(body[i:end])
+			} else {
+				err = w.text(body[i:end])
 			}
 			i = end - 1
 		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
@@ -109,6 +112,42 @@ func (w *walk) key(quoted []byte) error {
 	}
 	inner.keys[name] = true
 	return nil
+}
+
+// text refuses a string with half of a surrogate pair, which stands for nothing.
+func (w *walk) text(quoted []byte) error {
+	for i := 1; i < len(quoted)-1; i++ {
+		if quoted[i] != '\\' {
+			continue
+		}
+		i++
+		if quoted[i] != 'u' {
+			continue
+		}
+		first := escaped(quoted[i-1:])
+		i += 4
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		if utf16.DecodeRune(first, escaped(quoted[i+1:])) == utf8.RuneError {
+			return refusal.Field(cmp.Or(w.path(), "body"), "must not have half of a surrogate pair")
+		}
+		i += 6
+	}
+	return nil
+}
+
+// escaped returns the code unit with whose escape, \uXXXX, b begins; 0 where it does
+// not begin with one.
+func escaped(b []byte) rune {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return 0
+	}
+	unit, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(unit)
 }
 
 // number refuses what is too large for a float64.

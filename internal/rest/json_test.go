@@ -39,6 +39,29 @@ func TestAFieldThatIsGivenTwiceIsNamed(t *testing.T) {
 	}
 }
 
+func TestHalfOfASurrogatePairIsNamed(t *testing.T) {
+	for _, test := range []struct{ body, want string }{
+		{`{"a":"\ud83d\ude00 \u00e9 \\ud800 \"\\"}`, ""},
+		{`{"a":["x",{"b":"\ud83d"}]}`, "a[1].b"},
+		{`{"a":"\ud83d\u0041"}`, "a"},
+		{`{"a":"\ud83dx\ude00"}`, "a"},
+		{`{"a":"\ude00\ud83d"}`, "a"},
+		{`["\ud83d\ude00\ud83d"]`, "[0]"},
+		{`"\udfff"`, "body"},
+	} {
+		t.Run(test.body, func(t *testing.T) {
+			err := checkJSON([]byte(test.body))
+			if test.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			refused, ok := errors.AsType[*refusal.Error](err)
+			require.True(t, ok)
+			require.Equal(t, []refusal.Fault{{Field: test.want, Allowed: "must not have half of a surrogate pair"}}, refused.Faults)
+		})
+	}
+}
+
 func TestANumberThatCannotBeReadIsNamed(t *testing.T) {
 	for _, test := range []struct{ body, want string }{
 		{`{"a":[0,-1.5e-7,1E+308,1e-400,12]}`, ""},

@@ -75,6 +75,8 @@ func TestWhatCannotBeAcceptedIsSaidFieldByField(t *testing.T) {
 		{"a limit that is too large", "GET ?limit=101", ``, []string{"limit: must be at most 100"}},
 		{"a limit that is no number", "GET ?limit=many", ``, []string{"limit: must be a whole number"}},
 		{"a parameter that is not known", "GET ?colour=red", ``, []string{"colour: is not known here"}},
+		{"a parameter that is given twice", "GET ?limit=1&limit=2", ``, []string{"limit: must not be given twice"}},
+		{"a text with half of a surrogate pair", "POST /comments", `{"text":"\ud800"}`, []string{"text: must not have half of a surrogate pair"}},
 		{"a parameter that is no boolean", "GET ?isArchived=perhaps", ``, []string{"isArchived: must be true or false"}},
 		{"a parameter that is no timestamp", "GET ?createdAfter=yesterday", ``, []string{"createdAfter: must be a timestamp, such as 2026-11-23T14:05:06.789Z"}},
 		{"a parameter that is no status", "GET ?status=LOST", ``,

@@ -22,8 +22,9 @@ type Delivery struct {
 	Sequence       int64 // 1, 2, 3 … of the endpoint and the case
 	State          State
 	Tries          int
+	LastStatusCode int // of the last attempt; 0 where there was no answer, or no attempt
 	CreatedAt      time.Time
-	NextAttemptAt  *time.Time // nil where none is planned
+	NextAttemptAt  *time.Time // nil where none is planned, or the endpoint is not active
 	FinishedAt     *time.Time // nil where it is not
 }
 
@@ -33,6 +34,7 @@ type DeliveryFilter struct {
 	CaseID     string
 	EventID    string
 	State      State
+	Tried      bool // only what was attempted
 }
 
 // A delivery is being sent when it is the first that is pending in a lane that
@@ -48,7 +50,15 @@ const isSending = `(d.state = 'pending'
 				WHERE before.endpoint_id = d.endpoint_id AND before.lane = d.lane AND before.state = 'pending' AND before.sequence < d.sequence))`
 
 const selectDeliveries = `
-	SELECT d.id, d.organization_id, d.event_id, d.event_type, d.endpoint_id, d.case_id, d.sequence, d.tries, d.created_at, d.due_at, d.finished_at,
+	SELECT d.id, d.organization_id, d.event_id, d.event_type, d.endpoint_id, d.case_id, d.sequence, d.tries, d.created_at, d.finished_at,
+		CASE WHEN EXISTS (
+			SELECT 1
+			FROM endpoints
+			WHERE endpoints.id = d.endpoint_id AND endpoints.state = 'active') THEN d.due_at END,
+		(
+			SELECT attempts.status_code
+			FROM attempts
+			WHERE attempts.delivery_id = d.id AND attempts.number = d.tries),
 		CASE WHEN ` + isSending + ` THEN 'sending' ELSE d.state END
 	FROM deliveries AS d`
 
@@ -85,6 +95,9 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 	}
 	if filter.EventID != "" {
 		where.and(`d.event_id = ? AND d.case_id = (SELECT events.case_id FROM events WHERE events.id = ?)`, filter.EventID, filter.EventID)
+	}
+	if filter.Tried {
+		where.and(`d.tries > 0`)
 	}
 	rows, err := s.readers.QueryContext(ctx, selectDeliveries+`
 	WHERE `+where.text+`
@@ -204,8 +217,9 @@ func scanDelivery(row interface{ Scan(...any) error }) (Delivery, error) {
 	var d Delivery
 	var name, state string
 	var created int64
-	var due, finished sql.NullInt64
-	err := row.Scan(&d.ID, &d.OrganizationID, &d.EventID, &name, &d.EndpointID, &d.CaseID, &d.Sequence, &d.Tries, &created, &due, &finished, &state)
+	var due, finished, status sql.NullInt64
+	err := row.Scan(&d.ID, &d.OrganizationID, &d.EventID, &name, &d.EndpointID, &d.CaseID, &d.Sequence, &d.Tries, &created, &finished, &due, &status, &state)
+	d.LastStatusCode = int(status.Int64)
 	d.EventType, d.State = caseupdate.Event(name), State(state)
 	d.CreatedAt, d.FinishedAt = at(created), maybeAt(finished)
 	if d.State == Pending {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 )
@@ -22,6 +24,24 @@ func Migrate(ctx context.Context, url string) (from, to int64, err error) {
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
 	return migrate(ctx, c)
+}
+
+// Exists reports whether there is a database at url that somebody has used.
+func Exists(ctx context.Context, url string) (exists bool, err error) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		_, err := os.Stat(path)
+		return err == nil, nil
+	}
+	c, err := connect(ctx, url)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if err := c.reading.QueryRowContext(ctx, `SELECT to_regclass('organizations') IS NOT NULL`).Scan(&exists); err != nil || !exists {
+		return false, err
+	}
+	err = c.reading.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM organizations)`).Scan(&exists)
+	return exists, err
 }
 
 func migrate(ctx context.Context, c *connection) (from, to int64, err error) {
