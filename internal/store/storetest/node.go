@@ -74,6 +74,30 @@ var nodeTests = []test{
 		require.Empty(t, c.claim(e.ID), "what it did before does not take the lane away")
 		require.Equal(t, []int64{2}, sequences(c.load(e.ID, id).Messages), "but counts")
 	}},
+	{"where the clock is set back nothing is lost, and the order holds", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		node := c.node
+		c.clock.pass(-time.Hour)
+		require.Zero(t, c.live())
+		require.Equal(t, node, c.node)
+		c.comments(2, id, outbox)
+		messages := outbox.take()
+		require.Equal(t, []int64{1, 2, 3}, sequences(messages))
+		c.deliver(messages[0], nil)
+		c.fail(messages[1], c.clock.Now().Add(time.Minute))
+		waiting := c.create(nil)
+		require.Equal(t, []string{waiting}, c.claim(e.ID))
+		c.clock.pass(time.Minute)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		require.Equal(t, []int64{2, 3}, sequences(c.load(e.ID, id).Messages))
+		feed, err := c.Feed(t.Context(), c.org.ID, store.Position{}, 10)
+		require.NoError(t, err)
+		require.Len(t, feed, 4)
+		requireLog(t, c, id, 3)
+	}},
 	{"a process without a name has no lanes", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		e := c.endpoint()
