@@ -18,6 +18,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
@@ -33,6 +34,8 @@ const (
 	maxQueued = 1000
 	// maxClaimed is how many lanes of one endpoint are claimed at once.
 	maxClaimed = 64
+	// maxDeferred is how many attempts of a delivery may cost no try.
+	maxDeferred = 100
 	// lease is how long a node that says nothing counts as alive.
 	lease = 30 * time.Second
 	// margin is how long before the end of its lease a node begins nothing any more.
@@ -384,7 +387,7 @@ func (e *Engine) deliver(t *target, l *lane) {
 	if e.sending.Err() != nil && (attempt == nil || attempt.StatusCode == 0) {
 		return // cut off: whoever comes next sends it again
 	}
-	outcome := store.Outcome{Message: m, Attempt: attempt}
+	outcome := store.Outcome{Message: m, Attempt: attempt, Deferred: m.Deferred}
 	var back *time.Time // when the lane is due again, where it is put back
 	switch now := time.Now(); {
 	case err != nil:
@@ -396,6 +399,9 @@ func (e *Engine) deliver(t *target, l *lane) {
 	default:
 		e.judge(&outcome, endpoint)
 		back = outcome.RetryAt
+		if attempt.StatusCode == http.StatusGone {
+			e.disable(endpoint)
+		}
 	}
 
 	e.mu.Lock()
@@ -468,7 +474,13 @@ func (e *Engine) judge(o *store.Outcome, endpoint *subscription.Endpoint) {
 		}
 		return
 	}
-	wait, again := subscription.Wait(a.Number, rand.Float64())
+	if (a.RetryAfter > 0 || a.StatusCode == http.StatusGone) && o.Deferred < maxDeferred {
+		o.Deferred++ // it asks to wait, or for nothing any more: that costs no try
+	}
+	wait, again := subscription.Wait(max(a.Number-o.Deferred, 1), rand.Float64())
+	if a.RetryAfter > 0 {
+		wait = a.RetryAfter
+	}
 	log := e.log.With("delivery", o.Message.DeliveryID, "endpoint", endpoint.ID, "attempt", a.Number, "status", a.StatusCode, "error", a.Error)
 	if again {
 		due := finished.Add(wait)
@@ -480,6 +492,21 @@ func (e *Engine) judge(o *store.Outcome, endpoint *subscription.Endpoint) {
 	o.State = store.Failed
 	e.metrics.AttemptFinished(string(store.Failed), a.Duration)
 	log.Warn("a delivery failed for good")
+}
+
+// disable has an endpoint sent nothing more: it answered that it is gone (RFC 9110,
+// section 15.5.11).
+func (e *Engine) disable(endpoint *subscription.Endpoint) {
+	disabled, err := e.store.DisableEndpoint(e.sending, endpoint.OrganizationID, endpoint.ID)
+	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
+		return
+	}
+	if err != nil {
+		e.log.Error("could not disable an endpoint that is gone", "endpoint", endpoint.ID, "error", err)
+		return
+	}
+	e.log.Warn("disabled an endpoint that answered 410", "endpoint", endpoint.ID)
+	e.Refresh(disabled)
 }
 
 // record writes an outcome, as often as it takes.

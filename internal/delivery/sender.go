@@ -92,6 +92,9 @@ func (s *Sender) Send(ctx context.Context, endpoint *subscription.Endpoint, m st
 		return attempt
 	}
 	attempt.StatusCode, attempt.Answer = response.StatusCode, answer
+	if response.StatusCode/100 != 2 {
+		attempt.RetryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())
+	}
 	return attempt
 }
 

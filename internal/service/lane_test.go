@@ -120,6 +120,52 @@ func TestAFailedMessageIsTriedAgainByItself(t *testing.T) {
 	})
 }
 
+func TestAnAnswerThatAsksToWaitIsHeardAndCostsNoTry(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w, r := newWorldOn(t, dir, database), newReceiver(t)
+		w.endpoint(t, r.URL, nil)
+		r.retryAfter = "1" // the schedule would have the fourth attempt two minutes later
+		r.answer = func(m message) int {
+			if m.attempt < 4 {
+				return http.StatusTooManyRequests
+			}
+			return http.StatusOK
+		}
+		w.newCase(t)
+		require.Equal(t, 4, r.wait(t, 1)[0].attempt)
+	})
+}
+
+func TestAnEndpointThatIsGoneIsDisabledAndKeepsItsBacklog(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w, r := newWorldOn(t, dir, database), newReceiver(t)
+		endpoint := w.endpoint(t, r.URL, nil)
+		var gone atomic.Bool
+		gone.Store(true)
+		r.answer = func(message) int {
+			if gone.Load() {
+				return http.StatusGone
+			}
+			return http.StatusOK
+		}
+		caseID := w.newCase(t)
+		require.Eventually(t, func() bool {
+			now, err := w.Endpoint(t.Context(), w.caller, endpoint.ID)
+			require.NoError(t, err)
+			return now.State == subscription.Disabled
+		}, 10*time.Second, 10*time.Millisecond)
+		w.comment(t, caseID, "one", "two")
+		gone.Store(false)
+		deliveries, _, err := w.Deliveries(t.Context(), w.caller, service.DeliveryFilter{State: store.Pending}, service.Page{})
+		require.NoError(t, err)
+		require.Len(t, deliveries, 3)
+
+		_, err = w.ResumeEndpoint(t.Context(), w.caller, endpoint.ID, nil)
+		require.NoError(t, err)
+		require.Equal(t, oneTo(3), sequences(r.wait(t, 3), caseID))
+	})
+}
+
 func TestAHangingEndpointHoldsNoOther(t *testing.T) {
 	onBoth(t, func(t *testing.T, dir, database string) {
 		w, hanging, healthy := newWorldOn(t, dir, database), newReceiver(t), newReceiver(t)

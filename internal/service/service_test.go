@@ -121,7 +121,8 @@ func (quiet) EventsRecorded(int)                    {}
 type receiver struct {
 	*httptest.Server
 	// answer decides the status of a message; nil answers 204.
-	answer func(message) int
+	answer     func(message) int
+	retryAfter string // the header of answers that are no success; "" for none
 
 	mu       sync.Mutex
 	received []message // those that were answered with 2xx
@@ -159,6 +160,8 @@ func newReceiver(t *testing.T) *receiver {
 			r.received = append(r.received, m)
 			r.arrived.Broadcast()
 			r.mu.Unlock()
+		} else if r.retryAfter != "" {
+			w.Header().Set("Retry-After", r.retryAfter)
 		}
 		w.WriteHeader(status)
 	}))

@@ -29,6 +29,8 @@ type Attempt struct {
 	StatusCode int    // 0 where there was no answer
 	Error      string // why there was none, "" where there was one; it may name the receiver
 	Answer     []byte // the start of it
+
+	RetryAfter time.Duration // how long the answer asks to wait, 0 where it does not; not kept
 }
 
 // Outcome is what an attempt came to.
@@ -36,8 +38,10 @@ type Outcome struct {
 	Message Message
 	Attempt *Attempt // nil where only the lane is settled
 	State   State    // Pending where it is to be tried again
-	RetryAt *time.Time
-	End     *End // nil where the lane goes on
+	// Deferred is how many attempts of the delivery cost no try of the schedule.
+	Deferred int
+	RetryAt  *time.Time
+	End      *End // nil where the lane goes on
 }
 
 // End says how this process leaves a lane.
@@ -102,9 +106,9 @@ var (
 		FROM u
 		WHERE true
 		ON CONFLICT DO NOTHING`)
-	updateDeliveries = over(`id text, state text, tries bigint, due_at bigint, finished_at bigint`, `
+	updateDeliveries = over(`id text, state text, tries bigint, deferred bigint, due_at bigint, finished_at bigint`, `
 		UPDATE deliveries
-		SET state = u.state, tries = u.tries, due_at = u.due_at, finished_at = u.finished_at
+		SET state = u.state, tries = u.tries, deferred = u.deferred, due_at = u.due_at, finished_at = u.finished_at
 		FROM u
 		WHERE deliveries.id = u.id AND deliveries.finished_at IS NULL AND deliveries.tries < u.tries`)
 	// What came into the lane meanwhile keeps it with its owner. Where a message was put
@@ -140,7 +144,7 @@ func attemptSteps(outcomes []*outcome) []step {
 		if o.State != Pending {
 			finished = a.StartedAt.Add(a.Duration).UnixMilli()
 		}
-		deliveries = append(deliveries, []any{id, string(o.State), int64(a.Number), column(o.RetryAt), finished})
+		deliveries = append(deliveries, []any{id, string(o.State), int64(a.Number), int64(o.Deferred), column(o.RetryAt), finished})
 	}
 	inOrder(deliveries, 1)
 	return []step{{batch: insertAttempts, rows: attempts}, {batch: updateDeliveries, rows: deliveries}}

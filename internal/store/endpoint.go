@@ -35,6 +35,22 @@ func (s *Store) UpdateEndpoint(ctx context.Context, e *subscription.Endpoint, on
 	})
 }
 
+// DisableEndpoint has an endpoint that is active sent nothing until it is resumed, and
+// returns it as it is now. The error is ErrNotFound where there is none.
+func (s *Store) DisableEndpoint(ctx context.Context, organizationID, id string) (*subscription.Endpoint, error) {
+	err := s.changeEndpoints(ctx, organizationID, func(ctx context.Context, conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, `
+			UPDATE endpoints
+			SET state = 'disabled'
+			WHERE id = $1 AND organization_id = $2 AND state = 'active'`, id, organizationID)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("disable endpoint %s: %w", id, err)
+	}
+	return s.Endpoint(ctx, organizationID, id)
+}
+
 // DeleteEndpoint forgets an endpoint and its settings, and cancels what still waits
 // for it. Its deliveries can still be read. The error is ErrNotFound where there is
 // none.

@@ -102,7 +102,7 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 		return lane, fmt.Errorf("load a lane of endpoint %s: %w", endpointID, err)
 	}
 	rows, err := s.readers.QueryContext(ctx, `
-		SELECT id, organization_id, case_id, sequence, tries, (SELECT events.sequence FROM events WHERE events.id = deliveries.event_id)
+		SELECT id, organization_id, case_id, sequence, tries, deferred, (SELECT events.sequence FROM events WHERE events.id = deliveries.event_id)
 		FROM deliveries
 		WHERE endpoint_id = $1 AND lane = $2 AND state = 'pending'
 		ORDER BY deliveries.sequence
@@ -115,7 +115,7 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		m := Message{EndpointID: endpointID, Lane: name}
 		var sequence int64
-		err := rows.Scan(&m.DeliveryID, &m.OrganizationID, &caseID, &m.Sequence, &m.Tries, &sequence)
+		err := rows.Scan(&m.DeliveryID, &m.OrganizationID, &caseID, &m.Sequence, &m.Tries, &m.Deferred, &sequence)
 		lane.Messages = append(lane.Messages, m)
 		sequences = append(sequences, sequence)
 		return err

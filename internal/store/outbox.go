@@ -30,6 +30,7 @@ type Message struct {
 	Lane           string // in which it waits: the case, or without order the delivery
 	Sequence       int64  // 1, 2, 3 … of the endpoint and the case
 	Tries          int    // that were made
+	Deferred       int    // of those, how many cost none of the schedule
 	Event          caselog.Event
 	Case           *caselog.Case // as of the event
 	Key            *vault.Key    // of the case

@@ -121,6 +121,7 @@ CREATE TABLE deliveries (
     sequence        BIGINT  NOT NULL, -- 1, 2, 3 … of the endpoint and the case
     state           TEXT    NOT NULL CHECK (state IN ('pending', 'delivered', 'failed', 'canceled')),
     tries           BIGINT  NOT NULL DEFAULT 0,
+    deferred        BIGINT  NOT NULL DEFAULT 0, -- of the tries, those that cost none of the schedule
     due_at          BIGINT, -- of the next try, where one failed
     created_at      BIGINT  NOT NULL,
     finished_at     BIGINT

@@ -112,6 +112,7 @@ CREATE TABLE deliveries (
     sequence        INTEGER NOT NULL, -- 1, 2, 3 … of the endpoint and the case
     state           TEXT    NOT NULL CHECK (state IN ('pending', 'delivered', 'failed', 'canceled')),
     tries           INTEGER NOT NULL DEFAULT 0,
+    deferred        INTEGER NOT NULL DEFAULT 0, -- of the tries, those that cost none of the schedule
     due_at          INTEGER, -- of the next try, where one failed
     created_at      INTEGER NOT NULL,
     finished_at     INTEGER
