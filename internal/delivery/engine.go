@@ -82,6 +82,7 @@ type target struct {
 	open     int                    // those, and those that were answered but are not recorded yet
 	queued   int                    // messages in all queues
 	loading  int                    // lanes that are being read from the table
+	slowed   int                    // how many may be on their way while the receiver is overloaded; 0: it is not
 	waiting  bool                   // more may be due in the table than was claimed
 	limiter  *rate.Limiter          // nil: no limit
 	timer    *time.Timer            // set while the limiter makes the ready wait
@@ -336,6 +337,27 @@ func (t *target) see(endpoint *subscription.Endpoint) {
 	}
 }
 
+// width returns how many messages may be on their way at once.
+func (t *target) width() int {
+	if t.slowed > 0 {
+		return min(t.slowed, t.endpoint.MaxInFlight)
+	}
+	return t.endpoint.MaxInFlight
+}
+
+// adapt has fewer messages on their way, half as many each time, where the receiver
+// says that it is overloaded, and then with each that it takes one more.
+func (t *target) adapt(status int) {
+	switch {
+	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+		t.slowed = max(t.width()/2, 1)
+	case status/100 == 2 && t.slowed > 0:
+		if t.slowed++; t.slowed >= t.endpoint.MaxInFlight {
+			t.slowed = 0
+		}
+	}
+}
+
 // pumpAll pumps the messages of all endpoints.
 func (e *Engine) pumpAll() {
 	e.mu.Lock()
@@ -348,7 +370,7 @@ func (e *Engine) pumpAll() {
 // pump sends the ready messages of an endpoint, as many as may be in flight.
 // e.mu is held.
 func (e *Engine) pump(t *target) {
-	for len(t.ready) > 0 && t.inFlight < t.endpoint.MaxInFlight && t.open < 2*t.endpoint.MaxInFlight &&
+	for len(t.ready) > 0 && t.inFlight < t.width() && t.open < 2*t.endpoint.MaxInFlight &&
 		!t.dropped && !e.stopped && e.alive() {
 		if t.limiter != nil && !t.limiter.Allow() {
 			e.pumpLater(t)
@@ -406,6 +428,9 @@ func (e *Engine) deliver(t *target, l *lane) {
 
 	e.mu.Lock()
 	t.inFlight--
+	if attempt != nil {
+		t.adapt(attempt.StatusCode)
+	}
 	e.pump(t)
 	switch {
 	case t.dropped:
