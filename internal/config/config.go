@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -35,6 +36,9 @@ type Config struct {
 	PublicURL string
 	// Dev allows endpoints with plain http and private addresses.
 	Dev bool
+	// AllowCIDRs are the private networks that endpoints may be in, with plain http
+	// too. Empty means none.
+	AllowCIDRs []netip.Prefix
 	// LogLevel is debug, info, warn or error, LogFormat text or json.
 	LogLevel, LogFormat string
 
@@ -58,6 +62,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("data", c.Data),
 		slog.String("public-url", c.PublicURL),
 		slog.Bool("dev", c.Dev),
+		slog.String("allow-cidrs", joinCIDRs(c.AllowCIDRs)),
 		slog.String("log-level", c.LogLevel),
 		slog.String("log-format", c.LogFormat),
 		slog.Any("admin-key", c.AdminKey),
@@ -70,6 +75,15 @@ func (c Config) String() string { return c.LogValue().String() }
 
 // Format is [Config.String] for every verb of package fmt.
 func (c Config) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
+
+// joinCIDRs returns networks as they are set.
+func joinCIDRs(networks []netip.Prefix) string {
+	texts := make([]string, len(networks))
+	for i, network := range networks {
+		texts[i] = network.String()
+	}
+	return strings.Join(texts, ",")
+}
 
 // withoutPassword returns the URL of a database without what can hold a password:
 // the user's, and the parameters.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,9 @@ import (
 
 	"github.com/casehook/casehook/internal/config"
 )
+
+// wantCIDRs is the error of each wrong list of networks.
+const wantCIDRs = "allow-cidrs (CASEHOOK_ALLOW_CIDRS) must be networks such as 10.0.0.0/8,fd00::/8, separated by commas, each from its first address on"
 
 // key is long enough, and found wherever it should not be.
 const key = "canary-canary-canary-canary"
@@ -61,13 +65,14 @@ func TestLoad(t *testing.T) {
 			name: "every setting has a variable",
 			environ: []string{
 				"CASEHOOK_LISTEN=:1", "CASEHOOK_DATABASE=postgres://db.example/casehook", "CASEHOOK_DATA=/srv",
-				"CASEHOOK_PUBLIC_URL=http://cases.example/base", "CASEHOOK_DEV=1", "CASEHOOK_LOG_LEVEL=warn", "CASEHOOK_LOG_FORMAT=json",
+				"CASEHOOK_PUBLIC_URL=http://cases.example/base", "CASEHOOK_DEV=1", "CASEHOOK_ALLOW_CIDRS=10.0.0.0/8", "CASEHOOK_LOG_LEVEL=warn", "CASEHOOK_LOG_FORMAT=json",
 				"CASEHOOK_ADMIN_KEY=" + key + "1", "CASEHOOK_MASTER_KEY=" + key + "3",
 			},
 			want: func(c *config.Config) {
 				*c = config.Config{
 					Listen: ":1", Database: "postgres://db.example/casehook", Data: "/srv",
-					PublicURL: "http://cases.example/base", Dev: true, LogLevel: "warn", LogFormat: "json",
+					PublicURL: "http://cases.example/base", Dev: true, AllowCIDRs: networks("10.0.0.0/8"),
+					LogLevel: "warn", LogFormat: "json",
 					AdminKey: key + "1", MasterKey: key + "3",
 				}
 			},
@@ -101,6 +106,23 @@ func TestLoad(t *testing.T) {
 			name: "the public URL loses its last slash",
 			args: []string{"--public-url", "https://cases.example/"},
 			want: func(c *config.Config) { c.PublicURL = "https://cases.example" },
+		},
+		{
+			name: "allowed networks are of both versions, separated by commas and spaces, down to a single address",
+			file: "allow-cidrs: 10.0.0.0/8, fd00::/8,192.168.7.9/32\n",
+			want: func(c *config.Config) { c.AllowCIDRs = networks("10.0.0.0/8", "fd00::/8", "192.168.7.9/32") },
+		},
+		{
+			name:    "allowed networks are taken from one place, not gathered",
+			environ: []string{"CASEHOOK_ALLOW_CIDRS=10.0.0.0/8"},
+			args:    []string{"--allow-cidrs", "fd00::/8"},
+			want:    func(c *config.Config) { c.AllowCIDRs = networks("fd00::/8") },
+		},
+		{
+			name:    "an empty flag allows no network",
+			environ: []string{"CASEHOOK_ALLOW_CIDRS=10.0.0.0/8"},
+			args:    []string{"--allow-cidrs", ""},
+			want:    func(*config.Config) {},
 		},
 		{
 			name: "a SQLite database is a path",
@@ -226,6 +248,41 @@ func TestLoadNamesWhatIsWrongAndNeverItsValue(t *testing.T) {
 			want:    "dev (CASEHOOK_DEV) must be true or false",
 		},
 		{
+			name: "an allowed network that is none",
+			args: []string{"--allow-cidrs", "10.0.0.0/8,canary"},
+			want: wantCIDRs,
+		},
+		{
+			name:    "an allowed network without a length",
+			environ: []string{"CASEHOOK_ALLOW_CIDRS=10.0.0.1"},
+			want:    wantCIDRs,
+		},
+		{
+			name: "an allowed network that does not begin at its first address",
+			file: "allow-cidrs: 10.0.0.1/8\n",
+			want: wantCIDRs,
+		},
+		{
+			name: "an allowed network that is too long",
+			args: []string{"--allow-cidrs", "10.0.0.0/33"},
+			want: wantCIDRs,
+		},
+		{
+			name: "an allowed network with a zone",
+			args: []string{"--allow-cidrs", "fe80::%eth0/10"},
+			want: wantCIDRs,
+		},
+		{
+			name: "an allowed network of IPv4 that is written as IPv6",
+			args: []string{"--allow-cidrs", "::ffff:10.0.0.0/104"},
+			want: wantCIDRs,
+		},
+		{
+			name: "a comma after the last allowed network",
+			args: []string{"--allow-cidrs", "10.0.0.0/8,"},
+			want: wantCIDRs,
+		},
+		{
 			name: "an unknown log level",
 			args: []string{"--log-level", "canary"},
 			want: "log-level (CASEHOOK_LOG_LEVEL) must be debug, info, warn or error",
@@ -272,7 +329,7 @@ func TestLoadOfAFileThatIsNotThere(t *testing.T) {
 func TestAddFlagsDefinesNoFlagForASecret(t *testing.T) {
 	var names []string
 	parse(t).VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	require.Equal(t, []string{"config", "data", "database", "dev", "listen", "log-format", "log-level", "public-url"}, names)
+	require.Equal(t, []string{"allow-cidrs", "config", "data", "database", "dev", "listen", "log-format", "log-level", "public-url"}, names)
 }
 
 func TestAddFlagsDefinesOnlyWhatIsNamed(t *testing.T) {
@@ -313,6 +370,22 @@ func TestSecretThatIsEmptyIsUnset(t *testing.T) {
 	require.Contains(t, config.Default().String(), "master-key=unset")
 }
 
+func TestAllowedNetworksAreShown(t *testing.T) {
+	c := config.Default()
+	require.Contains(t, c.String(), "allow-cidrs= ")
+	c.AllowCIDRs = networks("10.0.0.0/8", "fd00::/8")
+	require.Contains(t, c.String(), "allow-cidrs=10.0.0.0/8,fd00::/8 ")
+}
+
+// networks returns parsed CIDRs.
+func networks(cidrs ...string) []netip.Prefix {
+	parsed := make([]netip.Prefix, len(cidrs))
+	for i, cidr := range cidrs {
+		parsed[i] = netip.MustParsePrefix(cidr)
+	}
+	return parsed
+}
+
 // parse returns all flags with args taken in.
 func parse(t *testing.T, args ...string) *pflag.FlagSet {
 	t.Helper()
@@ -333,7 +406,8 @@ func writeFile(t *testing.T, content string) string {
 func plain(c config.Config) map[string]any {
 	return map[string]any{
 		"listen": c.Listen, "database": c.Database, "data": c.Data, "public-url": c.PublicURL, "dev": c.Dev,
-		"log-level": c.LogLevel, "log-format": c.LogFormat,
+		"allow-cidrs": fmt.Sprint(c.AllowCIDRs),
+		"log-level":   c.LogLevel, "log-format": c.LogFormat,
 		"admin-key": string(c.AdminKey), "master-key": string(c.MasterKey),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"regexp"
 	"slices"
@@ -37,6 +38,8 @@ func AddFlags(flags *pflag.FlagSet, names ...string) {
 			flags.String(s.name, *field, s.usage)
 		case *bool:
 			flags.Bool(s.name, *field, s.usage)
+		case *[]netip.Prefix:
+			flags.String(s.name, joinCIDRs(*field), s.usage)
 		}
 	}
 	flags.String(fileFlag, "", "read settings from the YAML `FILE`")
@@ -189,6 +192,8 @@ func (s setting) decode(config *Config, value any) error {
 		*field = text
 	case *Secret:
 		*field = Secret(text)
+	case *[]netip.Prefix:
+		*field, _ = parseCIDRs(text) // checked above
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -12,7 +13,7 @@ import (
 type setting struct {
 	name  string            // in the file, and of the flag
 	usage string            // of the flag; empty for a secret, which has none
-	field func(*Config) any // pointer to a string, a Secret or a bool
+	field func(*Config) any // pointer to a string, a Secret, a bool or networks
 
 	// check says what is allowed where the value is not, else "". It never
 	// repeats the value. Nil where everything is allowed.
@@ -26,6 +27,7 @@ var settings = []setting{
 	{"data", "keep files in `DIR`", func(c *Config) any { return &c.Data }, checkData},
 	{"public-url", "be reached at `URL` (default where it listens)", func(c *Config) any { return &c.PublicURL }, checkPublicURL},
 	{"dev", "allow endpoints with plain http and private addresses", func(c *Config) any { return &c.Dev }, nil},
+	{"allow-cidrs", "allow endpoints in the private networks `CIDR,CIDR`, such as 10.0.0.0/8", func(c *Config) any { return &c.AllowCIDRs }, checkCIDRs},
 	{"log-level", "log from `LEVEL` on: debug, info, warn or error", func(c *Config) any { return &c.LogLevel }, oneOf("debug", "info", "warn", "error")},
 	{"log-format", "log in `FORMAT`: text or json", func(c *Config) any { return &c.LogFormat }, oneOf("text", "json")},
 	{"admin-key", "", func(c *Config) any { return &c.AdminKey }, checkKey},
@@ -96,6 +98,32 @@ func checkPublicURL(value string) string {
 		return "an http or https URL without user, query and fragment, such as https://cases.example"
 	}
 	return ""
+}
+
+// checkCIDRs wants networks that [parseCIDRs] can take.
+func checkCIDRs(value string) string {
+	if _, ok := parseCIDRs(value); !ok {
+		return "networks such as 10.0.0.0/8,fd00::/8, separated by commas, each from its first address on"
+	}
+	return ""
+}
+
+// parseCIDRs returns the networks that a value lists, nil where it is empty. It
+// reports false where one is none, has an address that is not its first, or is of
+// IPv4 written as IPv6, which contains nothing that is ever dialled.
+func parseCIDRs(value string) ([]netip.Prefix, bool) {
+	if value == "" {
+		return nil, true
+	}
+	var networks []netip.Prefix
+	for text := range strings.SplitSeq(value, ",") {
+		network, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil || network != network.Masked() || network.Addr().Is4In6() {
+			return nil, false
+		}
+		networks = append(networks, network)
+	}
+	return networks, true
 }
 
 func oneOf(allowed ...string) func(string) string {
