@@ -94,9 +94,10 @@ func open(ctx context.Context, data, url string) (*house, error) {
 		return nil, errors.Join(err, st.Close())
 	}
 	renderer, metrics := render.New(blobs), telemetry.NewMetrics()
-	engine := delivery.NewEngine(st, &delivery.Sender{Renderer: renderer, Client: delivery.NewClient(true), UserAgent: "casehook", Log: discard}, metrics, discard)
+	guard := delivery.NewGuard(nil, true)
+	engine := delivery.NewEngine(st, &delivery.Sender{Renderer: renderer, Client: guard.Client(), UserAgent: "casehook", Log: discard}, metrics, discard)
 	h := &house{
-		Service: service.New(service.Options{Store: st, Blobs: blobs, Engine: engine, Renderer: renderer, Metrics: metrics, Log: discard, Insecure: true}),
+		Service: service.New(service.Options{Store: st, Blobs: blobs, Engine: engine, Renderer: renderer, Metrics: metrics, Log: discard, Guard: guard}),
 		caller:  service.Caller{OrganizationID: organization.ID, Role: service.Admin, Actor: caseupdate.User{ID: "bench", FirstName: "Bench"}},
 		store:   st,
 		blobs:   blobs,

@@ -85,9 +85,10 @@ func (a *App) open(ctx context.Context, cfg config.Config) (err error) {
 
 	metrics := telemetry.NewMetrics()
 	renderer := render.New(a.blobs)
+	guard := delivery.NewGuard(cfg.AllowCIDRs, cfg.Dev)
 	a.engine = delivery.NewEngine(a.store, &delivery.Sender{
 		Renderer:  renderer,
-		Client:    delivery.NewClient(cfg.Dev),
+		Client:    guard.Client(),
 		PublicURL: publicURL,
 		UserAgent: "casehook/" + Version(),
 		Log:       a.log,
@@ -99,7 +100,7 @@ func (a *App) open(ctx context.Context, cfg config.Config) (err error) {
 		Renderer:            renderer,
 		Metrics:             metrics,
 		Log:                 a.log,
-		Insecure:            cfg.Dev,
+		Guard:               guard,
 		AdminKey:            string(cfg.AdminKey),
 		AdminOrganizationID: organization.ID,
 	})

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/casehook/casehook/internal/store"
@@ -63,12 +64,17 @@ func (e *Engine) claimDue(ctx context.Context) (next time.Time, err error) {
 	if err != nil {
 		return next, err
 	}
-	for endpointID, first := range due {
-		if first.After(now) {
-			next = earlier(next, first)
+	for endpointID, waiting := range due {
+		e.note(endpointID, waiting.Closed)
+		if waiting.At.After(now) {
+			next = earlier(next, waiting.At)
 			continue
 		}
-		more, err := e.claimFrom(ctx, endpointID)
+		take := e.claimFrom
+		if waiting.Closed {
+			take = e.probe
+		}
+		more, err := take(ctx, endpointID)
 		if err != nil && ctx.Err() == nil { // the others can do without it
 			e.log.Error("could not claim lanes", "endpoint", endpointID, "error", err)
 			next = earlier(next, now.Add(pause))
@@ -78,6 +84,18 @@ func (e *Engine) claimDue(ctx context.Context) (next time.Time, err error) {
 		}
 	}
 	return next, nil
+}
+
+// note takes note of what is known of an endpoint in the table, where another process
+// may have closed or opened it.
+func (e *Engine) note(endpointID string, closed bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if closed {
+		e.closed[endpointID] = true
+	} else {
+		delete(e.closed, endpointID)
+	}
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -116,11 +134,30 @@ func (e *Engine) claimFrom(ctx context.Context, endpointID string) (more bool, e
 	return claimed == maxClaimed, err
 }
 
+// probe has one message sent to an endpoint that is closed, unless somebody else does.
+// There are never more.
+func (e *Engine) probe(ctx context.Context, endpointID string) (more bool, err error) {
+	endpoint, err := e.store.EndpointByID(ctx, endpointID)
+	if err != nil {
+		return false, err
+	}
+	err = e.store.Probe(ctx, endpointID, time.Now().Add(endpoint.Timeout+margin), func(name string) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.take(e.target(endpoint), name).probe = true
+	})
+	if errors.Is(err, store.ErrNoProbe) {
+		return false, nil
+	}
+	return false, err
+}
+
 // take takes up a lane that was claimed. e.mu is held.
-func (e *Engine) take(t *target, name string) {
+func (e *Engine) take(t *target, name string) *lane {
 	l := &lane{node: e.node, name: name, busy: true}
 	t.lanes[name] = l
 	e.loadLater(t, l)
+	return l
 }
 
 // loadLater has a lane loaded. e.mu is held.

@@ -15,14 +15,9 @@ package delivery
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
@@ -67,38 +62,13 @@ type Engine struct {
 
 	mu      sync.Mutex         // protects all below, and what it points to
 	targets map[string]*target // by endpoint
+	closed  map[string]bool    // the endpoints that are sent nothing but probes, as far as is known
 	node    string             // under which lanes are this process's own; empty: none are
 	until   time.Time          // the end of the lease, less the margin
+	nodes   int                // how many processes share the limits of endpoints
+	leads   bool               // whether this one does what one is enough for
 	stopped bool               // nothing new is sent
 	work    sync.WaitGroup     // the goroutines that send, record or load; added to only while not stopped
-}
-
-// target is what the engine holds of one endpoint.
-type target struct {
-	endpoint *subscription.Endpoint // as it was seen last
-	lanes    map[string]*lane       // those that are this process's own
-	ready    []*lane                // those whose first message can be sent, each once
-	inFlight int                    // messages on their way
-	open     int                    // those, and those that were answered but are not recorded yet
-	queued   int                    // messages in all queues
-	loading  int                    // lanes that are being read from the table
-	slowed   int                    // how many may be on their way while the receiver is overloaded; 0: it is not
-	waiting  bool                   // more may be due in the table than was claimed
-	limiter  *rate.Limiter          // nil: no limit
-	timer    *time.Timer            // set while the limiter makes the ready wait
-	dropped  bool                   // its lanes are not this process's own any more
-}
-
-// lane is a lane that is this process's own.
-type lane struct {
-	node  string // under which it is
-	name  string
-	queue []store.Message // in order; the first may be on its way
-	// tail is the sequence of the last message that came into memory. What follows
-	// after a gap is in the table, and loaded once the queue is empty.
-	tail    int64
-	loading bool // the queue is being read from the table
-	busy    bool // its first message is being sent or recorded
 }
 
 // NewEngine returns an Engine that sends nothing yet but takes what it is handed.
@@ -111,9 +81,12 @@ func NewEngine(s *store.Store, sender *Sender, metrics Metrics, log *slog.Logger
 		wake:    make(chan struct{}, 1),
 		renew:   make(chan struct{}, 1),
 		targets: make(map[string]*target),
+		closed:  make(map[string]bool),
+		nodes:   1,
 	}
 	e.sending, e.cutOff = context.WithCancel(context.Background())
 	s.OnLoss(e.drop)
+	s.OnHealth(e.gate)
 	return e
 }
 
@@ -123,6 +96,7 @@ func (e *Engine) Run(ctx context.Context, grace time.Duration) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { e.claim(ctx) })
 	loops.Go(func() { e.live(ctx) })
+	loops.Go(func() { e.replay(ctx) })
 	loops.Go(func() {
 		e.store.Listen(ctx, e, func(err error) { e.log.Warn("could not hear what other nodes do", "error", err) })
 	})
@@ -165,7 +139,7 @@ func (e *Engine) drain(grace time.Duration) error {
 func (e *Engine) live(ctx context.Context) {
 	for {
 		begun, again := time.Now(), lease/3
-		released, err := e.store.Live(ctx, lease, func(node string) { e.begin(node, begun.Add(lease-margin)) })
+		released, err := e.store.Live(ctx, lease, func(now store.Standing) { e.begin(now, begun.Add(lease-margin)) })
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -193,10 +167,45 @@ func (e *Engine) live(ctx context.Context) {
 }
 
 // begin has this process take lanes under a name, until its lease ends.
-func (e *Engine) begin(node string, until time.Time) {
+func (e *Engine) begin(now store.Standing, until time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.node, e.until = node, until
+	e.node, e.until, e.nodes, e.leads = now.Node, until, now.Nodes, now.Leads
+	for _, t := range e.targets {
+		t.see(t.endpoint, e.nodes)
+	}
+}
+
+// Leads reports whether this process does what one is enough for.
+func (e *Engine) Leads() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.leads && e.alive()
+}
+
+// gate takes note of that an endpoint has closed or opened. One that has opened is sent
+// one message at first, and then more with each that it takes.
+func (e *Engine) gate(endpointID string, closed bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed[endpointID] == closed {
+		return
+	}
+	t := e.targets[endpointID]
+	if closed {
+		e.closed[endpointID] = true
+		e.log.Warn("an endpoint failed too often in a row: it is probed until it answers", "endpoint", endpointID)
+	} else {
+		delete(e.closed, endpointID)
+		e.log.Info("an endpoint answers again", "endpoint", endpointID)
+		if t != nil {
+			t.slowed = 1
+		}
+	}
+	if t != nil {
+		e.pump(t) // what is ready goes, or is put back
+	}
+	e.Wake()
 }
 
 // drop gives all lanes up: it is not known any more which are this process's own.
@@ -243,6 +252,24 @@ func (e *Engine) EndpointsChanged(organizationID string) {
 	e.Wake()
 }
 
+// DeliveryCanceled implements [store.Listener].
+func (e *Engine) DeliveryCanceled(endpointID, laneName, deliveryID string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t := e.targets[endpointID]; t != nil && t.lanes[laneName] != nil {
+		t.lanes[laneName].giveUp(deliveryID)
+	}
+}
+
+// ReplayStopped implements [store.Listener].
+func (e *Engine) ReplayStopped(endpointID, replayID string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t := e.targets[endpointID]; t != nil {
+		t.stopped[replayID] = true
+	}
+}
+
 // Wake has the engine look for lanes that are due.
 func (e *Engine) Wake() {
 	select {
@@ -255,7 +282,7 @@ func (e *Engine) Wake() {
 func (e *Engine) Refresh(endpoint *subscription.Endpoint) {
 	e.mu.Lock()
 	if t := e.targets[endpoint.ID]; t != nil {
-		t.see(endpoint)
+		t.see(endpoint, e.nodes)
 		e.pump(t)
 	}
 	e.mu.Unlock()
@@ -266,7 +293,7 @@ func (e *Engine) Refresh(endpoint *subscription.Endpoint) {
 func (e *Engine) Accepts(endpoint *subscription.Endpoint) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return !e.stopped && e.alive() && e.target(endpoint).queued < maxQueued
+	return !e.stopped && e.alive() && !e.closed[endpoint.ID] && e.target(endpoint).queued < maxQueued
 }
 
 // Waiting implements [store.Outbox].
@@ -307,309 +334,7 @@ func (e *Engine) Hand(endpoint *subscription.Endpoint, messages []store.Message)
 	l.tail = messages[len(messages)-1].Sequence
 	t.queued += len(messages)
 	if !l.busy && len(l.queue) == len(messages) {
-		t.ready = append(t.ready, l)
+		t.line(l)
 	}
 	e.pump(t)
-}
-
-// target returns what is held of an endpoint. e.mu is held.
-func (e *Engine) target(endpoint *subscription.Endpoint) *target {
-	t := e.targets[endpoint.ID]
-	if t == nil {
-		t = &target{lanes: make(map[string]*lane)}
-		e.targets[endpoint.ID] = t
-	}
-	t.see(endpoint)
-	return t
-}
-
-// see takes note of how the endpoint is now.
-func (t *target) see(endpoint *subscription.Endpoint) {
-	if t.endpoint == endpoint {
-		return
-	}
-	t.endpoint = endpoint
-	switch limit := endpoint.RateLimit; {
-	case limit == nil:
-		t.limiter = nil
-	case t.limiter == nil || t.limiter.Burst() != *limit:
-		t.limiter = rate.NewLimiter(rate.Limit(*limit), *limit)
-	}
-}
-
-// width returns how many messages may be on their way at once.
-func (t *target) width() int {
-	if t.slowed > 0 {
-		return min(t.slowed, t.endpoint.MaxInFlight)
-	}
-	return t.endpoint.MaxInFlight
-}
-
-// adapt has fewer messages on their way, half as many each time, where the receiver
-// says that it is overloaded, and then with each that it takes one more.
-func (t *target) adapt(status int) {
-	switch {
-	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
-		t.slowed = max(t.width()/2, 1)
-	case status/100 == 2 && t.slowed > 0:
-		if t.slowed++; t.slowed >= t.endpoint.MaxInFlight {
-			t.slowed = 0
-		}
-	}
-}
-
-// pumpAll pumps the messages of all endpoints.
-func (e *Engine) pumpAll() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, t := range e.targets {
-		e.pump(t)
-	}
-}
-
-// pump sends the ready messages of an endpoint, as many as may be in flight.
-// e.mu is held.
-func (e *Engine) pump(t *target) {
-	for len(t.ready) > 0 && t.inFlight < t.width() && t.open < 2*t.endpoint.MaxInFlight &&
-		!t.dropped && !e.stopped && e.alive() {
-		if t.limiter != nil && !t.limiter.Allow() {
-			e.pumpLater(t)
-			return
-		}
-		l := t.ready[0]
-		t.ready[0] = nil
-		t.ready = t.ready[1:]
-		l.busy = true
-		t.inFlight++
-		t.open++
-		e.work.Go(func() { e.deliver(t, l) })
-	}
-}
-
-// pumpLater pumps again when the rate limit allows one more. e.mu is held.
-func (e *Engine) pumpLater(t *target) {
-	if t.timer != nil {
-		return
-	}
-	t.timer = time.AfterFunc(time.Duration(float64(time.Second)/float64(t.limiter.Limit())), func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		t.timer = nil
-		e.pump(t)
-	})
-}
-
-// deliver makes one attempt at the first message of a lane and records it.
-func (e *Engine) deliver(t *target, l *lane) {
-	e.mu.Lock()
-	m := l.queue[0]
-	e.mu.Unlock()
-
-	endpoint, attempt, err := e.attempt(m)
-	if e.sending.Err() != nil && (attempt == nil || attempt.StatusCode == 0) {
-		return // cut off: whoever comes next sends it again
-	}
-	outcome := store.Outcome{Message: m, Attempt: attempt, Deferred: m.Deferred}
-	var back *time.Time // when the lane is due again, where it is put back
-	switch now := time.Now(); {
-	case err != nil:
-		e.log.Error("could not find the endpoint of a delivery", "delivery", m.DeliveryID, "error", err)
-		again := now.Add(pause)
-		back = &again
-	case attempt == nil: // the endpoint is paused, disabled or deleted
-		back = &now
-	default:
-		e.judge(&outcome, endpoint)
-		back = outcome.RetryAt
-		if attempt.StatusCode == http.StatusGone {
-			e.disable(endpoint)
-		}
-	}
-
-	e.mu.Lock()
-	t.inFlight--
-	if attempt != nil {
-		t.adapt(attempt.StatusCode)
-	}
-	e.pump(t)
-	switch {
-	case t.dropped:
-	case back != nil:
-		outcome.End = e.putBack(t, l, *back)
-	default:
-		l.queue[0] = store.Message{}
-		l.queue = l.queue[1:]
-		t.queued--
-		if len(l.queue) == 0 {
-			outcome.End = e.leave(t, l, max(l.tail, m.Sequence))
-		}
-	}
-	e.mu.Unlock()
-
-	e.record(outcome)
-
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	t.open--
-	if outcome.End == nil {
-		e.goOn(t, l)
-	}
-	e.pump(t)
-	e.refill(t)
-}
-
-// withheld is the error of an attempt that was not made.
-const withheld = "withheld: the endpoint is not cleared any more for what is restricted"
-
-// attempt sends a message. Where the endpoint is not to be sent anything now, the
-// attempt is nil.
-func (e *Engine) attempt(m store.Message) (*subscription.Endpoint, *store.Attempt, error) {
-	endpoint, err := e.store.Endpoint(e.sending, m.OrganizationID, m.EndpointID)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil, nil, nil
-	case err != nil:
-		return nil, nil, err
-	case endpoint.State != subscription.Active:
-		return endpoint, nil, nil
-	case endpoint.Clearance.Withholds(m.Event.Activity()):
-		return endpoint, &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC(), Error: withheld}, nil
-	}
-	return endpoint, e.sender.Send(e.sending, endpoint, m), nil
-}
-
-// Try makes one attempt at a message that is in no lane, and records nothing.
-func (e *Engine) Try(ctx context.Context, endpoint *subscription.Endpoint, m store.Message) *store.Attempt {
-	return e.sender.Send(ctx, endpoint, m)
-}
-
-// judge says what an attempt means for the delivery.
-func (e *Engine) judge(o *store.Outcome, endpoint *subscription.Endpoint) {
-	a := o.Attempt
-	finished := a.StartedAt.Add(a.Duration)
-	if a.Error == withheld {
-		o.State = store.Canceled
-		return
-	}
-	if a.StatusCode/100 == 2 {
-		o.State = store.Delivered
-		e.metrics.AttemptFinished(string(store.Delivered), a.Duration)
-		if a.Number == 1 {
-			e.metrics.Delivered(finished.Sub(o.Message.Event.At.Time))
-		}
-		return
-	}
-	if (a.RetryAfter > 0 || a.StatusCode == http.StatusGone) && o.Deferred < maxDeferred {
-		o.Deferred++ // it asks to wait, or for nothing any more: that costs no try
-	}
-	wait, again := subscription.Wait(max(a.Number-o.Deferred, 1), rand.Float64())
-	if a.RetryAfter > 0 {
-		wait = a.RetryAfter
-	}
-	log := e.log.With("delivery", o.Message.DeliveryID, "endpoint", endpoint.ID, "attempt", a.Number, "status", a.StatusCode, "error", a.Error)
-	if again {
-		due := finished.Add(wait)
-		o.State, o.RetryAt = store.Pending, &due
-		e.metrics.AttemptFinished("retry", a.Duration)
-		log.Info("an attempt failed", "next", due)
-		return
-	}
-	o.State = store.Failed
-	e.metrics.AttemptFinished(string(store.Failed), a.Duration)
-	log.Warn("a delivery failed for good")
-}
-
-// disable has an endpoint sent nothing more: it answered that it is gone (RFC 9110,
-// section 15.5.11).
-func (e *Engine) disable(endpoint *subscription.Endpoint) {
-	disabled, err := e.store.DisableEndpoint(e.sending, endpoint.OrganizationID, endpoint.ID)
-	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
-		return
-	}
-	if err != nil {
-		e.log.Error("could not disable an endpoint that is gone", "endpoint", endpoint.ID, "error", err)
-		return
-	}
-	e.log.Warn("disabled an endpoint that answered 410", "endpoint", endpoint.ID)
-	e.Refresh(disabled)
-}
-
-// record writes an outcome, as often as it takes.
-func (e *Engine) record(o store.Outcome) {
-	for o.Attempt != nil || o.End != nil {
-		err := e.store.Record(context.Background(), o)
-		if err == nil {
-			return
-		}
-		e.log.Error("could not record an attempt", "delivery", o.Message.DeliveryID, "error", err)
-		if sleep(e.sending, pause); e.sending.Err() != nil {
-			return
-		}
-	}
-}
-
-// goOn makes the next message of a lane ready. e.mu is held.
-func (e *Engine) goOn(t *target, l *lane) {
-	if t.dropped {
-		return
-	}
-	l.busy = false
-	t.ready = append(t.ready, l)
-	e.pump(t)
-}
-
-// putBack leaves a lane and what is in its queue to the table, until due. e.mu is
-// held.
-func (e *Engine) putBack(t *target, l *lane, due time.Time) *store.End {
-	return &store.End{
-		Node:       l.node,
-		EndpointID: t.endpoint.ID,
-		Lane:       l.name,
-		Due:        &due,
-		Settled: func(_, _ bool) {
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			e.forget(t, l)
-			e.Wake()
-		},
-	}
-}
-
-// leave leaves a lane in which everything up to a sequence is done. e.mu is held.
-func (e *Engine) leave(t *target, l *lane, through int64) *store.End {
-	return &store.End{
-		Node:       l.node,
-		EndpointID: t.endpoint.ID,
-		Lane:       l.name,
-		Through:    through,
-		Settled: func(remains, due bool) {
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			switch {
-			case !remains:
-				e.forget(t, l)
-				if due {
-					e.Wake()
-				}
-			case len(l.queue) > 0: // handed over meanwhile
-				e.goOn(t, l)
-			default:
-				e.loadLater(t, l)
-			}
-		},
-	}
-}
-
-// forget drops a lane that is not this process's own any more. e.mu is held.
-func (e *Engine) forget(t *target, l *lane) {
-	t.queued -= len(l.queue)
-	l.queue = nil
-	delete(t.lanes, l.name)
-}
-
-// refill looks into the table again once there is room. e.mu is held.
-func (e *Engine) refill(t *target) {
-	if t.waiting && t.queued < maxQueued/2 && t.loading == 0 {
-		e.Wake()
-	}
 }

@@ -9,7 +9,8 @@ import (
 )
 
 func TestAReceiverThatIsOverloadedIsSentLessAtOnce(t *testing.T) {
-	target := &target{endpoint: &subscription.Endpoint{MaxInFlight: 8}}
+	target := new(target)
+	target.see(&subscription.Endpoint{MaxInFlight: 8}, 1)
 	for _, step := range []struct {
 		status, want int
 	}{

@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"code.dny.dev/ssrf"
-
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
@@ -33,7 +31,7 @@ const (
 type Sender struct {
 	// Renderer makes the body.
 	Renderer *render.Renderer
-	// Client posts it; see [NewClient].
+	// Client posts it; see [Guard.Client].
 	Client *http.Client
 	// PublicURL is where this server is reached from outside, for links to documents.
 	PublicURL string
@@ -43,30 +41,6 @@ type Sender struct {
 	Log *slog.Logger
 }
 
-// NewClient returns a client for endpoints that others chose: it follows no
-// redirect, asks no proxy, and dials only public addresses, unless private ones are
-// allowed.
-func NewClient(allowPrivate bool) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	if !allowPrivate {
-		dialer.Control = ssrf.New(ssrf.WithAnyPort()).Safe
-	}
-	return &http.Client{
-		Transport: &http.Transport{
-			DialContext:         dialer.DialContext,
-			TLSHandshakeTimeout: 10 * time.Second,
-			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
-			ForceAttemptHTTP2:   true,
-			MaxIdleConns:        1024,
-			MaxIdleConnsPerHost: subscription.MaxInFlight,
-			IdleConnTimeout:     90 * time.Second,
-			DisableCompression:  true,
-			WriteBufferSize:     16 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
 // Send makes one attempt. Whatever goes wrong is told by the attempt.
 func (s *Sender) Send(ctx context.Context, endpoint *subscription.Endpoint, m store.Message) *store.Attempt {
 	attempt := &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC()}
@@ -74,7 +48,7 @@ func (s *Sender) Send(ctx context.Context, endpoint *subscription.Endpoint, m st
 	ctx, cancel := context.WithTimeout(ctx, endpoint.Timeout)
 	defer cancel()
 
-	request, err := s.request(ctx, endpoint, m, attempt)
+	request, inline, err := s.request(ctx, endpoint, m, attempt)
 	if err != nil {
 		s.Log.Error("could not make a message", "delivery", m.DeliveryID, "event", m.Event.ID, "error", err)
 		attempt.Error = "the message could not be made: the server's log says why"
@@ -85,6 +59,7 @@ func (s *Sender) Send(ctx context.Context, endpoint *subscription.Endpoint, m st
 		attempt.Error = reason(err, endpoint.Timeout)
 		return attempt
 	}
+	attempt.Inline = inline
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	_ = response.Body.Close() // what was read of it counts
 	if err != nil {
@@ -98,11 +73,16 @@ func (s *Sender) Send(ctx context.Context, endpoint *subscription.Endpoint, m st
 	return attempt
 }
 
-// request returns the attempt as a request, signed.
-func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m store.Message, attempt *store.Attempt) (*http.Request, error) {
+// request returns the attempt as a request, signed. Inline is whether documents go in
+// its body.
+func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m store.Message, attempt *store.Attempt) (request *http.Request, inline bool, err error) {
+	documents := endpoint.Documents
+	if m.Linked {
+		documents = subscription.DocumentsURL
+	}
 	body, err := s.Renderer.Body(m.Event, m.Case, m.Key, render.Options{
 		Payload:   endpoint.Payload,
-		Documents: endpoint.Documents,
+		Documents: documents,
 		Clearance: endpoint.Clearance,
 		Link: func(caseID, attachmentID string) (string, time.Time) {
 			if m.Key == nil { // a sample: there is no document to link to
@@ -112,11 +92,12 @@ func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m
 		},
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.URL, nil)
+	_, whole := body.Bytes()
+	request, err = http.NewRequestWithContext(ctx, http.MethodPost, endpoint.URL, nil)
 	if err != nil {
-		return nil, errors.New("the endpoint's URL cannot be read")
+		return nil, false, errors.New("the endpoint's URL cannot be read")
 	}
 	request.ContentLength = body.Len()
 	request.GetBody = func() (io.ReadCloser, error) {
@@ -126,7 +107,7 @@ func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m
 		return body.Open(ctx), nil
 	}
 	if request.Body, err = request.GetBody(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 
 	header := request.Header
@@ -138,7 +119,7 @@ func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m
 	header.Set(webhook.HeaderCaseID, m.Event.CaseID)
 	header.Set(webhook.HeaderSequence, strconv.FormatInt(m.Sequence, 10))
 	header.Set(webhook.HeaderAttempt, strconv.Itoa(attempt.Number))
-	return request, sign(ctx, header, endpoint, m.Event.ID, attempt.StartedAt, body)
+	return request, !whole, sign(ctx, header, endpoint, m.Event.ID, attempt.StartedAt, body)
 }
 
 // sign sets the signatures of a body that is not sent before all of it was signed.
@@ -159,7 +140,11 @@ func sign(ctx context.Context, header http.Header, endpoint *subscription.Endpoi
 	writers := []io.Writer{signer}
 	var cv *webhook.CVSigner
 	if endpoint.Signs(subscription.SigningCV) {
-		cv = webhook.NewCVSigner(live[0])
+		newest := endpoint.Newest(true, at)
+		if newest == nil {
+			return fmt.Errorf("sign: endpoint %s has no symmetric secret", endpoint.ID)
+		}
+		cv = webhook.NewCVSigner(newest.Value)
 		writers = append(writers, cv)
 	}
 	if whole, ok := body.Bytes(); ok {
@@ -189,9 +174,9 @@ func reason(err error, timeout time.Duration) string {
 	if errors.Is(err, context.Canceled) {
 		return "canceled: the server stopped"
 	}
-	for _, refused := range []error{ssrf.ErrProhibitedIP, ssrf.ErrProhibitedNetwork, ssrf.ErrProhibitedPort, ssrf.ErrInvalidHostPort} {
+	for _, refused := range []error{ErrRefused, ErrPlain} {
 		if errors.Is(err, refused) {
-			return "refused: the address is not a public one"
+			return "refused: " + refused.Error()
 		}
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {

@@ -57,7 +57,7 @@ func TestAnAttemptCarriesWhatTheReceiverNeeds(t *testing.T) {
 	}))
 	t.Cleanup(receiver.Close)
 
-	attempt := try(t, delivery.NewClient(true), receiver.URL, nil)
+	attempt := try(t, delivery.NewGuard(nil, true).Client(), receiver.URL, nil)
 
 	require.Equal(t, http.StatusAccepted, attempt.StatusCode)
 	require.Empty(t, attempt.Error)
@@ -87,7 +87,7 @@ func TestAnAttemptKeepsTheStartOfTheAnswer(t *testing.T) {
 		_, _ = io.WriteString(w, strings.Repeat("a", 5000))
 	}))
 	t.Cleanup(receiver.Close)
-	attempt := try(t, delivery.NewClient(true), receiver.URL, nil)
+	attempt := try(t, delivery.NewGuard(nil, true).Client(), receiver.URL, nil)
 	require.Equal(t, http.StatusBadGateway, attempt.StatusCode)
 	require.Equal(t, strings.Repeat("a", 1024), string(attempt.Answer))
 }
@@ -97,7 +97,7 @@ func TestAnAttemptFollowsNoRedirect(t *testing.T) {
 	t.Cleanup(target.Close)
 	receiver := httptest.NewServer(http.RedirectHandler(target.URL, http.StatusTemporaryRedirect))
 	t.Cleanup(receiver.Close)
-	require.Equal(t, http.StatusTemporaryRedirect, try(t, delivery.NewClient(true), receiver.URL, nil).StatusCode)
+	require.Equal(t, http.StatusTemporaryRedirect, try(t, delivery.NewGuard(nil, true).Client(), receiver.URL, nil).StatusCode)
 }
 
 func TestAnAttemptThatGetsNoAnswerSaysWhyAndNotWhere(t *testing.T) {
@@ -117,17 +117,17 @@ func TestAnAttemptThatGetsNoAnswerSaysWhyAndNotWhere(t *testing.T) {
 	gone.Close()
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(secure.Close)
-	public := delivery.NewClient(false)
+	public := delivery.NewGuard(nil, false).Client()
 	for _, test := range []struct {
 		name   string
 		client *http.Client
 		url    string
 		want   string
 	}{
-		{"hangs", delivery.NewClient(true), hanging.URL, "no answer within 200ms"},
-		{"trickles", delivery.NewClient(true), trickling.URL, "no answer within 200ms"},
-		{"is not there", delivery.NewClient(true), gone.URL, "connection refused"},
-		{"has a certificate of nobody", delivery.NewClient(true), secure.URL, "certificate"},
+		{"hangs", delivery.NewGuard(nil, true).Client(), hanging.URL, "no answer within 200ms"},
+		{"trickles", delivery.NewGuard(nil, true).Client(), trickling.URL, "no answer within 200ms"},
+		{"is not there", delivery.NewGuard(nil, true).Client(), gone.URL, "connection refused"},
+		{"has a certificate of nobody", delivery.NewGuard(nil, true).Client(), secure.URL, "certificate"},
 		{"is on this machine", public, gone.URL, "not a public one"},
 		{"is on this machine, in other words", public, strings.Replace(gone.URL, "127.0.0.1", "[::ffff:127.0.0.1]", 1), "not a public one"},
 		{"is in the cloud's metadata", public, "http://169.254.169.254/latest", "not a public one"},
@@ -155,7 +155,7 @@ func TestAnAttemptIsCutOffWithItsContext(t *testing.T) {
 	t.Cleanup(receiver.Close)
 	event, state, err := sample.Of(caseupdate.EventCreateCase, time.Now(), uuid.NewString)
 	require.NoError(t, err)
-	sender := &delivery.Sender{Renderer: render.New(nil), Client: delivery.NewClient(true), Log: slog.New(slog.DiscardHandler)}
+	sender := &delivery.Sender{Renderer: render.New(nil), Client: delivery.NewGuard(nil, true).Client(), Log: slog.New(slog.DiscardHandler)}
 	endpoint := &subscription.Endpoint{URL: receiver.URL, Timeout: time.Minute, Secrets: []subscription.Secret{{Value: newSecret}}}
 	attempt := sender.Send(ctx, endpoint, store.Message{Event: event, Case: state, Sequence: 1})
 	require.Contains(t, attempt.Error, "canceled")

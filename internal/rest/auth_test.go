@@ -15,7 +15,7 @@ var smallest = map[string]string{
 
 	"listCases": "reader", "getCase": "reader", "getAttachmentContent": "reader", "listUsers": "reader",
 	"listEvents": "reader", "listCaseEvents": "reader", "listEndpoints": "reader", "getEndpoint": "reader",
-	"listDeliveries": "reader", "getDelivery": "reader",
+	"listDeliveries": "reader", "getDelivery": "reader", "listReplays": "reader", "getReplay": "reader",
 
 	"putUser": "writer", "createCase": "writer", "addComment": "writer", "deleteComment": "writer",
 	"addAttachment": "writer", "deleteAttachment": "writer", "addDecision": "writer", "answerForm": "writer",
@@ -25,6 +25,7 @@ var smallest = map[string]string{
 
 	"createEndpoint": "admin", "updateEndpoint": "admin", "deleteEndpoint": "admin", "testEndpoint": "admin",
 	"rotateSecret": "admin", "pauseEndpoint": "admin", "resumeEndpoint": "admin", "retryDelivery": "admin",
+	"endOverlap": "admin", "replay": "admin", "stopReplay": "admin", "cancelDelivery": "admin",
 	"listKeys": "admin", "createKey": "admin", "revokeKey": "admin",
 }
 

@@ -21,6 +21,10 @@ func (d *door) registerDeliveries() {
 		id: "retryDelivery", pattern: "POST /v1/deliveries/{id}/retry", tag: tagDeliveries, summary: "Send a delivery again",
 		text: "Now, whatever its state.",
 	}, d.retryDelivery)
+	handle(d, call{
+		id: "cancelDelivery", pattern: "POST /v1/deliveries/{id}/cancel", tag: tagDeliveries, summary: "Give a delivery up",
+		text: "Its lane goes on. An attempt that is under way is finished, and where it succeeds the delivery was delivered.",
+	}, d.cancelDelivery)
 }
 
 // delivery is one message to one endpoint.
@@ -35,7 +39,7 @@ type delivery struct {
 	Tries         int              `json:"tries" doc:"How many attempts were made. A delivery that is pending and has none waits for another of its case."`
 	LastStatus    *int             `json:"lastStatusCode" doc:"Of the last attempt; null where there was none, or no answer."`
 	CreatedAt     caseupdate.Time  `json:"createdAt"`
-	NextAttemptAt *caseupdate.Time `json:"nextAttemptAt" doc:"Null where none is to come, or the endpoint is paused."`
+	NextAttemptAt *caseupdate.Time `json:"nextAttemptAt" doc:"Null where none is to come, or the endpoint is paused or disabled. Where it is closed, when it is probed next."`
 	FinishedAt    *caseupdate.Time `json:"finishedAt" doc:"Null where it is not."`
 }
 
@@ -130,10 +134,17 @@ func (d *door) getDelivery(ctx context.Context, in *DeliveryPath) (*found[delive
 }
 
 func (d *door) retryDelivery(ctx context.Context, in *DeliveryPath) (*reply[delivery], error) {
-	answer := func(sent service.Delivery) *reply[delivery] {
-		return &reply[delivery]{Status: http.StatusOK, Body: shownDelivery(sent)}
-	}
-	return perform(ctx, answer, func(request *service.Repeatable) (service.Delivery, error) {
+	return perform(ctx, changedDelivery, func(request *service.Repeatable) (service.Delivery, error) {
 		return d.service.RetryDelivery(ctx, caller(ctx), in.DeliveryID, request)
 	})
+}
+
+func (d *door) cancelDelivery(ctx context.Context, in *DeliveryPath) (*reply[delivery], error) {
+	return perform(ctx, changedDelivery, func(request *service.Repeatable) (service.Delivery, error) {
+		return d.service.CancelDelivery(ctx, caller(ctx), in.DeliveryID, request)
+	})
+}
+
+func changedDelivery(changed service.Delivery) *reply[delivery] {
+	return &reply[delivery]{Status: http.StatusOK, Body: shownDelivery(changed)}
 }

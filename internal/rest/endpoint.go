@@ -32,12 +32,16 @@ func (d *door) registerEndpoints() {
 	}, d.pauseEndpoint)
 	handle(d, call{
 		id: "resumeEndpoint", pattern: "POST /v1/endpoints/{id}/resume", tag: tagEndpoints, summary: "Resume an endpoint",
-		text: "What has waited is sent, in order. A disabled endpoint is active again, too.",
+		text: "What has waited is sent, in order. An endpoint that is disabled, or closed, is active and open again, too.",
 	}, d.resumeEndpoint)
 	handle(d, call{
 		id: "rotateSecret", pattern: "POST /v1/endpoints/{id}/rotate-secret", tag: tagEndpoints, summary: "Give an endpoint a new secret",
-		text: "The answer shows it, this once. Until the overlap is over, messages are signed by the old ones, too.",
+		text: "The answer shows it, this once; of an ed25519 key, the public half. Until the overlap is over, messages are signed by the old ones, too.",
 	}, d.rotateSecret)
+	handle(d, call{
+		id: "endOverlap", pattern: "POST /v1/endpoints/{id}/end-overlap", tag: tagEndpoints, summary: "End the old secrets of an endpoint",
+		text: "Its old secrets sign nothing from now on; the newest stay.",
+	}, d.endOverlap)
 	handle(d, call{
 		id: "testEndpoint", pattern: "POST /v1/endpoints/{id}/test", tag: tagEndpoints, summary: "Send an endpoint a sample",
 		text: "A signed sample that is not recorded. Answers with what came of it.",
@@ -167,9 +171,36 @@ type endpoint struct {
 	TimeoutSeconds int                    `json:"timeoutSeconds"`
 	MaxInFlight    int                    `json:"maxInFlight"`
 	RateLimit      *int                   `json:"rateLimit"`
+	Secrets        []secret               `json:"secrets" doc:"What signs its messages, the newest first, without the secrets themselves."`
+	Health         *health                `json:"health,omitempty" doc:"In the answers to GET and PATCH."`
 	CreatedAt      caseupdate.Time        `json:"createdAt"`
 	UpdatedAt      caseupdate.Time        `json:"updatedAt"`
 	Secret         string                 `json:"secret,omitempty" doc:"What signs its messages, in the answer to its creation and to its rotation only."`
+}
+
+// secret is what signs, without what it signs with.
+type secret struct {
+	Algorithm service.Algorithm `json:"algorithm" enum:"hmac-sha256,ed25519"`
+	PublicKey string            `json:"publicKey,omitempty" doc:"Of ed25519: what the receiver verifies by."`
+	CreatedAt caseupdate.Time   `json:"createdAt"`
+	ExpiresAt *caseupdate.Time  `json:"expiresAt" doc:"Null for the newest of its algorithm."`
+}
+
+// health is how an endpoint has answered of late.
+type health struct {
+	State       subscription.Gate `json:"state" enum:"open,closed,probing" doc:"Closed: it failed ten times in a row, and is sent one message at a time until it takes one. Probing: that is on its way."`
+	Failures    int               `json:"failures" doc:"In a row."`
+	ClosedAt    *caseupdate.Time  `json:"closedAt" doc:"Null while it is open."`
+	NextProbeAt *caseupdate.Time  `json:"nextProbeAt" doc:"Null while it is open."`
+	FlaggedAt   *caseupdate.Time  `json:"flaggedAt" doc:"When a message to it last failed for good; null where none has since it was resumed."`
+}
+
+// shown returns an endpoint with its health as it is now.
+func (d *door) shown(ctx context.Context, e *subscription.Endpoint) (endpoint, error) {
+	shown := shownEndpoint(e)
+	h, err := d.service.Health(ctx, e)
+	shown.Health = &health{h.Gate(), h.Failures, at(h.ClosedAt), at(h.ProbeAt), at(h.FlaggedAt)}
+	return shown, err
 }
 
 func shownEndpoint(e *subscription.Endpoint) endpoint {
@@ -177,7 +208,15 @@ func shownEndpoint(e *subscription.Endpoint) endpoint {
 	for name := range e.Headers {
 		headers[name] = mask
 	}
+	secrets := make([]secret, len(e.Secrets))
+	for i, s := range e.Secrets {
+		secrets[i] = secret{service.Ed25519, s.PublicKey, caseupdate.At(s.CreatedAt), at(s.ExpiresAt)}
+		if s.Symmetric() {
+			secrets[i].Algorithm = service.Symmetric
+		}
+	}
 	return endpoint{
+		Secrets:        secrets,
 		ID:             e.ID,
 		State:          e.State,
 		URL:            e.URL,
@@ -216,7 +255,13 @@ func (d *door) listEndpoints(ctx context.Context, in *Paging) (*found[list[endpo
 	if err != nil {
 		return nil, err
 	}
-	return listed(endpoints, shownEndpoint, next), nil
+	answer := listed(endpoints, shownEndpoint, next)
+	for i, e := range endpoints {
+		if answer.Body.Data[i], err = d.shown(ctx, e); err != nil {
+			return nil, err
+		}
+	}
+	return answer, nil
 }
 
 func (d *door) getEndpoint(ctx context.Context, in *EndpointPath) (*found[endpoint], error) {
@@ -224,7 +269,8 @@ func (d *door) getEndpoint(ctx context.Context, in *EndpointPath) (*found[endpoi
 	if err != nil {
 		return nil, err
 	}
-	return &found[endpoint]{shownEndpoint(e)}, nil
+	shown, err := d.shown(ctx, e)
+	return &found[endpoint]{shown}, err
 }
 
 func (d *door) updateEndpoint(ctx context.Context, in *struct {
@@ -238,7 +284,8 @@ func (d *door) updateEndpoint(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &found[endpoint]{shownEndpoint(e)}, nil
+	shown, err := d.shown(ctx, e)
+	return &found[endpoint]{shown}, err
 }
 
 func (d *door) deleteEndpoint(ctx context.Context, in *EndpointPath) (*struct{}, error) {
@@ -259,17 +306,25 @@ func (d *door) resumeEndpoint(ctx context.Context, in *EndpointPath) (*reply[end
 
 // rotation is the body of rotateSecret.
 type rotation struct {
-	OverlapHours *int `json:"overlapHours,omitempty" minimum:"0" maximum:"168" doc:"How long the old secrets live on. By default 24."`
+	OverlapHours *int               `json:"overlapHours,omitempty" minimum:"0" maximum:"168" doc:"How long the old secrets live on. By default 24."`
+	Algorithm    *service.Algorithm `json:"algorithm,omitempty" enum:"hmac-sha256,ed25519" doc:"By default hmac-sha256. An ed25519 key signs beside the symmetric secret, as v1a."`
 }
 
 func (d *door) rotateSecret(ctx context.Context, in *struct {
 	EndpointPath
 	Body *rotation
 }) (*reply[endpoint], error) {
-	hours := 24
+	hours, algorithm := 24, service.Symmetric
 	set(&hours, orZero(in.Body).OverlapHours)
+	set(&algorithm, orZero(in.Body).Algorithm)
 	return perform(ctx, withSecret, func(request *service.Repeatable) (*subscription.Endpoint, error) {
-		return d.service.RotateSecret(ctx, caller(ctx), in.EndpointID, time.Duration(hours)*time.Hour, request)
+		return d.service.RotateSecret(ctx, caller(ctx), in.EndpointID, algorithm, time.Duration(hours)*time.Hour, request)
+	})
+}
+
+func (d *door) endOverlap(ctx context.Context, in *EndpointPath) (*reply[endpoint], error) {
+	return perform(ctx, withoutSecret, func(request *service.Repeatable) (*subscription.Endpoint, error) {
+		return d.service.EndOverlap(ctx, caller(ctx), in.EndpointID, request)
 	})
 }
 
@@ -296,9 +351,11 @@ func withoutSecret(e *subscription.Endpoint) *reply[endpoint] {
 	return &reply[endpoint]{Status: http.StatusOK, Body: shownEndpoint(e)}
 }
 
-// withSecret shows, this once, the newest secret.
+// withSecret shows, this once, the newest secret. The private half of a key is nobody's.
 func withSecret(e *subscription.Endpoint) *reply[endpoint] {
 	shown := withoutSecret(e)
-	shown.Body.Secret = e.Secrets[0].Value
+	if newest := e.Secrets[0]; newest.Symmetric() {
+		shown.Body.Secret = newest.Value
+	}
 	return shown
 }

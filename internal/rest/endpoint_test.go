@@ -65,6 +65,7 @@ func TestAnEndpointHasDefaults(t *testing.T) {
 		"timeoutSeconds": 15.0,
 		"maxInFlight":    32.0,
 		"rateLimit":      nil,
+		"secrets":        []any{map[string]any{"algorithm": "hmac-sha256", "expiresAt": nil}},
 	}
 	ignored := cmpopts.IgnoreMapEntries(func(key string, _ any) bool {
 		return key == "id" || key == "createdAt" || key == "updatedAt"

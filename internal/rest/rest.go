@@ -82,6 +82,7 @@ func New(s *service.Service, o Options) http.Handler {
 	d.registerUsers()
 	d.registerEvents()
 	d.registerEndpoints()
+	d.registerReplays()
 	d.registerDeliveries()
 	d.registerKeys()
 

@@ -87,7 +87,8 @@ func newServer(t *testing.T) *server {
 	var door http.Handler
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { door.ServeHTTP(w, r) }))
 	renderer := render.New(blobs)
-	sender := &delivery.Sender{Renderer: renderer, Client: delivery.NewClient(true), PublicURL: s.URL, UserAgent: "casehook", Log: log}
+	guard := delivery.NewGuard(nil, true)
+	sender := &delivery.Sender{Renderer: renderer, Client: guard.Client(), PublicURL: s.URL, UserAgent: "casehook", Log: log}
 	engine := delivery.NewEngine(db, sender, s.metrics, log)
 	door = rest.New(service.New(service.Options{
 		Store:               db,
@@ -96,7 +97,7 @@ func newServer(t *testing.T) *server {
 		Renderer:            renderer,
 		Metrics:             s.metrics,
 		Log:                 log,
-		Insecure:            true,
+		Guard:               guard,
 		AdminKey:            adminKey,
 		AdminOrganizationID: org.ID,
 	}), rest.Options{Version: "test", Log: log, Metrics: s.metrics, PublicURL: s.URL})

@@ -2,7 +2,9 @@ package service
 
 import (
 	"context"
+	"errors"
 
+	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/store"
 )
 
@@ -45,6 +47,33 @@ func (s *Service) RetryDelivery(ctx context.Context, caller Caller, id string, r
 			return refused("delivery, or its endpoint was deleted", err)
 		}
 		s.Engine.Wake()
+		return nil
+	})
+	return d, err
+}
+
+// CancelDelivery gives a delivery up that is not finished; its lane goes on. An attempt
+// that is under way is finished, and where it succeeds the delivery was delivered.
+func (s *Service) CancelDelivery(ctx context.Context, caller Caller, id string, request *Repeatable) (d Delivery, err error) {
+	err = s.unlessRepeated(ctx, caller, request, func() error {
+		d, _, err = s.Store.Delivery(ctx, caller.OrganizationID, id)
+		if err != nil {
+			return refused("delivery", err)
+		}
+		finished := now()
+		d.State, d.FinishedAt, d.NextAttemptAt = store.Canceled, &finished, nil
+		kept, err := request.kept(d)
+		if err != nil {
+			return err
+		}
+		endpointID, lane, err := s.Store.Cancel(ctx, caller.OrganizationID, id, kept)
+		if errors.Is(err, store.ErrFinished) {
+			return refusal.Of(refusal.Conflict, "the delivery is finished already")
+		}
+		if err != nil {
+			return refused("delivery", err)
+		}
+		s.Engine.DeliveryCanceled(endpointID, lane, id)
 		return nil
 	})
 	return d, err

@@ -2,37 +2,27 @@ package service
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
 	"maps"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/sample"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
-	"github.com/casehook/casehook/webhook"
-)
-
-const (
-	// MaxOverlap is how long an old secret may live on beside the new one.
-	MaxOverlap = 7 * 24 * time.Hour
-	// MaxSecrets is how many secrets of an endpoint may sign at once.
-	MaxSecrets = 8
 )
 
 // CreateEndpoint makes an endpoint of a draft, and returns it with its first secret.
 func (s *Service) CreateEndpoint(ctx context.Context, caller Caller, draft *subscription.Endpoint, request *Repeatable) (endpoint *subscription.Endpoint, err error) {
-	if err := draft.Check(s.Insecure); err != nil {
+	if err := s.checkEndpoint(ctx, draft, ""); err != nil {
 		return nil, err
 	}
 	err = s.unlessRepeated(ctx, caller, request, func() error {
 		endpoint = clone(draft)
 		endpoint.ID, endpoint.OrganizationID, endpoint.State = newID(), caller.OrganizationID, subscription.Active
 		endpoint.CreatedAt, endpoint.UpdatedAt = now(), now()
-		if err := addSecret(endpoint, 0); err != nil {
+		if err := addSecret(endpoint, Symmetric, 0); err != nil {
 			return err
 		}
 		kept, err := request.kept(endpoint)
@@ -60,10 +50,29 @@ func (s *Service) Endpoints(ctx context.Context, caller Caller, page Page) ([]*s
 
 // UpdateEndpoint has a copy of the endpoint changed, and keeps it.
 func (s *Service) UpdateEndpoint(ctx context.Context, caller Caller, id string, change func(*subscription.Endpoint)) (*subscription.Endpoint, error) {
+	known, err := s.Endpoint(ctx, caller, id)
+	if err != nil {
+		return nil, err
+	}
+	draft := clone(known)
+	change(draft)
+	if err := s.checkEndpoint(ctx, draft, known.URL); err != nil {
+		return nil, err
+	}
 	return s.updateEndpoint(ctx, caller, id, nil, func(e *subscription.Endpoint) error {
 		change(e)
-		return e.Check(s.Insecure)
+		return nil
 	})
+}
+
+// checkEndpoint refuses an endpoint that cannot be, or is where it may not be. Where it
+// was already is not asked again: that is done at each attempt.
+func (s *Service) checkEndpoint(ctx context.Context, e *subscription.Endpoint, was string) error {
+	plain := e.URL == was || !strings.HasPrefix(e.URL, "https:") && s.Guard.AllowsPlain(ctx, e.URL)
+	if err := e.Check(plain); err != nil || e.URL == was {
+		return err
+	}
+	return s.Guard.Check(ctx, e.URL)
 }
 
 // PauseEndpoint has an endpoint sent nothing until it is resumed.
@@ -74,23 +83,22 @@ func (s *Service) PauseEndpoint(ctx context.Context, caller Caller, id string, r
 	})
 }
 
-// ResumeEndpoint has a paused or disabled endpoint sent what waits for it, in order.
+// ResumeEndpoint has an endpoint that is paused, disabled or closed sent what waits for
+// it, in order. It counts as well.
 func (s *Service) ResumeEndpoint(ctx context.Context, caller Caller, id string, request *Repeatable) (*subscription.Endpoint, error) {
-	return s.updateEndpoint(ctx, caller, id, request, func(e *subscription.Endpoint) error {
+	endpoint, err := s.updateEndpoint(ctx, caller, id, request, func(e *subscription.Endpoint) error {
 		e.State = subscription.Active
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return endpoint, s.Store.RecoverEndpoint(ctx, id)
 }
 
-// RotateSecret gives an endpoint a new secret, the first of those returned. The old
-// ones sign beside it for as long as the overlap.
-func (s *Service) RotateSecret(ctx context.Context, caller Caller, id string, overlap time.Duration, request *Repeatable) (*subscription.Endpoint, error) {
-	if overlap < 0 || overlap > MaxOverlap {
-		return nil, refusal.Field("overlapHours", "must be a number from 0 to 168")
-	}
-	return s.updateEndpoint(ctx, caller, id, request, func(e *subscription.Endpoint) error {
-		return addSecret(e, overlap)
-	})
+// Health returns how an endpoint has answered of late.
+func (s *Service) Health(ctx context.Context, endpoint *subscription.Endpoint) (subscription.Health, error) {
+	return s.Store.Health(ctx, endpoint.ID)
 }
 
 // DeleteEndpoint forgets an endpoint, and cancels what waits for it.
@@ -116,6 +124,11 @@ func (s *Service) TestEndpoint(ctx context.Context, caller Caller, id string, ev
 			return err
 		}
 		attempt = *s.Engine.Try(ctx, endpoint, store.Message{DeliveryID: "test", EndpointID: id, Sequence: 1, Event: e, Case: state})
+		if attempt.StatusCode/100 == 2 {
+			if err := s.Store.OpenEndpoint(ctx, id); err != nil {
+				return err
+			}
+		}
 		return s.keep(ctx, caller, request, attempt)
 	})
 	return attempt, err
@@ -146,30 +159,6 @@ func (s *Service) updateEndpoint(ctx context.Context, caller Caller, id string, 
 		return nil
 	})
 	return endpoint, err
-}
-
-// addSecret gives the endpoint a new secret, ends the others after the overlap, and
-// drops those that have ended.
-func addSecret(e *subscription.Endpoint, overlap time.Duration) error {
-	value, err := webhook.NewSecret(rand.Reader)
-	if err != nil {
-		return err
-	}
-	created, end := now(), now().Add(overlap)
-	secrets := []subscription.Secret{{Value: value, CreatedAt: created}}
-	for _, old := range e.Secrets {
-		if old.ExpiresAt == nil || old.ExpiresAt.After(end) {
-			old.ExpiresAt = &end
-		}
-		if old.ExpiresAt.After(created) {
-			secrets = append(secrets, old)
-		}
-	}
-	if len(secrets) > MaxSecrets {
-		return refusal.Of(refusal.Conflict, fmt.Sprintf("the endpoint has %d secrets that have not ended: rotate without overlap, or wait", MaxSecrets))
-	}
-	e.Secrets = secrets
-	return nil
 }
 
 func clone(e *subscription.Endpoint) *subscription.Endpoint {

@@ -36,8 +36,8 @@ type Options struct {
 	Renderer *render.Renderer
 	Metrics  Metrics
 	Log      *slog.Logger
-	// Insecure allows endpoints with plain http.
-	Insecure bool
+	// Guard says where endpoints may be.
+	Guard *delivery.Guard
 	// AdminKey is an admin key of AdminOrganizationID that is not in the store; none
 	// where it is empty.
 	AdminKey            string

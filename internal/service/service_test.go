@@ -75,10 +75,11 @@ func newWorldOn(t *testing.T, dir, database string) *world {
 	require.NoError(t, err)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	renderer := render.New(blobs)
-	engine := delivery.NewEngine(s, &delivery.Sender{Renderer: renderer, Client: delivery.NewClient(true), UserAgent: "casehook", Log: log}, quiet{}, log)
+	guard := delivery.NewGuard(nil, true)
+	engine := delivery.NewEngine(s, &delivery.Sender{Renderer: renderer, Client: guard.Client(), UserAgent: "casehook", Log: log}, quiet{}, log)
 	w := &world{
 		Service: service.New(service.Options{
-			Store: s, Blobs: blobs, Engine: engine, Renderer: renderer, Metrics: quiet{}, Log: log, Insecure: true,
+			Store: s, Blobs: blobs, Engine: engine, Renderer: renderer, Metrics: quiet{}, Log: log, Guard: guard,
 		}),
 		caller: service.Caller{
 			OrganizationID: organization.ID,

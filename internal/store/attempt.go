@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
+	"github.com/casehook/casehook/internal/subscription"
 	"github.com/casehook/casehook/internal/vault"
 )
 
@@ -30,7 +32,10 @@ type Attempt struct {
 	Error      string // why there was none, "" where there was one; it may name the receiver
 	Answer     []byte // the start of it
 
-	RetryAfter time.Duration // how long the answer asks to wait, 0 where it does not; not kept
+	// What follows is not kept with the attempt.
+
+	RetryAfter time.Duration // how long the answer asks to wait, 0 where it does not
+	Inline     bool          // whether documents went in the body
 }
 
 // Outcome is what an attempt came to.
@@ -38,8 +43,10 @@ type Outcome struct {
 	Message Message
 	Attempt *Attempt // nil where only the lane is settled
 	State   State    // Pending where it is to be tried again
-	// Deferred is how many attempts of the delivery cost no try of the schedule.
+	// Deferred is how many attempts of the delivery cost no try of the schedule, and
+	// Linked whether its documents go as links from now on.
 	Deferred int
+	Linked   bool
 	RetryAt  *time.Time
 	End      *End // nil where the lane goes on
 }
@@ -63,6 +70,7 @@ type End struct {
 type outcome struct {
 	Outcome
 	at           int64
+	chance       int64 // of the wait for the next probe, in thousandths
 	sealedError  []byte
 	sealedAnswer []byte
 	remains, due bool // of the lane; written by the writer
@@ -77,7 +85,7 @@ func (o *outcome) settled() {
 // Record writes what an attempt came to and what becomes of its lane. When it
 // returns without an error, it is on disk.
 func (s *Store) Record(ctx context.Context, o Outcome) error {
-	recorded := &outcome{Outcome: o, at: s.now().UnixMilli()}
+	recorded := &outcome{Outcome: o, at: s.now().UnixMilli(), chance: int64(1000 * subscription.Spread(rand.Float64()))}
 	if a := o.Attempt; a != nil {
 		for _, part := range []struct {
 			column string
@@ -106,11 +114,13 @@ var (
 		FROM u
 		WHERE true
 		ON CONFLICT DO NOTHING`)
-	updateDeliveries = over(`id text, state text, tries bigint, deferred bigint, due_at bigint, finished_at bigint`, `
+	// What was given up while it was on its way, and then delivered, was delivered.
+	updateDeliveries = over(`id text, state text, tries bigint, deferred bigint, linked bigint, due_at bigint, finished_at bigint`, `
 		UPDATE deliveries
-		SET state = u.state, tries = u.tries, deferred = u.deferred, due_at = u.due_at, finished_at = u.finished_at
+		SET state = u.state, tries = u.tries, deferred = u.deferred, linked = u.linked, due_at = u.due_at, finished_at = u.finished_at
 		FROM u
-		WHERE deliveries.id = u.id AND deliveries.finished_at IS NULL AND deliveries.tries < u.tries`)
+		WHERE deliveries.id = u.id AND deliveries.tries < u.tries
+			AND (deliveries.finished_at IS NULL OR u.state = 'delivered')`)
 	// What came into the lane meanwhile keeps it with its owner. Where a message was put
 	// back, the lane is due, so that all in it is found in order.
 	settleLanes = over(`endpoint_id text, lane text, owner text, through bigint, due_at bigint, now bigint`, `
@@ -144,7 +154,7 @@ func attemptSteps(outcomes []*outcome) []step {
 		if o.State != Pending {
 			finished = a.StartedAt.Add(a.Duration).UnixMilli()
 		}
-		deliveries = append(deliveries, []any{id, string(o.State), int64(a.Number), int64(o.Deferred), column(o.RetryAt), finished})
+		deliveries = append(deliveries, []any{id, string(o.State), int64(a.Number), int64(o.Deferred), number(o.Linked), column(o.RetryAt), finished})
 	}
 	inOrder(deliveries, 1)
 	return []step{{batch: insertAttempts, rows: attempts}, {batch: updateDeliveries, rows: deliveries}}
@@ -186,6 +196,14 @@ func (e *ends) steps() []step {
 		return nil
 	}}
 	return []step{settle, {batch: removeLanes, rows: e.removed}}
+}
+
+// number returns what a column holds of b.
+func number(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // orNull returns v, or null for its zero value.

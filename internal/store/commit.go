@@ -63,13 +63,14 @@ var (
 // late that all the others have to be written again.
 //
 // Rows that other processes change too are taken in one order, so that two do not
-// wait for each other: the cases, then the lanes, each by their keys.
+// wait for each other: the cases, the lanes, the health of endpoints, each by their keys.
 func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, outcomes []*outcome) error {
 	winners, err := w.writeCases(ctx, tx, changes)
 	if err != nil {
 		return err
 	}
 	uses, ends := newUses(winners, w.node), newEnds(outcomes)
+	w.verdicts = newVerdicts(outcomes)
 	var steps []step
 	if lock := w.lockLanes(); lock != nil {
 		steps = append(steps, step{batch: lock, rows: lanesOfBoth(uses, ends)})
@@ -79,6 +80,7 @@ func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, 
 	steps = append(steps, answers.step(), uses.step())
 	steps = append(steps, attemptSteps(outcomes)...)
 	steps = append(steps, ends.steps()...)
+	steps = append(steps, w.verdicts.steps()...)
 	if err := tx.run(ctx, steps...); err != nil {
 		return err
 	}

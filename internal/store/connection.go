@@ -45,8 +45,10 @@ func (c *connection) close() error {
 
 // What processes that share a database tell each other.
 const (
-	lanesDue         = "lanes"      // lanes wait that nobody works on
-	endpointsChanged = "endpoints " // before the organisation
+	lanesDue         = "lanes"     // lanes wait that nobody works on
+	endpointsChanged = "endpoints" // then the organisation
+	deliveryCanceled = "canceled"  // then the endpoint, the lane and the delivery
+	replayStopped    = "stopped"   // then the endpoint and the replay
 )
 
 // Listener is told what other processes have done.
@@ -56,6 +58,10 @@ type Listener interface {
 	// EndpointsChanged says that the endpoints of an organisation are not what they
 	// were, or for "" that those of any may not be.
 	EndpointsChanged(organizationID string)
+	// DeliveryCanceled says that a delivery is not to be sent any more.
+	DeliveryCanceled(endpointID, lane, deliveryID string)
+	// ReplayStopped says that what a replay has put in line is not to be sent any more.
+	ReplayStopped(endpointID, replayID string)
 }
 
 // Listen tells l what other processes do, until ctx is done. Where the database goes
@@ -66,15 +72,20 @@ func (s *Store) Listen(ctx context.Context, l Listener, failed func(error)) {
 		return
 	}
 	heard := func(message string) {
-		organizationID, changed := strings.CutPrefix(message, endpointsChanged)
+		kind, about, _ := strings.Cut(message, " ")
+		named := strings.Fields(about)
 		switch {
 		case message == "":
 			s.forgetAll()
 			l.EndpointsChanged("")
 			l.LanesDue()
-		case changed:
-			s.forgetOrganization(organizationID)
-			l.EndpointsChanged(organizationID)
+		case kind == endpointsChanged:
+			s.forgetOrganization(about)
+			l.EndpointsChanged(about)
+		case kind == deliveryCanceled && len(named) == 3:
+			l.DeliveryCanceled(named[0], named[1], named[2])
+		case kind == replayStopped && len(named) == 2:
+			l.ReplayStopped(named[0], named[1])
 		default:
 			l.LanesDue()
 		}

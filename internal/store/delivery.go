@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -24,8 +25,10 @@ type Delivery struct {
 	Tries          int
 	LastStatusCode int // of the last attempt; 0 where there was no answer, or no attempt
 	CreatedAt      time.Time
-	NextAttemptAt  *time.Time // nil where none is planned, or the endpoint is not active
-	FinishedAt     *time.Time // nil where it is not
+	// NextAttemptAt is nil where none is planned, or the endpoint is not active. Where that
+	// is closed, it is when the endpoint is probed next.
+	NextAttemptAt *time.Time
+	FinishedAt    *time.Time // nil where it is not
 }
 
 // DeliveryFilter narrows a list of deliveries; zero values do not.
@@ -54,7 +57,11 @@ const selectDeliveries = `
 		CASE WHEN EXISTS (
 			SELECT 1
 			FROM endpoints
-			WHERE endpoints.id = d.endpoint_id AND endpoints.state = 'active') THEN d.due_at END,
+			WHERE endpoints.id = d.endpoint_id AND endpoints.state = 'active')
+		THEN COALESCE((
+			SELECT endpoint_health.probe_at
+			FROM endpoint_health
+			WHERE endpoint_health.endpoint_id = d.endpoint_id AND endpoint_health.closed_at IS NOT NULL), d.due_at) END,
 		(
 			SELECT attempts.status_code
 			FROM attempts
@@ -212,6 +219,51 @@ func (s *Store) Retry(ctx context.Context, organizationID, id string, once *Kept
 	}
 	return endpointID, err
 }
+
+// Cancel gives a delivery up that waits, or is being sent: if that attempt succeeds, it
+// was delivered after all. It returns the lane; the error is ErrNotFound where there is
+// no such delivery, and ErrFinished where there is nothing to give up.
+func (s *Store) Cancel(ctx context.Context, organizationID, id string, once *Kept) (endpointID, lane string, err error) {
+	org, err := s.organization(ctx, organizationID)
+	if err != nil {
+		return "", "", err
+	}
+	keep, err := s.keep(org, once)
+	if err != nil {
+		return "", "", err
+	}
+	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		var state string
+		err := conn.QueryRowContext(ctx, `
+			SELECT endpoint_id, lane, state
+			FROM deliveries
+			WHERE id = $1 AND organization_id = $2`, id, organizationID).Scan(&endpointID, &lane, &state)
+		if err != nil {
+			return oneRow("a delivery", err)
+		}
+		result, err := conn.ExecContext(ctx, `
+			UPDATE deliveries
+			SET state = 'canceled', due_at = NULL, finished_at = $2
+			WHERE id = $1 AND state = 'pending'`, id, s.now().UnixMilli())
+		if err := oneChanged(result, err); err != nil {
+			if errors.Is(err, ErrNotFound) {
+				return ErrFinished
+			}
+			return err
+		}
+		if err := s.connection.notify(ctx, conn, strings.Join([]string{deliveryCanceled, endpointID, lane, id}, " ")); err != nil {
+			return err
+		}
+		return keep(ctx, conn)
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrAnswered) && !errors.Is(err, ErrFinished) {
+		return "", "", fmt.Errorf("cancel delivery %s: %w", id, err)
+	}
+	return endpointID, lane, err
+}
+
+// ErrFinished means that a delivery is finished: there is nothing to give up.
+var ErrFinished = errors.New("the delivery is finished")
 
 func scanDelivery(row interface{ Scan(...any) error }) (Delivery, error) {
 	var d Delivery

@@ -61,7 +61,13 @@ func (s *Store) DeleteEndpoint(ctx context.Context, organizationID, id string) e
 			SET state = 'deleted', settings = $3
 			WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`,
 			id, organizationID, []byte{})
-		return oneChanged(result, err)
+		if err := oneChanged(result, err); err != nil {
+			return err
+		}
+		_, err = conn.ExecContext(ctx, `
+			DELETE FROM endpoint_health
+			WHERE endpoint_id = $1`, id)
+		return err
 	})
 	if errors.Is(err, ErrNotFound) {
 		return err
@@ -191,7 +197,7 @@ func (s *Store) changeEndpoints(ctx context.Context, organizationID string, f fu
 			WHERE id = $1`, organizationID); err != nil {
 			return err
 		}
-		if err := s.connection.notify(ctx, conn, endpointsChanged+organizationID); err != nil {
+		if err := s.connection.notify(ctx, conn, endpointsChanged+" "+organizationID); err != nil {
 			return err
 		}
 		return f(ctx, conn)

@@ -97,7 +97,7 @@ func (s *Store) CaseFeed(ctx context.Context, organizationID, caseID string, aft
 	return entries, nil
 }
 
-// history folds a case step by step, forwards only.
+// history folds a case step by step.
 type history struct {
 	key    *vault.Key
 	events []caselog.Event // from the first
@@ -117,14 +117,18 @@ func (s *Store) history(ctx context.Context, caseID string, until int64) (*histo
 	return &history{key: head.key, events: events}, nil
 }
 
-// entry returns the event with that sequence, higher than that of the call before.
+// entry returns the event with that sequence. It is quick where that is higher than the
+// one of the call before.
 func (h *history) entry(sequence int64) (Entry, error) {
+	if sequence < 1 || sequence > int64(len(h.events)) {
+		return Entry{}, fmt.Errorf("there is no event %d among %d", sequence, len(h.events))
+	}
+	if h.state != nil && h.state.Version >= sequence {
+		h.state = nil
+	}
 	var done int64
 	if h.state != nil {
 		done = h.state.Version
-	}
-	if sequence <= done || sequence > int64(len(h.events)) {
-		return Entry{}, fmt.Errorf("there is no event %d to fold after %d", sequence, done)
 	}
 	state, err := caselog.Fold(h.state, h.events[done:sequence]...)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,25 +21,37 @@ type Lane struct {
 // maxLoaded is how many messages of a lane are loaded at once.
 const maxLoaded = 64
 
-// Due returns, for each active endpoint in front of which lanes wait, when the first
-// of them is due.
-func (s *Store) Due(ctx context.Context) (map[string]time.Time, error) {
+// Due is when what waits for an endpoint is to be taken up.
+type Due struct {
+	At     time.Time // of the first lane; of the next probe, where the endpoint is closed
+	Closed bool
+}
+
+// Due returns, for each active endpoint in front of which lanes wait, when they are to
+// be taken up.
+func (s *Store) Due(ctx context.Context) (map[string]Due, error) {
 	rows, err := s.readers.QueryContext(ctx, `
-		SELECT id, (SELECT MIN(due_at) FROM lanes WHERE endpoint_id = endpoints.id AND due_at IS NOT NULL)
+		SELECT endpoints.id, (SELECT MIN(due_at) FROM lanes WHERE endpoint_id = endpoints.id AND due_at IS NOT NULL),
+			CASE WHEN endpoint_health.closed_at IS NOT NULL THEN endpoint_health.probe_at END
 		FROM endpoints
-		WHERE state = 'active'`)
+		LEFT JOIN endpoint_health ON endpoint_health.endpoint_id = endpoints.id
+		WHERE endpoints.state = 'active'`)
 	if err != nil {
 		return nil, fmt.Errorf("find the lanes that are due: %w", err)
 	}
-	due := make(map[string]time.Time)
+	due := make(map[string]Due)
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		var id string
-		var first sql.NullInt64
-		if err := rows.Scan(&id, &first); err != nil {
+		var first, probe sql.NullInt64
+		if err := rows.Scan(&id, &first, &probe); err != nil {
 			return err
 		}
-		if first.Valid {
-			due[id] = at(first.Int64)
+		switch {
+		case !first.Valid:
+		case probe.Valid:
+			due[id] = Due{At: at(probe.Int64), Closed: true}
+		default:
+			due[id] = Due{At: at(first.Int64)}
 		}
 		return nil
 	})
@@ -102,7 +115,7 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 		return lane, fmt.Errorf("load a lane of endpoint %s: %w", endpointID, err)
 	}
 	rows, err := s.readers.QueryContext(ctx, `
-		SELECT id, organization_id, case_id, sequence, tries, deferred, (SELECT events.sequence FROM events WHERE events.id = deliveries.event_id)
+		SELECT id, organization_id, case_id, sequence, tries, deferred, linked, COALESCE(replay_id, ''), due_at, (SELECT events.sequence FROM events WHERE events.id = deliveries.event_id)
 		FROM deliveries
 		WHERE endpoint_id = $1 AND lane = $2 AND state = 'pending'
 		ORDER BY deliveries.sequence
@@ -114,8 +127,10 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 	var caseID string
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		m := Message{EndpointID: endpointID, Lane: name}
-		var sequence int64
-		err := rows.Scan(&m.DeliveryID, &m.OrganizationID, &caseID, &m.Sequence, &m.Tries, &m.Deferred, &sequence)
+		var sequence, linked int64
+		var due sql.NullInt64
+		err := rows.Scan(&m.DeliveryID, &m.OrganizationID, &caseID, &m.Sequence, &m.Tries, &m.Deferred, &linked, &m.ReplayID, &due, &sequence)
+		m.Linked, m.DueAt = linked == 1, maybeAt(due)
 		lane.Messages = append(lane.Messages, m)
 		sequences = append(sequences, sequence)
 		return err
@@ -131,7 +146,7 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 		lane.Last = last
 	}
 	lane.Last = max(lane.Last, last)
-	h, err := s.history(ctx, caseID, sequences[len(sequences)-1])
+	h, err := s.history(ctx, caseID, slices.Max(sequences)) // a replay may send an old event after a new one
 	if err != nil {
 		return lane, err
 	}
@@ -146,16 +161,26 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 	return lane, nil
 }
 
+// Standing is how a process stands among those that share the database.
+type Standing struct {
+	Node  string // under which it has lanes
+	Nodes int    // how many live, itself among them
+	// Leads is whether it does what one is enough for. For a moment there may be two
+	// that do, or none.
+	Leads bool
+}
+
 // Live has this process count as alive for a lease from now on, and makes due now what
 // processes leave behind whose lease has run out. It returns how many lanes that were.
 //
-// Named is called with the name under which this process has lanes, by the writer, in
-// the order of the commits, as [Outbox] is. The name is a new one at the first call,
+// Named is called with the name under which this process has lanes, and how it stands
+// among the others, by the writer, in the order of the commits, as [Outbox] is. The name is a new one at the first call,
 // where the lease had run out before it was renewed, and where it is not known what
 // became of a commit: all lanes under the old name are somebody else's then, or
 // nobody's. See [Store.OnLoss].
-func (s *Store) Live(ctx context.Context, lease time.Duration, named func(node string)) (released int64, err error) {
+func (s *Store) Live(ctx context.Context, lease time.Duration, named func(Standing)) (released int64, err error) {
 	var node string
+	standing := Standing{}
 	err = s.writer.do(ctx, job{
 		task: func(ctx context.Context, conn *sql.Conn) error {
 			clock, err := s.leaseClock(ctx, conn)
@@ -179,9 +204,17 @@ func (s *Store) Live(ctx context.Context, lease time.Duration, named func(node s
 			if released, err = result.RowsAffected(); err != nil {
 				return err
 			}
-			_, err = conn.ExecContext(ctx, `
+			if _, err := conn.ExecContext(ctx, `
 				DELETE FROM nodes
-				WHERE expires_at < $1`, now-mourning.Milliseconds())
+				WHERE expires_at < $1`, now-mourning.Milliseconds()); err != nil {
+				return err
+			}
+			var first string
+			err = conn.QueryRowContext(ctx, `
+				SELECT COUNT(*), MIN(id)
+				FROM nodes
+				WHERE expires_at >= $1`, now).Scan(&standing.Nodes, &first)
+			standing.Node, standing.Leads = node, first == node
 			return err
 		},
 		after: func() {
@@ -189,7 +222,7 @@ func (s *Store) Live(ctx context.Context, lease time.Duration, named func(node s
 				s.writer.lose()
 				s.writer.node = node
 			}
-			named(node)
+			named(standing)
 		},
 	})
 	if err != nil {

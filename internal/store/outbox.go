@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/subscription"
@@ -27,10 +29,13 @@ type Message struct {
 	DeliveryID     string
 	OrganizationID string
 	EndpointID     string
-	Lane           string // in which it waits: the case, or without order the delivery
-	Sequence       int64  // 1, 2, 3 … of the endpoint and the case
-	Tries          int    // that were made
-	Deferred       int    // of those, how many cost none of the schedule
+	Lane           string     // in which it waits: the case, or without order the delivery
+	Sequence       int64      // 1, 2, 3 … of the endpoint and the case
+	Tries          int        // that were made
+	Deferred       int        // of those, how many cost none of the schedule
+	Linked         bool       // documents go as links, whatever the endpoint asks for
+	ReplayID       string     // of the replay that sends it again, "" for none
+	DueAt          *time.Time // of the next try, where one failed
 	Event          caselog.Event
 	Case           *caselog.Case // as of the event
 	Key            *vault.Key    // of the case

@@ -36,6 +36,9 @@ type writer struct {
 	former string // the name that was given up last
 	lost   func() // called when node is given up; set before the first job
 
+	health   func(endpointID string, closed bool) // called when it changes; set before the first job
+	verdicts *verdicts                            // of the transaction under way
+
 	left chan struct{} // has a token when there are lanes that this process does not take
 	jobs chan job
 	done chan struct{} // closed when the goroutine has ended
@@ -56,6 +59,7 @@ func startWriter(ctx context.Context, c *connection) (*writer, error) {
 	w := &writer{
 		connection: c,
 		lost:       func() {},
+		health:     func(string, bool) {},
 		left:       make(chan struct{}, 1),
 		jobs:       make(chan job, maxBatch),
 		done:       make(chan struct{}),
@@ -221,6 +225,9 @@ func (w *writer) tell(group []job) {
 		case w.left <- struct{}{}:
 		default: // they are about to be told
 		}
+	}
+	for _, v := range w.verdicts.changed {
+		w.health(v.endpointID, v.closed)
 	}
 	for _, j := range group {
 		if j.outcome != nil {

@@ -98,9 +98,11 @@ func (c Clearance) Withholds(a caseupdate.Activity) bool {
 	return a.IsRestricted && !c.Restricted
 }
 
-// Secret signs an endpoint's messages, until it expires.
+// Secret signs an endpoint's messages, until it expires. An endpoint always has a
+// symmetric one, and may have ed25519 keys beside it.
 type Secret struct {
-	Value     string     `json:"value"` // whsec_… or whsk_…
+	Value     string     `json:"value"`               // whsec_…, or whsk_… of an ed25519 key
+	PublicKey string     `json:"publicKey,omitempty"` // whpk_…, of an ed25519 key
 	CreatedAt time.Time  `json:"createdAt"`
 	ExpiresAt *time.Time `json:"expiresAt"` // nil: not at all
 }
@@ -121,11 +123,27 @@ func (e *Endpoint) Signs(with Signing) bool {
 	return slices.Contains(e.Signing, with)
 }
 
+// Symmetric reports whether the secret is one that the receiver has too.
+func (s Secret) Symmetric() bool { return s.PublicKey == "" }
+
+// Live reports whether the secret has not expired.
+func (s Secret) Live(now time.Time) bool { return s.ExpiresAt == nil || now.Before(*s.ExpiresAt) }
+
+// Newest returns the newest live secret of a kind, or nil.
+func (e *Endpoint) Newest(symmetric bool, now time.Time) *Secret {
+	for i, secret := range e.Secrets {
+		if secret.Symmetric() == symmetric && secret.Live(now) {
+			return &e.Secrets[i]
+		}
+	}
+	return nil
+}
+
 // LiveSecrets returns the secrets that have not expired, the newest first.
 func (e *Endpoint) LiveSecrets(now time.Time) []string {
 	var live []string
 	for _, secret := range e.Secrets {
-		if secret.ExpiresAt == nil || now.Before(*secret.ExpiresAt) {
+		if secret.Live(now) {
 			live = append(live, secret.Value)
 		}
 	}

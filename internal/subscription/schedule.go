@@ -22,6 +22,9 @@ func Wait(tries int, chance float64) (wait time.Duration, again bool) {
 	if tries < 1 || tries >= MaxTries {
 		return 0, false
 	}
-	planned := float64(schedule[tries-1])
-	return time.Duration(planned * (1 - Jitter + 2*Jitter*chance)), true
+	return time.Duration(float64(schedule[tries-1]) * Spread(chance)), true
 }
+
+// Spread returns what a wait is multiplied by, so that it lies within the jitter. Chance
+// is in [0, 1).
+func Spread(chance float64) float64 { return 1 - Jitter + 2*Jitter*chance }

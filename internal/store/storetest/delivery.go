@@ -344,23 +344,29 @@ var deliveryTests = []test{
 		require.Equal(t, []string{id}, c.claim(e.ID))
 		require.False(t, c.deliver(c.load(e.ID, id).Messages[0], &store.End{Through: 1}), "the recall is forgotten")
 	}},
-	{"what was canceled stays so, whatever its last attempt comes to, which is recorded", func(t *testing.T, url string) {
+	{"what was canceled while it was on its way was delivered if it was, and else stays canceled; its attempt is recorded", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		e := c.endpoint()
 		outbox := new(tray)
 		id := c.create(outbox)
 		c.do(id, outbox, caselog.Escalate{})
+		c.do(id, outbox, caselog.Deescalate{})
 		messages := outbox.take()
 		c.deliver(messages[0], nil)
 		c.clock.pass(time.Minute)
 		require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID))
-		require.False(t, c.deliver(messages[1], &store.End{Through: 2}))
-		require.Equal(t, []string{"1 CREATE_CASE delivered", "2 ESCALATE_CASE canceled"}, c.deliveries(store.DeliveryFilter{}))
-		got, attempts, err := c.Delivery(t.Context(), c.org.ID, messages[1].DeliveryID)
-		require.NoError(t, err)
-		require.Len(t, attempts, 1)
-		require.Equal(t, at(begin.Add(time.Minute)), *got.FinishedAt)
-		require.Nil(t, got.NextAttemptAt)
+		require.False(t, c.fail(messages[1], begin.Add(time.Hour)))
+		require.False(t, c.deliver(messages[2], &store.End{Through: 3}))
+		require.Equal(t,
+			[]string{"1 CREATE_CASE delivered", "2 ESCALATE_CASE canceled", "3 DEESCALATE_CASE delivered"},
+			c.deliveries(store.DeliveryFilter{}))
+		for _, m := range messages[1:] {
+			got, attempts, err := c.Delivery(t.Context(), c.org.ID, m.DeliveryID)
+			require.NoError(t, err)
+			require.Len(t, attempts, 1)
+			require.NotNil(t, got.FinishedAt)
+			require.Nil(t, got.NextAttemptAt)
+		}
 	}},
 	{"a retry keeps its answer, once", func(t *testing.T, url string) {
 		c := newClinic(t, url)

@@ -352,5 +352,5 @@ func requireDue(t *testing.T, c *clinic, endpointID string, want *time.Time) {
 		return
 	}
 	require.True(t, ok, "a lane is to be due")
-	require.Equal(t, want.UTC(), got)
+	require.Equal(t, store.Due{At: want.UTC()}, got)
 }

@@ -27,7 +27,7 @@ var lifeTests = []test{
 		require.Error(t, err)
 		require.Error(t, c.Record(t.Context(), store.Outcome{Message: m, Attempt: &store.Attempt{Number: 1}, State: store.Delivered}))
 		require.Error(t, c.Claim(t.Context(), e.ID, 1, func([]string) { t.Error("nothing is claimed") }))
-		_, err = c.Live(t.Context(), lease, func(string) { t.Error("nothing is told") })
+		_, err = c.Live(t.Context(), lease, func(store.Standing) { t.Error("nothing is told") })
 		require.Error(t, err)
 		_, err = c.Feed(t.Context(), c.org.ID, store.Position{}, 1)
 		require.Error(t, err)

@@ -204,7 +204,7 @@ var nodeTests = []test{
 // live renews the lease of the clinic's process.
 func (c *clinic) live() (released int64) {
 	c.t.Helper()
-	released, err := c.Live(c.ctx, lease, func(node string) { c.node = node })
+	released, err := c.Live(c.ctx, lease, func(now store.Standing) { c.node = now.Node })
 	require.NoError(c.t, err)
 	return released
 }

@@ -33,6 +33,8 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Ordering", orderingTests},
 		{"Node", nodeTests},
 		{"Delivery", deliveryTests},
+		{"Health", healthTests},
+		{"Replay", replayTests},
 		{"Endpoint", endpointTests},
 		{"Answer", answerTests},
 		{"Organization", organizationTests},

@@ -1,0 +1,253 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+// deliver makes one attempt at the first message of a lane and records it.
+func (e *Engine) deliver(t *target, l *lane) {
+	e.mu.Lock()
+	m := l.queue[0]
+	givenUp := l.givenUp[m.DeliveryID] || m.ReplayID != "" && t.stopped[m.ReplayID]
+	closed, probe := e.closed[m.EndpointID], l.probe
+	l.probe = false
+	e.mu.Unlock()
+
+	var endpoint *subscription.Endpoint
+	var attempt *store.Attempt
+	var err error
+	if !givenUp && (probe || !closed) {
+		endpoint, attempt, err = e.attempt(m)
+	}
+	if e.sending.Err() != nil && (attempt == nil || attempt.StatusCode == 0) {
+		return // cut off: whoever comes next sends it again
+	}
+	outcome := store.Outcome{Message: m, Attempt: attempt, Deferred: m.Deferred, Linked: m.Linked}
+	var back *time.Time // when the lane is due again, where it is put back
+	switch now := time.Now(); {
+	case givenUp: // the lane goes on
+	case err != nil:
+		e.log.Error("could not find the endpoint of a delivery", "delivery", m.DeliveryID, "error", err)
+		again := now.Add(pause)
+		back = &again
+	case attempt == nil: // the endpoint is closed, paused, disabled or deleted
+		back = &now
+	default:
+		e.judge(&outcome, endpoint)
+		back = outcome.RetryAt
+		if attempt.StatusCode == http.StatusGone {
+			e.disable(endpoint)
+		}
+	}
+
+	e.mu.Lock()
+	t.inFlight--
+	if m.ReplayID != "" {
+		t.replayed--
+	}
+	if attempt != nil {
+		t.adapt(attempt.StatusCode)
+	}
+	e.pump(t)
+	switch {
+	case t.dropped:
+	case back != nil:
+		outcome.End = e.putBack(t, l, *back)
+	default:
+		l.queue[0] = store.Message{}
+		l.queue = l.queue[1:]
+		t.queued--
+		if len(l.queue) == 0 {
+			outcome.End = e.leave(t, l, max(l.tail, m.Sequence))
+		}
+	}
+	e.mu.Unlock()
+
+	e.record(outcome)
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t.open--
+	if outcome.End == nil {
+		e.goOn(t, l)
+	}
+	e.pump(t)
+	e.refill(t)
+}
+
+// withheld is the error of an attempt that was not made.
+const withheld = "withheld: the endpoint is not cleared any more for what is restricted"
+
+// attempt sends a message. Where the endpoint is not to be sent anything now, the
+// attempt is nil.
+func (e *Engine) attempt(m store.Message) (*subscription.Endpoint, *store.Attempt, error) {
+	endpoint, err := e.store.Endpoint(e.sending, m.OrganizationID, m.EndpointID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil, nil
+	case err != nil:
+		return nil, nil, err
+	case endpoint.State != subscription.Active:
+		return endpoint, nil, nil
+	case endpoint.Clearance.Withholds(m.Event.Activity()):
+		return endpoint, &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC(), Error: withheld}, nil
+	}
+	return endpoint, e.sender.Send(e.sending, endpoint, m), nil
+}
+
+// Try makes one attempt at a message that is in no lane, and records nothing.
+func (e *Engine) Try(ctx context.Context, endpoint *subscription.Endpoint, m store.Message) *store.Attempt {
+	return e.sender.Send(ctx, endpoint, m)
+}
+
+// judge says what an attempt means for the delivery.
+func (e *Engine) judge(o *store.Outcome, endpoint *subscription.Endpoint) {
+	a := o.Attempt
+	finished := a.StartedAt.Add(a.Duration)
+	if a.Error == withheld {
+		o.State = store.Canceled
+		return
+	}
+	if a.StatusCode/100 == 2 {
+		o.State = store.Delivered
+		e.metrics.AttemptFinished(string(store.Delivered), a.Duration)
+		if a.Number == 1 {
+			e.metrics.Delivered(finished.Sub(o.Message.Event.At.Time))
+		}
+		return
+	}
+	due, again := e.again(o, finished)
+	log := e.log.With("delivery", o.Message.DeliveryID, "endpoint", endpoint.ID, "attempt", a.Number, "status", a.StatusCode, "error", a.Error)
+	if again {
+		o.State, o.RetryAt = store.Pending, &due
+		e.metrics.AttemptFinished("retry", a.Duration)
+		log.Info("an attempt failed", "next", due)
+		return
+	}
+	o.State = store.Failed
+	e.metrics.AttemptFinished(string(store.Failed), a.Duration)
+	log.Warn("a delivery failed for good")
+}
+
+// again returns when a delivery is tried again whose attempt failed, if at all.
+func (e *Engine) again(o *store.Outcome, finished time.Time) (due time.Time, again bool) {
+	a := o.Attempt
+	switch {
+	case a.StatusCode == http.StatusRequestEntityTooLarge && a.Inline:
+		o.Linked = true
+		o.Deferred++
+		return finished, true // at once, and with links
+	case o.Message.DueAt != nil && o.Message.DueAt.After(finished): // a probe before its turn
+		o.Deferred++
+		return *o.Message.DueAt, true
+	case (a.RetryAfter > 0 || a.StatusCode == http.StatusGone) && o.Deferred < maxDeferred:
+		o.Deferred++ // it asks to wait, or for nothing any more: that costs no try
+	}
+	wait, again := subscription.Wait(max(a.Number-o.Deferred, 1), rand.Float64())
+	if a.RetryAfter > 0 {
+		wait = a.RetryAfter
+	}
+	return finished.Add(wait), again
+}
+
+// disable has an endpoint sent nothing more: it answered that it is gone (RFC 9110,
+// section 15.5.11).
+func (e *Engine) disable(endpoint *subscription.Endpoint) {
+	disabled, err := e.store.DisableEndpoint(e.sending, endpoint.OrganizationID, endpoint.ID)
+	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
+		return
+	}
+	if err != nil {
+		e.log.Error("could not disable an endpoint that is gone", "endpoint", endpoint.ID, "error", err)
+		return
+	}
+	e.log.Warn("disabled an endpoint that answered 410", "endpoint", endpoint.ID)
+	e.Refresh(disabled)
+}
+
+// record writes an outcome, as often as it takes.
+func (e *Engine) record(o store.Outcome) {
+	for o.Attempt != nil || o.End != nil {
+		err := e.store.Record(context.Background(), o)
+		if err == nil {
+			return
+		}
+		e.log.Error("could not record an attempt", "delivery", o.Message.DeliveryID, "error", err)
+		if sleep(e.sending, pause); e.sending.Err() != nil {
+			return
+		}
+	}
+}
+
+// goOn makes the next message of a lane ready. e.mu is held.
+func (e *Engine) goOn(t *target, l *lane) {
+	if t.dropped {
+		return
+	}
+	l.busy = false
+	t.line(l)
+	e.pump(t)
+}
+
+// putBack leaves a lane and what is in its queue to the table, until due. e.mu is
+// held.
+func (e *Engine) putBack(t *target, l *lane, due time.Time) *store.End {
+	return &store.End{
+		Node:       l.node,
+		EndpointID: t.endpoint.ID,
+		Lane:       l.name,
+		Due:        &due,
+		Settled: func(_, _ bool) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.forget(t, l)
+			e.Wake()
+		},
+	}
+}
+
+// leave leaves a lane in which everything up to a sequence is done. e.mu is held.
+func (e *Engine) leave(t *target, l *lane, through int64) *store.End {
+	return &store.End{
+		Node:       l.node,
+		EndpointID: t.endpoint.ID,
+		Lane:       l.name,
+		Through:    through,
+		Settled: func(remains, due bool) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			switch {
+			case !remains:
+				e.forget(t, l)
+				if due {
+					e.Wake()
+				}
+			case len(l.queue) > 0: // handed over meanwhile
+				e.goOn(t, l)
+			default:
+				e.loadLater(t, l)
+			}
+		},
+	}
+}
+
+// forget drops a lane that is not this process's own any more. e.mu is held.
+func (e *Engine) forget(t *target, l *lane) {
+	t.queued -= len(l.queue)
+	l.queue = nil
+	delete(t.lanes, l.name)
+}
+
+// refill looks into the table again once there is room. e.mu is held.
+func (e *Engine) refill(t *target) {
+	if t.waiting && t.queued < maxQueued/2 && t.loading == 0 {
+		e.Wake()
+	}
+}

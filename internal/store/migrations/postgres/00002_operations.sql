@@ -1,0 +1,97 @@
+-- +goose Up
+-- How an endpoint has answered of late. A row is there once it has failed.
+CREATE TABLE endpoint_health (
+    endpoint_id TEXT    NOT NULL PRIMARY KEY,
+    failures    BIGINT  NOT NULL, -- in a row
+    closed_at   BIGINT,           -- since when it is sent nothing but probes; null: it is open
+    probe_at    BIGINT,           -- when it may be probed next, while it is closed
+    probing     BIGINT  NOT NULL, -- 1: a probe is on its way, until probe_at at the latest
+    flagged_at  BIGINT            -- when a delivery last failed for good; null: none has since it was resumed
+);
+
+ALTER TABLE deliveries ADD COLUMN linked BIGINT NOT NULL DEFAULT 0; -- 1: the endpoint found its documents too large, and is sent links
+ALTER TABLE deliveries ADD COLUMN replay_id TEXT; -- the replay that sends it again
+ALTER TABLE deliveries ADD COLUMN replaced TEXT; -- its state before that; null where the replay made it
+
+CREATE INDEX deliveries_replayed ON deliveries (replay_id) WHERE replay_id IS NOT NULL AND state = 'pending';
+
+-- What an endpoint is sent again: of the log, of one case, or only what failed. Events that are recorded after its
+-- beginning are none of it.
+CREATE TABLE replays (
+    id              TEXT    NOT NULL PRIMARY KEY,
+    organization_id TEXT    NOT NULL,
+    endpoint_id     TEXT    NOT NULL,
+    state           TEXT    NOT NULL CHECK (state IN ('running', 'done', 'stopped')),
+    since           BIGINT,
+    until           BIGINT,
+    case_id         TEXT,
+    events          TEXT    NOT NULL, -- names, separated by spaces; empty: all
+    only_failed     BIGINT  NOT NULL,
+    first_at        BIGINT  NOT NULL, -- the place before its first event: a position in the log, a sequence of the case, or 0
+    last_in         BIGINT  NOT NULL, -- the place of its last: a transaction and a position, a sequence, or how many failed
+    last_at         BIGINT  NOT NULL,
+    reached_in      BIGINT  NOT NULL, -- the place up to which all is in line
+    reached_at      BIGINT  NOT NULL,
+    reached_id      TEXT    NOT NULL, -- the last that was put in line of those that failed
+    queued          BIGINT  NOT NULL, -- how many were put in line
+    created_at      BIGINT  NOT NULL,
+    finished_at     BIGINT
+);
+
+CREATE INDEX replays_organization ON replays (organization_id, id);
+CREATE UNIQUE INDEX replays_running ON replays (endpoint_id) WHERE state = 'running';
+
+-- Who was told what of whom. A row for each outcome of a delivery, never changed; receipt_blocks chains them.
+CREATE TABLE receipts (
+    position        BIGINT  NOT NULL PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    transaction_id  BIGINT  NOT NULL, -- receipts are in the order of the two; see table feed
+    organization_id TEXT    NOT NULL,
+    delivery_id     TEXT    NOT NULL,
+    event_id        TEXT    NOT NULL,
+    event_type      TEXT    NOT NULL,
+    case_id         TEXT    NOT NULL,
+    endpoint_id     TEXT    NOT NULL,
+    recipient       BYTEA,            -- its URL at that time, without the query; sealed
+    outcome         TEXT    NOT NULL CHECK (outcome IN ('delivered', 'failed', 'canceled')),
+    attempts        BIGINT  NOT NULL,
+    status_code     BIGINT,
+    phi             BIGINT  NOT NULL, -- what it was cleared for
+    restricted      BIGINT  NOT NULL,
+    body_sha256     BYTEA,            -- of what was sent last; null: nothing was
+    at              BIGINT  NOT NULL
+);
+
+CREATE INDEX receipts_order ON receipts (transaction_id, position);
+CREATE INDEX receipts_case ON receipts (case_id);
+
+-- The place up to which all receipts are in blocks.
+CREATE TABLE receipt_chain (
+    only_row   BIGINT  NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    reached_in BIGINT  NOT NULL,
+    reached_at BIGINT  NOT NULL
+);
+
+INSERT INTO receipt_chain (only_row, reached_in, reached_at) VALUES (1, 0, 0);
+
+-- The receipts of an organisation that follow each other, and the hash of them and of the block before.
+CREATE TABLE receipt_blocks (
+    organization_id TEXT    NOT NULL,
+    number          BIGINT  NOT NULL, -- 1, 2, 3 …
+    last_in         BIGINT  NOT NULL, -- the transaction and the position of its last receipt
+    last_at         BIGINT  NOT NULL,
+    receipts        BIGINT  NOT NULL, -- how many
+    at              BIGINT  NOT NULL,
+    hash            BYTEA   NOT NULL,
+    PRIMARY KEY (organization_id, number)
+);
+
+-- +goose Down
+DROP TABLE receipt_blocks;
+DROP TABLE receipt_chain;
+DROP TABLE receipts;
+DROP TABLE replays;
+DROP INDEX deliveries_replayed;
+ALTER TABLE deliveries DROP COLUMN replaced;
+ALTER TABLE deliveries DROP COLUMN replay_id;
+ALTER TABLE deliveries DROP COLUMN linked;
+DROP TABLE endpoint_health;
