@@ -28,7 +28,7 @@ var house = [][]string{
 	{"internal/config"},
 	{"internal/rest", "internal/dashboard"},
 	{"internal/service"},
-	{"internal/delivery"},
+	{"internal/delivery", "internal/upkeep"},
 	{"internal/store", "internal/render", "internal/sample"},
 	{"internal/caselog", "internal/subscription", "internal/blob"},
 	{"internal/vault"},

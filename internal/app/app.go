@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/casehook/casehook/internal/blob"
@@ -26,6 +27,7 @@ import (
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/telemetry"
+	"github.com/casehook/casehook/internal/upkeep"
 	"github.com/casehook/casehook/internal/vault"
 )
 
@@ -34,6 +36,9 @@ const (
 	defaultOrganization = "default"
 	// defaultPrefix begins the short ids of its cases.
 	defaultPrefix = "CSE"
+
+	// keepAnswers is how long the answer to an idempotency key is given again.
+	keepAnswers = 24 * time.Hour
 
 	// requestGrace is how long requests that are under way may take when the server
 	// stops, and attemptGrace how long attempts may.
@@ -47,6 +52,7 @@ type App struct {
 	listener net.Listener
 	server   *http.Server
 	engine   *delivery.Engine
+	keep     store.Retention
 	store    *store.Store
 	blobs    *blob.Store
 	hasKeys  bool
@@ -83,6 +89,8 @@ func (a *App) open(ctx context.Context, cfg config.Config) (err error) {
 		publicURL = "http://" + a.Addr()
 	}
 
+	kept := time.Duration(cfg.KeepDays) * 24 * time.Hour
+	a.keep = store.Retention{Deliveries: kept, Failed: 3 * kept, Answers: keepAnswers}
 	metrics := telemetry.NewMetrics()
 	renderer := render.New(a.blobs)
 	guard := delivery.NewGuard(cfg.AllowCIDRs, cfg.Dev)
@@ -130,6 +138,8 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopSending()
 	sent := make(chan error, 1)
 	go func() { sent <- a.engine.Run(sending, attemptGrace) }()
+	var upkeeping sync.WaitGroup
+	upkeeping.Go(func() { upkeep.Run(sending, a.store, a.keep, a.engine.Leads, a.log) })
 
 	var errs []error
 	select {
@@ -146,6 +156,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	stopSending()
 	errs = append(errs, <-sent)
+	upkeeping.Wait()
 	return errors.Join(append(errs, a.Close())...)
 }
 
@@ -176,6 +187,12 @@ func Migrate(ctx context.Context, cfg config.Config) (from, to int64, err error)
 		return 0, 0, err
 	}
 	return store.Migrate(ctx, databaseURL(cfg))
+}
+
+// VerifyReceipts checks the chains of receipts in the database, which may be in use; see
+// [store.VerifyReceipts].
+func VerifyReceipts(ctx context.Context, cfg config.Config, head string) ([]store.Chain, error) {
+	return store.VerifyReceipts(ctx, databaseURL(cfg), head)
 }
 
 // Version returns the version of this build, "devel" where it has none.

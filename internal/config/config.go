@@ -39,6 +39,9 @@ type Config struct {
 	// AllowCIDRs are the private networks that endpoints may be in, with plain http
 	// too. Empty means none.
 	AllowCIDRs []netip.Prefix
+	// KeepDays is how many days what was delivered is kept, and what failed three times
+	// as long.
+	KeepDays int
 	// LogLevel is debug, info, warn or error, LogFormat text or json.
 	LogLevel, LogFormat string
 
@@ -51,7 +54,7 @@ type Config struct {
 
 // Default returns what holds where nothing is set.
 func Default() Config {
-	return Config{Listen: "127.0.0.1:8080", Data: "./data", LogLevel: "info", LogFormat: "text"}
+	return Config{Listen: "127.0.0.1:8080", Data: "./data", KeepDays: 30, LogLevel: "info", LogFormat: "text"}
 }
 
 // LogValue is c without its secrets, for log/slog.
@@ -63,6 +66,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("public-url", c.PublicURL),
 		slog.Bool("dev", c.Dev),
 		slog.String("allow-cidrs", joinCIDRs(c.AllowCIDRs)),
+		slog.Int("keep-days", c.KeepDays),
 		slog.String("log-level", c.LogLevel),
 		slog.String("log-format", c.LogFormat),
 		slog.Any("admin-key", c.AdminKey),

@@ -38,9 +38,9 @@ func TestLoad(t *testing.T) {
 		},
 		{
 			name: "the file is over the defaults",
-			file: "listen: 0.0.0.0:80\ndev: true\nlog-level: debug\npublic-url: https://cases.example\n",
+			file: "listen: 0.0.0.0:80\ndev: true\nkeep-days: 14\nlog-level: debug\npublic-url: https://cases.example\n",
 			want: func(c *config.Config) {
-				c.Listen, c.Dev, c.LogLevel, c.PublicURL = "0.0.0.0:80", true, "debug", "https://cases.example"
+				c.Listen, c.Dev, c.KeepDays, c.LogLevel, c.PublicURL = "0.0.0.0:80", true, 14, "debug", "https://cases.example"
 			},
 		},
 		{
@@ -65,14 +65,14 @@ func TestLoad(t *testing.T) {
 			name: "every setting has a variable",
 			environ: []string{
 				"CASEHOOK_LISTEN=:1", "CASEHOOK_DATABASE=postgres://db.example/casehook", "CASEHOOK_DATA=/srv",
-				"CASEHOOK_PUBLIC_URL=http://cases.example/base", "CASEHOOK_DEV=1", "CASEHOOK_ALLOW_CIDRS=10.0.0.0/8", "CASEHOOK_LOG_LEVEL=warn", "CASEHOOK_LOG_FORMAT=json",
+				"CASEHOOK_PUBLIC_URL=http://cases.example/base", "CASEHOOK_DEV=1", "CASEHOOK_ALLOW_CIDRS=10.0.0.0/8", "CASEHOOK_KEEP_DAYS=7", "CASEHOOK_LOG_LEVEL=warn", "CASEHOOK_LOG_FORMAT=json",
 				"CASEHOOK_ADMIN_KEY=" + key + "1", "CASEHOOK_MASTER_KEY=" + key + "3",
 			},
 			want: func(c *config.Config) {
 				*c = config.Config{
 					Listen: ":1", Database: "postgres://db.example/casehook", Data: "/srv",
 					PublicURL: "http://cases.example/base", Dev: true, AllowCIDRs: networks("10.0.0.0/8"),
-					LogLevel: "warn", LogFormat: "json",
+					KeepDays: 7, LogLevel: "warn", LogFormat: "json",
 					AdminKey: key + "1", MasterKey: key + "3",
 				}
 			},

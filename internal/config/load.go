@@ -179,6 +179,11 @@ func (s setting) decode(config *Config, value any) error {
 		*on = yes
 		return nil
 	}
+	if number, isNumber := value.(int); isNumber {
+		if _, wanted := s.field(config).(*int); wanted {
+			text, isText = strconv.Itoa(number), true
+		}
+	}
 	if !isText {
 		return s.refuse("text: put it in quotes")
 	}
@@ -192,6 +197,8 @@ func (s setting) decode(config *Config, value any) error {
 		*field = text
 	case *Secret:
 		*field = Secret(text)
+	case *int:
+		*field, _ = strconv.Atoi(text) // it was checked
 	case *[]netip.Prefix:
 		*field, _ = parseCIDRs(text) // checked above
 	}

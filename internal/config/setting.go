@@ -13,7 +13,7 @@ import (
 type setting struct {
 	name  string            // in the file, and of the flag
 	usage string            // of the flag; empty for a secret, which has none
-	field func(*Config) any // pointer to a string, a Secret, a bool or networks
+	field func(*Config) any // pointer to a string, a Secret, a bool, an int or networks
 
 	// check says what is allowed where the value is not, else "". It never
 	// repeats the value. Nil where everything is allowed.
@@ -28,6 +28,7 @@ var settings = []setting{
 	{"public-url", "be reached at `URL` (default where it listens)", func(c *Config) any { return &c.PublicURL }, checkPublicURL},
 	{"dev", "allow endpoints with plain http and private addresses", func(c *Config) any { return &c.Dev }, nil},
 	{"allow-cidrs", "allow endpoints in the private networks `CIDR,CIDR`, such as 10.0.0.0/8", func(c *Config) any { return &c.AllowCIDRs }, checkCIDRs},
+	{"keep-days", "remove what was delivered after `DAYS`, and what failed after three times as long", func(c *Config) any { return &c.KeepDays }, checkDays},
 	{"log-level", "log from `LEVEL` on: debug, info, warn or error", func(c *Config) any { return &c.LogLevel }, oneOf("debug", "info", "warn", "error")},
 	{"log-format", "log in `FORMAT`: text or json", func(c *Config) any { return &c.LogFormat }, oneOf("text", "json")},
 	{"admin-key", "", func(c *Config) any { return &c.AdminKey }, checkKey},
@@ -96,6 +97,16 @@ func checkPublicURL(value string) string {
 		return ""
 	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "":
 		return "an http or https URL without user, query and fragment, such as https://cases.example"
+	}
+	return ""
+}
+
+// maxKeepDays is a hundred years.
+const maxKeepDays = 36_500
+
+func checkDays(value string) string {
+	if days, err := strconv.Atoi(value); err != nil || days < 1 || days > maxKeepDays {
+		return fmt.Sprintf("a whole number from 1 to %d", maxKeepDays)
 	}
 	return ""
 }

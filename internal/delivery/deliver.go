@@ -40,6 +40,7 @@ func (e *Engine) deliver(t *target, l *lane) {
 	case attempt == nil: // the endpoint is closed, paused, disabled or deleted
 		back = &now
 	default:
+		outcome.Recipient, outcome.Clearance = endpoint.Recipient(), endpoint.Clearance
 		e.judge(&outcome, endpoint)
 		back = outcome.RetryAt
 		if attempt.StatusCode == http.StatusGone {

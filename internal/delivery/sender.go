@@ -3,6 +3,7 @@ package delivery
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -119,30 +120,33 @@ func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m
 	header.Set(webhook.HeaderCaseID, m.Event.CaseID)
 	header.Set(webhook.HeaderSequence, strconv.FormatInt(m.Sequence, 10))
 	header.Set(webhook.HeaderAttempt, strconv.Itoa(attempt.Number))
-	return request, !whole, sign(ctx, header, endpoint, m.Event.ID, attempt.StartedAt, body)
+	attempt.BodySHA256, err = sign(ctx, header, endpoint, m.Event.ID, attempt.StartedAt, body)
+	return request, !whole, err
 }
 
-// sign sets the signatures of a body that is not sent before all of it was signed.
-func sign(ctx context.Context, header http.Header, endpoint *subscription.Endpoint, id string, at time.Time, body *render.Body) error {
+// sign sets the signatures of a body that is not sent before all of it was signed, and
+// returns its digest.
+func sign(ctx context.Context, header http.Header, endpoint *subscription.Endpoint, id string, at time.Time, body *render.Body) (digest []byte, err error) {
 	live := endpoint.LiveSecrets(at)
 	secrets := make([]webhook.Secret, len(live))
 	for i, text := range live {
 		secret, err := webhook.ParseSecret(text)
 		if err != nil {
-			return fmt.Errorf("read a secret of endpoint %s: %w", endpoint.ID, err)
+			return nil, fmt.Errorf("read a secret of endpoint %s: %w", endpoint.ID, err)
 		}
 		secrets[i] = secret
 	}
 	signer, err := webhook.NewSigner(secrets, id, at)
 	if err != nil {
-		return fmt.Errorf("sign: %w", err)
+		return nil, fmt.Errorf("sign: %w", err)
 	}
-	writers := []io.Writer{signer}
+	hash := sha256.New()
+	writers := []io.Writer{signer, hash}
 	var cv *webhook.CVSigner
 	if endpoint.Signs(subscription.SigningCV) {
 		newest := endpoint.Newest(true, at)
 		if newest == nil {
-			return fmt.Errorf("sign: endpoint %s has no symmetric secret", endpoint.ID)
+			return nil, fmt.Errorf("sign: endpoint %s has no symmetric secret", endpoint.ID)
 		}
 		cv = webhook.NewCVSigner(newest.Value)
 		writers = append(writers, cv)
@@ -155,14 +159,14 @@ func sign(ctx context.Context, header http.Header, endpoint *subscription.Endpoi
 		stream := body.Open(ctx)
 		_, err := io.Copy(io.MultiWriter(writers...), stream)
 		if err := errors.Join(err, stream.Close()); err != nil {
-			return fmt.Errorf("sign: %w", err)
+			return nil, fmt.Errorf("sign: %w", err)
 		}
 	}
 	signer.SetHeader(header)
 	if cv != nil {
 		header.Set(webhook.HeaderCV, cv.Signature())
 	}
-	return nil
+	return hash.Sum(nil), nil
 }
 
 // reason says why there was no answer, in words that hold nothing of it: no URL,

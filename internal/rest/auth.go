@@ -33,6 +33,7 @@ var roles = map[string]service.Role{
 	"getDelivery":          service.Reader,
 	"listReplays":          service.Reader,
 	"getReplay":            service.Reader,
+	"listReceipts":         service.Reader,
 
 	"putUser":           service.Writer,
 	"createCase":        service.Writer,

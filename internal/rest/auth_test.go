@@ -15,7 +15,7 @@ var smallest = map[string]string{
 
 	"listCases": "reader", "getCase": "reader", "getAttachmentContent": "reader", "listUsers": "reader",
 	"listEvents": "reader", "listCaseEvents": "reader", "listEndpoints": "reader", "getEndpoint": "reader",
-	"listDeliveries": "reader", "getDelivery": "reader", "listReplays": "reader", "getReplay": "reader",
+	"listDeliveries": "reader", "getDelivery": "reader", "listReplays": "reader", "getReplay": "reader", "listReceipts": "reader",
 
 	"putUser": "writer", "createCase": "writer", "addComment": "writer", "deleteComment": "writer",
 	"addAttachment": "writer", "deleteAttachment": "writer", "addDecision": "writer", "answerForm": "writer",

@@ -66,6 +66,7 @@ func TestAnEndpointHasDefaults(t *testing.T) {
 		"maxInFlight":    32.0,
 		"rateLimit":      nil,
 		"secrets":        []any{map[string]any{"algorithm": "hmac-sha256", "expiresAt": nil}},
+		"health":         map[string]any{"state": "open", "failures": 0.0, "closedAt": nil, "nextProbeAt": nil, "flaggedAt": nil},
 	}
 	ignored := cmpopts.IgnoreMapEntries(func(key string, _ any) bool {
 		return key == "id" || key == "createdAt" || key == "updatedAt"

@@ -83,6 +83,7 @@ func New(s *service.Service, o Options) http.Handler {
 	d.registerEvents()
 	d.registerEndpoints()
 	d.registerReplays()
+	d.registerReceipts()
 	d.registerDeliveries()
 	d.registerKeys()
 

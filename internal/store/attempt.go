@@ -36,6 +36,7 @@ type Attempt struct {
 
 	RetryAfter time.Duration // how long the answer asks to wait, 0 where it does not
 	Inline     bool          // whether documents went in the body
+	BodySHA256 []byte        // of the body that was sent, nil where none was
 }
 
 // Outcome is what an attempt came to.
@@ -49,6 +50,9 @@ type Outcome struct {
 	Linked   bool
 	RetryAt  *time.Time
 	End      *End // nil where the lane goes on
+	// Recipient and Clearance are to whom the attempt was made, and what that may be told.
+	Recipient string
+	Clearance subscription.Clearance
 }
 
 // End says how this process leaves a lane.
@@ -73,7 +77,8 @@ type outcome struct {
 	chance       int64 // of the wait for the next probe, in thousandths
 	sealedError  []byte
 	sealedAnswer []byte
-	remains, due bool // of the lane; written by the writer
+	recipient    []byte // sealed
+	remains, due bool   // of the lane; written by the writer
 }
 
 func (o *outcome) settled() {
@@ -101,6 +106,12 @@ func (s *Store) Record(ctx context.Context, o Outcome) error {
 			var err error
 			if *part.sealed, err = o.Message.Key.Seal(part.plain, attemptPlace(o.Message.DeliveryID, a.Number, part.column)); err != nil {
 				return fmt.Errorf("seal an attempt of delivery %s: %w", o.Message.DeliveryID, err)
+			}
+		}
+		if o.State != Pending {
+			var err error
+			if recorded.recipient, err = s.sealRecipient(ctx, o.Message.OrganizationID, o.Message.DeliveryID, a.Number, o.Recipient); err != nil {
+				return err
 			}
 		}
 	}

@@ -81,6 +81,7 @@ func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, 
 	steps = append(steps, attemptSteps(outcomes)...)
 	steps = append(steps, ends.steps()...)
 	steps = append(steps, w.verdicts.steps()...)
+	steps = append(steps, w.receiptStep(outcomes))
 	if err := tx.run(ctx, steps...); err != nil {
 		return err
 	}

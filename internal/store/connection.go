@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +35,22 @@ func connect(ctx context.Context, url string) (*connection, error) {
 		return connectPostgres(ctx, url)
 	}
 	return nil, errors.New("the database must be sqlite:PATH or postgres://…")
+}
+
+// connectReader opens the database that url names to read it, beside whoever has it.
+func connectReader(ctx context.Context, url string) (*connection, error) {
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok {
+		return connect(ctx, url)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	reading, err := openSQLite(path, 1)
+	if err != nil {
+		return nil, err
+	}
+	return &connection{dialect: sqliteDialect{}, writing: reading, reading: reading, release: func() error { return nil }}, nil
 }
 
 func (c *connection) close() error {

@@ -233,13 +233,22 @@ func (s *Store) Cancel(ctx context.Context, organizationID, id string, once *Kep
 		return "", "", err
 	}
 	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		var state string
+		var tries int
 		err := conn.QueryRowContext(ctx, `
-			SELECT endpoint_id, lane, state
+			SELECT endpoint_id, lane, tries
 			FROM deliveries
-			WHERE id = $1 AND organization_id = $2`, id, organizationID).Scan(&endpointID, &lane, &state)
+			WHERE id = $1 AND organization_id = $2`, id, organizationID).Scan(&endpointID, &lane, &tries)
 		if err != nil {
 			return oneRow("a delivery", err)
+		}
+		if endpoint := org.byID[endpointID]; endpoint != nil && tries > 0 {
+			recipient, err := s.sealRecipient(ctx, organizationID, id, tries, endpoint.Recipient())
+			if err == nil {
+				err = s.insertCanceled(ctx, conn, endpoint.Clearance, recipient, `id = $1`, id)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		result, err := conn.ExecContext(ctx, `
 			UPDATE deliveries

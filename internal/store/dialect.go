@@ -32,6 +32,9 @@ type dialect interface {
 	skipLocked() string
 	// settled is the condition of events before which no other can come any more.
 	settled() string
+	// transaction returns the number of the transaction under way, by which what it writes
+	// is in order.
+	transaction() string
 	// notify tells all processes that share the database, once a transaction that db is in commits.
 	notify(ctx context.Context, db executor, message string) error
 	// passing reports whether what failed may succeed when it is done again.

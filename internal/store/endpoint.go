@@ -55,6 +55,10 @@ func (s *Store) DisableEndpoint(ctx context.Context, organizationID, id string) 
 // for it. Its deliveries can still be read. The error is ErrNotFound where there is
 // none.
 func (s *Store) DeleteEndpoint(ctx context.Context, organizationID, id string) error {
+	clearance := everything
+	if known, err := s.Endpoint(ctx, organizationID, id); err == nil {
+		clearance = known.Clearance
+	}
 	err := s.changeEndpoints(ctx, organizationID, func(ctx context.Context, conn *sql.Conn) error {
 		result, err := conn.ExecContext(ctx, `
 			UPDATE endpoints
@@ -73,7 +77,7 @@ func (s *Store) DeleteEndpoint(ctx context.Context, organizationID, id string) e
 		return err
 	}
 	if err == nil {
-		err = s.cancelAll(ctx, id)
+		err = s.cancelAll(ctx, id, clearance)
 	}
 	if err != nil {
 		return fmt.Errorf("delete endpoint %s: %w", id, err)
@@ -81,19 +85,27 @@ func (s *Store) DeleteEndpoint(ctx context.Context, organizationID, id string) e
 	return nil
 }
 
+// everything is the clearance of an endpoint of which that is not known any more.
+var everything = subscription.Clearance{PHI: true, Restricted: true}
+
 // cancelAll cancels what waits for an endpoint that was deleted, a little at a time:
 // it may be much, and others write too.
-func (s *Store) cancelAll(ctx context.Context, endpointID string) error {
+func (s *Store) cancelAll(ctx context.Context, endpointID string, clearance subscription.Clearance) error {
 	now := s.now().UnixMilli()
 	cancel := func(ctx context.Context, conn *sql.Conn) (sql.Result, error) {
-		return conn.ExecContext(ctx, `
-			UPDATE deliveries
-			SET state = 'canceled', due_at = NULL, finished_at = $2
-			WHERE id IN (
+		const some = `id IN (
 				SELECT id
 				FROM deliveries
 				WHERE endpoint_id = $1 AND state = 'pending'
-				LIMIT 1000)`, endpointID, now)
+				ORDER BY lane, sequence
+				LIMIT 1000)`
+		if err := s.insertCanceled(ctx, conn, clearance, nil, some, endpointID); err != nil {
+			return nil, err
+		}
+		return conn.ExecContext(ctx, `
+			UPDATE deliveries
+			SET state = 'canceled', due_at = NULL, finished_at = $2
+			WHERE `+some, endpointID, now)
 	}
 	remove := func(ctx context.Context, conn *sql.Conn) (sql.Result, error) {
 		return conn.ExecContext(ctx, `
@@ -144,7 +156,7 @@ func (s *Store) finishDeletions(ctx context.Context) error {
 		return err
 	})
 	for _, id := range ids {
-		err = errors.Join(err, s.cancelAll(ctx, id))
+		err = errors.Join(err, s.cancelAll(ctx, id, everything))
 	}
 	if err != nil {
 		return fmt.Errorf("finish the deletion of endpoints: %w", err)

@@ -96,9 +96,9 @@ func (postgresDialect) open(ctx context.Context, db *sql.DB) error {
 	defer func() { _ = tx.Rollback() }() // it was committed, or has failed
 	var offset, last, current int64
 	err = tx.QueryRowContext(ctx, `
-		SELECT transaction_offset, pg_current_xact_id()::text::bigint, COALESCE((
-			SELECT MAX(transaction_id)
-			FROM (SELECT transaction_id FROM events ORDER BY position DESC LIMIT 10000) AS latest), 0)
+		SELECT transaction_offset, pg_current_xact_id()::text::bigint, GREATEST(
+			(SELECT MAX(transaction_id) FROM (SELECT transaction_id FROM events ORDER BY position DESC LIMIT 10000) AS latest),
+			(SELECT MAX(transaction_id) FROM receipts), 0)
 		FROM feed
 		FOR UPDATE`).Scan(&offset, &current, &last)
 	if err != nil {
@@ -155,6 +155,10 @@ func (postgresDialect) skipLocked() string { return ` FOR UPDATE SKIP LOCKED` }
 // before it that is yet to commit.
 func (postgresDialect) settled() string {
 	return `transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT transaction_offset FROM feed)`
+}
+
+func (postgresDialect) transaction() string {
+	return `pg_current_xact_id()::text::bigint + (SELECT transaction_offset FROM feed)`
 }
 
 func (postgresDialect) notify(ctx context.Context, db executor, message string) error {

@@ -84,6 +84,7 @@ func (sqliteDialect) holdEndpoints() *batch { return nil }
 func (sqliteDialect) lockLanes() *batch     { return nil }
 func (sqliteDialect) skipLocked() string    { return "" }
 func (sqliteDialect) settled() string       { return "true" }
+func (sqliteDialect) transaction() string   { return "0" }
 func (sqliteDialect) passing(error) bool    { return false }
 
 func (sqliteDialect) open(context.Context, *sql.DB) error                      { return nil }

@@ -39,6 +39,8 @@ type writer struct {
 	health   func(endpointID string, closed bool) // called when it changes; set before the first job
 	verdicts *verdicts                            // of the transaction under way
 
+	insertReceipts *batch
+
 	left chan struct{} // has a token when there are lanes that this process does not take
 	jobs chan job
 	done chan struct{} // closed when the goroutine has ended
@@ -60,9 +62,11 @@ func startWriter(ctx context.Context, c *connection) (*writer, error) {
 		connection: c,
 		lost:       func() {},
 		health:     func(string, bool) {},
-		left:       make(chan struct{}, 1),
-		jobs:       make(chan job, maxBatch),
-		done:       make(chan struct{}),
+
+		insertReceipts: insertReceipts(c.dialect),
+		left:           make(chan struct{}, 1),
+		jobs:           make(chan job, maxBatch),
+		done:           make(chan struct{}),
 	}
 	if err := w.reach(ctx); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@
 package subscription
 
 import (
+	"net/url"
 	"slices"
 	"time"
 
@@ -116,6 +117,16 @@ func (e *Endpoint) Subscribes(name caseupdate.Event) bool {
 // its clearance does not withhold it.
 func (e *Endpoint) Receives(a caseupdate.Activity) bool {
 	return e.Subscribes(a.Type) && !e.Clearance.Withholds(a)
+}
+
+// Recipient names who is sent the messages: the URL without its query, which may hold a
+// secret.
+func (e *Endpoint) Recipient() string {
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + u.EscapedPath()
 }
 
 // Signs reports whether messages are signed in that way.

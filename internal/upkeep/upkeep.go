@@ -1,0 +1,57 @@
+// Package upkeep does what must be done now and then, by one process for all: it chains
+// the receipts, and removes what is kept no longer.
+//
+// Start with [Run].
+package upkeep
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/casehook/casehook/internal/store"
+)
+
+const (
+	// rest is the time between two rounds.
+	rest = 5 * time.Second
+	// breath is the time between two transactions of a round, in which others write.
+	breath = 50 * time.Millisecond
+)
+
+// Run does what is to be done, a round every few seconds, while leads reports that this
+// process is the one to do it; until ctx is done.
+func Run(ctx context.Context, s *store.Store, keep store.Retention, leads func() bool, log *slog.Logger) {
+	pruner := s.NewPruner(keep)
+	for ctx.Err() == nil {
+		if leads() {
+			round(ctx, "chain the receipts", s.ChainReceipts, log)
+			round(ctx, "remove what is old", pruner.Prune, log)
+		}
+		sleep(ctx, rest)
+	}
+}
+
+// round does a piece of work until there is no more of it.
+func round(ctx context.Context, what string, work func(context.Context) (more bool, err error), log *slog.Logger) {
+	for ctx.Err() == nil {
+		more, err := work(ctx)
+		if err != nil && ctx.Err() == nil {
+			log.Error("could not "+what, "error", err)
+		}
+		if !more || err != nil {
+			return
+		}
+		sleep(ctx, breath)
+	}
+}
+
+// sleep waits for a while, or until ctx is done.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
