@@ -3,6 +3,7 @@ package store
 import (
 	"container/list"
 	"hash/maphash"
+	"slices"
 	"sync"
 
 	"github.com/casehook/casehook/internal/caselog"
@@ -17,9 +18,23 @@ type locks struct {
 	each [4096]sync.Mutex
 }
 
-func (l *locks) of(caseID string) *sync.Mutex {
+// lock locks the cases of proposals, in one order, and returns what unlocks them.
+func (l *locks) lock(proposals []Proposal) (unlock func()) {
 	l.once.Do(func() { l.seed = maphash.MakeSeed() })
-	return &l.each[maphash.String(l.seed, caseID)%uint64(len(l.each))]
+	places := make([]int, len(proposals))
+	for i, p := range proposals {
+		places[i] = int(maphash.String(l.seed, p.CaseID) % uint64(len(l.each)))
+	}
+	slices.Sort(places)
+	places = slices.Compact(places)
+	for _, place := range places {
+		l.each[place].Lock()
+	}
+	return func() {
+		for _, place := range places {
+			l.each[place].Unlock()
+		}
+	}
 }
 
 // caseHead is the last known state of a case, and its key.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/vault"
 )
 
 var (
@@ -43,6 +44,24 @@ type Proposal struct {
 	// Once is kept beside the events, where it is not nil; Answer makes what it keeps.
 	Once   *Once
 	Answer func(*Committed) ([]byte, error)
+	// NewKey is the key of a case to be made, where it was made before; see
+	// [Store.NewCaseKey].
+	NewKey *CaseKey
+}
+
+// CaseKey is the key of a case that is not there yet, and as it will be kept.
+type CaseKey struct {
+	Key     *vault.Key
+	wrapped []byte
+}
+
+// NewCaseKey makes the key of a case that is not there yet.
+func (s *Store) NewCaseKey(caseID string) (*CaseKey, error) {
+	key, wrapped, err := s.vault.NewKey(caseOwner(caseID))
+	if err != nil {
+		return nil, fmt.Errorf("make the key of case %s: %w", caseID, err)
+	}
+	return &CaseKey{key, wrapped}, nil
 }
 
 // Blob is a document in the blob store.
@@ -63,6 +82,7 @@ type change struct {
 	version        int64 // of the organisation's endpoints, as read
 	expected       int64 // version of the case, as read
 	wrapped        []byte
+	decided        []caselog.Event
 	events         []sealedEvent
 	state          *caselog.Case
 	blobs          []Blob
@@ -72,6 +92,7 @@ type change struct {
 	at             int64
 	organizationID string
 	outbox         Outbox
+	alone          bool  // whether it may be left out without others; written by the writer
 	lost           error // what race it lost; written by the writer
 }
 
@@ -88,57 +109,113 @@ type sealedEvent struct {
 // ErrShortIDTaken or ErrCaseExists where one cannot be made, ErrAnswered, or what
 // Decide or Answer returned. Nothing was recorded then.
 func (s *Store) Change(ctx context.Context, p Proposal) (*Committed, error) {
-	lock := s.locks.of(p.CaseID)
-	lock.Lock()
-	defer lock.Unlock()
+	committed, err := s.ChangeAll(ctx, []Proposal{p}, p.Once, func(all []*Committed) ([]byte, error) { return p.Answer(all[0]) })
+	if err != nil {
+		return nil, err
+	}
+	return committed[0], nil
+}
+
+// ChangeAll is Change for several cases of one organisation, each named once: all of it
+// is on disk, or nothing. Once is kept beside the events, where it is not nil; answer
+// makes what it keeps.
+func (s *Store) ChangeAll(ctx context.Context, proposals []Proposal, once *Once, answer func([]*Committed) ([]byte, error)) ([]*Committed, error) {
+	defer s.locks.lock(proposals)()
 	for {
-		committed, err := s.change(ctx, p)
+		committed, lost, err := s.changeAll(ctx, proposals, once, answer)
 		switch {
 		case errors.Is(err, errMoved):
-			if err := s.catchUp(ctx, p.CaseID); err != nil {
+			if err := s.catchUp(ctx, lost); err != nil {
 				return nil, err
 			}
 		case errors.Is(err, errResubscribed):
-			s.forgetOrganization(p.OrganizationID)
+			s.forgetOrganization(proposals[0].OrganizationID)
 		default:
 			return committed, err
 		}
 	}
 }
 
-func (s *Store) change(ctx context.Context, p Proposal) (*Committed, error) {
-	org, err := s.organization(ctx, p.OrganizationID)
+// changeAll tries once. Lost is the case that has moved.
+func (s *Store) changeAll(ctx context.Context, proposals []Proposal, once *Once, answer func([]*Committed) ([]byte, error)) (committed []*Committed, lost string, err error) {
+	org, err := s.organization(ctx, proposals[0].OrganizationID)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
+	changes, heads := make([]*change, len(proposals)), make([]caseHead, len(proposals))
+	committed = make([]*Committed, len(proposals))
+	for i, p := range proposals {
+		if changes[i], heads[i], err = s.propose(ctx, org, p); err != nil {
+			return nil, p.CaseID, err
+		}
+		committed[i] = &Committed{Events: changes[i].decided, Case: changes[i].state}
+	}
+	if once != nil {
+		plain, err := answer(committed)
+		if err != nil {
+			return nil, "", err
+		}
+		changes[0].once = once
+		if changes[0].answer, err = sealAnswer(heads[0].key, org.ID, once, plain); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := s.writer.do(ctx, job{changes: changes}); err != nil {
+		for _, c := range changes {
+			switch {
+			case c.lost != nil:
+				lost = c.state.ID
+			case !lostRace(err):
+				s.cases.forget(c.state.ID) // it may be on disk, or not
+			}
+		}
+		return nil, lost, err
+	}
+	for i, p := range proposals {
+		heads[i].state = committed[i].Case
+		s.cases.put(p.CaseID, heads[i])
+	}
+	return committed, "", nil
+}
+
+// lostRace reports whether err is that a change was not written, for another came first.
+func lostRace(err error) bool {
+	for _, race := range []error{errMoved, errResubscribed, ErrShortIDTaken, ErrCaseExists, ErrAnswered} {
+		if errors.Is(err, race) {
+			return true
+		}
+	}
+	return false
+}
+
+// propose makes a change of a proposal: folded, decided and sealed.
+func (s *Store) propose(ctx context.Context, org *organization, p Proposal) (*change, caseHead, error) {
 	head, wrapped, err := s.headFor(ctx, p)
 	if err != nil {
-		return nil, err
+		return nil, head, err
 	}
 	events, err := p.Decide(head.state)
 	if err != nil && head.state != nil && s.hasMoved(ctx, head.state) {
-		return nil, errMoved // it may decide otherwise now
+		return nil, head, errMoved // it may decide otherwise now
 	}
 	if err != nil {
-		return nil, err
+		return nil, head, err
 	}
 	if len(events) == 0 {
-		return nil, fmt.Errorf("change case %s: nothing was decided", p.CaseID)
+		return nil, head, fmt.Errorf("change case %s: nothing was decided", p.CaseID)
 	}
 	states, err := statesAfter(head.state, events)
 	if err != nil {
-		return nil, err
+		return nil, head, err
 	}
-
-	committed := &Committed{Events: events, Case: states[len(states)-1]}
 	c := &change{
 		creates:        p.Creates,
 		organizationID: p.OrganizationID,
 		version:        org.version,
 		wrapped:        wrapped,
-		state:          committed.Case,
+		decided:        events,
+		state:          states[len(states)-1],
 		blobs:          p.Blobs,
-		once:           p.Once,
 		at:             s.now().UnixMilli(),
 		outbox:         p.Outbox,
 	}
@@ -148,31 +225,13 @@ func (s *Store) change(ctx context.Context, p Proposal) (*Committed, error) {
 	for _, e := range events {
 		sealed, err := sealEvent(head.key, e)
 		if err != nil {
-			return nil, err
+			return nil, head, err
 		}
 		head.size += len(sealed)
 		c.events = append(c.events, sealedEvent{e, sealed})
 	}
 	c.lanes = lanesOf(org, head.key, events, states, p.Outbox)
-	if p.Once != nil {
-		answer, err := p.Answer(committed)
-		if err != nil {
-			return nil, err
-		}
-		if c.answer, err = sealAnswer(head.key, p.OrganizationID, p.Once, answer); err != nil {
-			return nil, err
-		}
-	}
-
-	if err := s.writer.do(ctx, job{change: c}); err != nil {
-		if c.lost == nil {
-			s.cases.forget(p.CaseID) // it may be on disk, or not
-		}
-		return nil, err
-	}
-	head.state = committed.Case
-	s.cases.put(p.CaseID, head)
-	return committed, nil
+	return c, head, nil
 }
 
 // catchUp has the cached state of a case brought up to date. One that is not behind
@@ -209,11 +268,14 @@ func (s *Store) headFor(ctx context.Context, p Proposal) (caseHead, []byte, erro
 		}
 		return head, nil, err
 	}
-	key, wrapped, err := s.vault.NewKey(caseOwner(p.CaseID))
-	if err != nil {
-		return caseHead{}, nil, fmt.Errorf("make the key of case %s: %w", p.CaseID, err)
+	made := p.NewKey
+	if made == nil {
+		var err error
+		if made, err = s.NewCaseKey(p.CaseID); err != nil {
+			return caseHead{}, nil, err
+		}
 	}
-	return caseHead{key: key}, wrapped, nil
+	return caseHead{key: made.Key}, made.wrapped, nil
 }
 
 // statesAfter returns the case after each of the events.

@@ -156,6 +156,11 @@ func (w *writer) writeCases(ctx context.Context, tx *transaction, changes []*cha
 			}
 		}
 	}
+	for _, c := range changes {
+		if c.lost != nil && !c.alone {
+			return nil, errLost // those that it is to be written with may be written already
+		}
+	}
 	return winners, nil
 }
 

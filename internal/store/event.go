@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
@@ -189,3 +190,38 @@ func sealEvent(key *vault.Key, e caselog.Event) ([]byte, error) {
 }
 
 func eventPlace(id string) vault.Where { return vault.Where{Table: "events", Row: id, Column: "body"} }
+
+// KnownEvent is where an event is in the log.
+type KnownEvent struct {
+	OrganizationID string
+	CaseID         string
+	Sequence       int64
+}
+
+// EventsKnown returns those events that are in the log, whosever they are, by their ids.
+func (s *Store) EventsKnown(ctx context.Context, ids []string) (map[string]KnownEvent, error) {
+	where := conditions{text: `id IN (''`}
+	for _, id := range ids {
+		where.arguments = append(where.arguments, id)
+		where.text += ", $" + strconv.Itoa(len(where.arguments))
+	}
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT id, organization_id, case_id, sequence
+		FROM events
+		WHERE `+where.text+`)`, where.arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("look for events: %w", err)
+	}
+	known := make(map[string]KnownEvent)
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var id string
+		var k KnownEvent
+		err := rows.Scan(&id, &k.OrganizationID, &k.CaseID, &k.Sequence)
+		known[id] = k
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for events: %w", err)
+	}
+	return known, nil
+}

@@ -50,11 +50,21 @@ type writer struct {
 
 // job is one thing to be written, with where to say how it went.
 type job struct {
-	change  *change                                // of a case: committed with others
+	changes []*change                              // of cases: committed with others, all or none
 	outcome *outcome                               // of attempts: committed with others
 	task    func(context.Context, *sql.Conn) error // anything else: a transaction of its own
 	after   func()                                 // called once the task is on disk, before anything else is written
 	result  chan error
+}
+
+// lost returns the race that one of the changes lost, and with it all.
+func (j job) lost() error {
+	for _, c := range j.changes {
+		if c.lost != nil {
+			return c.lost
+		}
+	}
+	return nil
 }
 
 func startWriter(ctx context.Context, c *connection) (*writer, error) {
@@ -197,11 +207,11 @@ func (w *writer) commit(ctx context.Context, group []job) {
 			return
 		}
 		group = slices.DeleteFunc(group, func(j job) bool {
-			lost := j.change != nil && j.change.lost != nil
-			if lost {
-				j.result <- j.change.lost
+			lost := j.lost()
+			if lost != nil {
+				j.result <- lost
 			}
-			return lost
+			return lost != nil
 		})
 		if errors.Is(err, errLost) {
 			continue
@@ -220,8 +230,10 @@ func (w *writer) commit(ctx context.Context, group []job) {
 func (w *writer) tell(group []job) {
 	left := false
 	for _, j := range group {
-		if j.change != nil && j.change.handOver(w.node) {
-			left = true
+		for _, c := range j.changes {
+			if c.handOver(w.node) {
+				left = true
+			}
 		}
 	}
 	if left {
@@ -243,10 +255,12 @@ func (w *writer) tell(group []job) {
 // contents returns the changes and the outcomes of a group.
 func contents(group []job) (changes []*change, outcomes []*outcome) {
 	for _, j := range group {
-		if j.change != nil {
-			changes = append(changes, j.change)
-		} else {
+		if j.outcome != nil {
 			outcomes = append(outcomes, j.outcome)
+		}
+		for _, c := range j.changes {
+			c.alone = len(j.changes) == 1
+			changes = append(changes, c)
 		}
 	}
 	return changes, outcomes

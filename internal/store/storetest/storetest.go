@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		tests []test
 	}{
 		{"Change", changeTests},
+		{"Batch", batchTests},
 		{"Race", raceTests},
 		{"Case", caseTests},
 		{"Event", eventTests},
