@@ -10,7 +10,7 @@ import (
 
 func TestAReceiverThatIsOverloadedIsSentLessAtOnce(t *testing.T) {
 	target := new(target)
-	target.see(&subscription.Endpoint{MaxInFlight: 8}, 1)
+	target.see(newTestEndpoint(8), 1)
 	for _, step := range []struct {
 		status, want int
 	}{
@@ -20,4 +20,8 @@ func TestAReceiverThatIsOverloadedIsSentLessAtOnce(t *testing.T) {
 		target.adapt(step.status)
 		require.Equal(t, step.want, target.width(), "after %d", step.status)
 	}
+}
+
+func newTestEndpoint(maxInFlight int) *subscription.Endpoint {
+	return &subscription.Endpoint{MaxInFlight: maxInFlight}
 }

@@ -15,7 +15,7 @@ const (
 	// replayBreath is how long to wait before a replay that runs is looked at again, and
 	// replayIdle where none does.
 	replayBreath = 20 * time.Millisecond
-	replayIdle   = time.Second
+	replayIdle   = 2 * time.Second
 )
 
 // replay goes on with the replays that run, of all endpoints, where this process is the

@@ -64,6 +64,12 @@ func onBoth(t *testing.T, test func(t *testing.T, dir, database string)) {
 // newWorldOn is newWorld on a database that is given.
 func newWorldOn(t *testing.T, dir, database string) *world {
 	t.Helper()
+	return newWorldWith(t, dir, database, delivery.NewGuard(nil, true).Client())
+}
+
+// newWorldWith is newWorldOn with a client of its own.
+func newWorldWith(t *testing.T, dir, database string, client *http.Client) *world {
+	t.Helper()
 	ctx := t.Context()
 	keyring, err := vault.LoadOrCreateKeyring(filepath.Join(dir, "master.key"))
 	require.NoError(t, err)
@@ -76,7 +82,7 @@ func newWorldOn(t *testing.T, dir, database string) *world {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	renderer := render.New(blobs)
 	guard := delivery.NewGuard(nil, true)
-	engine := delivery.NewEngine(s, &delivery.Sender{Renderer: renderer, Client: guard.Client(), UserAgent: "casehook", Log: log}, quiet{}, log)
+	engine := delivery.NewEngine(s, &delivery.Sender{Renderer: renderer, Client: client, UserAgent: "casehook", Log: log}, quiet{}, log)
 	w := &world{
 		Service: service.New(service.Options{
 			Store: s, Blobs: blobs, Engine: engine, Renderer: renderer, Metrics: quiet{}, Log: log, Guard: guard,
