@@ -51,8 +51,12 @@ func (*Assigned) Type() caseupdate.Event { return caseupdate.EventAddCaseAssigne
 
 func (d *Assigned) apply(c *Case, e Event) error {
 	by := e.Actor.Person()
-	c.Assignees = append(c.Assignees, d.Users...)
-	c.AssignedAt, c.AssignedBy = &e.At, &by
+	for _, user := range d.Users {
+		if !isAmong(c.Assignees, user.ID) { // the keeper of a case may tell it twice
+			c.Assignees = append(c.Assignees, user)
+		}
+	}
+	c.AssignedAt, c.AssignedBy, c.Assignee = &e.At, &by, nil
 	return nil
 }
 
@@ -90,7 +94,7 @@ func (d *Unassigned) apply(c *Case, _ Event) error {
 	if i < 0 {
 		return errMissing
 	}
-	c.Assignees = slices.Delete(slices.Clone(c.Assignees), i, i+1)
+	c.Assignees, c.Assignee = slices.Delete(slices.Clone(c.Assignees), i, i+1), nil
 	if len(c.Assignees) == 0 {
 		c.AssignedAt, c.AssignedBy = nil, nil
 	}

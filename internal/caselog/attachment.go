@@ -8,7 +8,7 @@ import (
 )
 
 // Attachment is a document of a case, or of a comment. Its bytes lie in the blob
-// store, under its id.
+// store, under its [Attachment.DocumentID].
 type Attachment struct {
 	ID           string          `json:"id"`
 	IsRestricted bool            `json:"isRestricted"`
@@ -18,7 +18,18 @@ type Attachment struct {
 	CreatedAt    caseupdate.Time `json:"createdAt"`
 	UploadedBy   caseupdate.Name `json:"uploadedBy"`
 	Size         int64           `json:"size"`   // of its bytes
-	SHA256       []byte          `json:"sha256"` // of its bytes
+	SHA256       []byte          `json:"sha256"` // of its bytes; nil where casehook does not have them
+	// Document is the id of its bytes where they do not lie under ID, which the keeper of a
+	// case has chosen.
+	Document string `json:"document,omitempty"`
+}
+
+// DocumentID returns the id under which the bytes lie in the blob store.
+func (a Attachment) DocumentID() string {
+	if a.Document != "" {
+		return a.Document
+	}
+	return a.ID
 }
 
 // File is a document whose bytes are in the blob store, before it is attached.

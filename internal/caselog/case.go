@@ -43,7 +43,8 @@ type Case struct {
 	ProductBundle *caseupdate.ProductBundle
 	HRRep         *caseupdate.Person
 	AssignedBy    *caseupdate.Person
-	Assignees     []caseupdate.User // in the order in which they were assigned
+	Assignees     []caseupdate.User  // in the order in which they were assigned
+	Assignee      *caseupdate.Person // of them, whom the keeper of the case names; nil: the last
 	Submitter     caseupdate.Submitter
 
 	Submissions []caseupdate.FormSubmission
@@ -55,6 +56,9 @@ type Case struct {
 	Payments        []caseupdate.Payment
 	Orders          []caseupdate.Order
 	Activity        []caseupdate.Activity // one of each event
+	// PHI and Restricted are the ids of what is so as a whole, because the keeper of the case
+	// said so: comments, answers, decisions, payments, orders.
+	PHI, Restricted []string
 }
 
 // Fold returns c after the events, which must be of the same case and follow it
@@ -93,7 +97,26 @@ func (c *Case) apply(e Event) error {
 	c.Version = e.Sequence
 	c.UpdatedAt = e.At
 	c.Activity = append(c.Activity, e.Activity())
-	return e.Data.apply(c, e)
+	err := e.Data.apply(c, e)
+	if e.Report == nil {
+		return err
+	}
+	if errors.Is(err, errMissing) {
+		c.takeTold(e.Data)
+		err = nil
+	}
+	if id := objectID(e.Data); id != "" {
+		if e.Report.IsPHI {
+			c.PHI = append(c.PHI, id)
+		}
+		if e.Report.IsRestricted {
+			c.Restricted = append(c.Restricted, id)
+		}
+	}
+	if err == nil && e.Report.Case != nil {
+		c.adopt(e.Report.Case)
+	}
+	return err
 }
 
 // clone copies c, with room for n more activities. The lists are cut to their
@@ -112,12 +135,18 @@ func (c *Case) clone(n int) *Case {
 	next.Attachments = slices.Clip(c.Attachments)
 	next.Payments = slices.Clip(c.Payments)
 	next.Orders = slices.Clip(c.Orders)
+	next.PHI = slices.Clip(c.PHI)
+	next.Restricted = slices.Clip(c.Restricted)
 	next.Activity = append(make([]caseupdate.Activity, 0, len(c.Activity)+n), c.Activity...)
 	return &next
 }
 
-// AssignedTo returns who was assigned last and still is, or nil.
+// AssignedTo returns who was assigned last and still is, or whom the keeper of the case
+// names; nil where nobody is.
 func (c *Case) AssignedTo() *caseupdate.Person {
+	if c.Assignee != nil {
+		return c.Assignee
+	}
 	if len(c.Assignees) == 0 {
 		return nil
 	}

@@ -95,6 +95,7 @@ type Created struct {
 	ReferralCode   *string                   `json:"referralCode,omitempty"`
 	ProductBundle  *caseupdate.ProductBundle `json:"productBundle,omitempty"`
 	HRRep          *caseupdate.Person        `json:"hrRep,omitempty"`
+	Imported       bool                      `json:"imported,omitempty"` // the case is kept elsewhere
 }
 
 // Type is CREATE_CASE.
@@ -111,6 +112,7 @@ func (d *Created) apply(c *Case, e Event) error {
 	c.ReferralCode = d.ReferralCode
 	c.ProductBundle = d.ProductBundle
 	c.HRRep = d.HRRep
+	c.IsImported = d.Imported
 	return nil
 }
 

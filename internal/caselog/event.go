@@ -15,6 +15,9 @@ type Event struct {
 	At       caseupdate.Time
 	Actor    caseupdate.User
 	Data     Data
+	// Report is what the keeper of a case that is kept elsewhere said beyond Data; nil of
+	// casehook's own events.
+	Report *Report
 }
 
 // Data is what an event says, a pointer to one type per event: [Created],
@@ -35,19 +38,38 @@ func (e Event) Type() caseupdate.Event { return e.Data.Type() }
 func (e Event) Activity() caseupdate.Activity {
 	activity := caseupdate.Activity{ID: e.ID, Type: e.Type(), Timestamp: e.At, Actor: e.Actor}
 	e.Data.describe(&activity)
+	e.Report.describe(&activity)
 	return activity
+}
+
+// Caller returns who called for the change.
+func (e Event) Caller() caseupdate.Person {
+	if e.Report != nil && e.Report.Caller != nil {
+		return *e.Report.Caller
+	}
+	return e.Actor.Person()
+}
+
+// ChangeDate returns since when what the event changed is so.
+func (e Event) ChangeDate() caseupdate.Time {
+	if e.Report != nil && e.Report.ChangeDate != nil {
+		return *e.Report.ChangeDate
+	}
+	return e.At
 }
 
 // body is how the part of an event that is sealed is stored.
 type body struct {
 	Actor caseupdate.User `json:"actor"`
 	Data  Data            `json:"data"`
+
+	Report *Report `json:"report,omitempty"`
 }
 
 // EncodeBody returns the actor and the data of e as JSON: what of an event is to
 // be sealed. Its id, case, sequence, type and time are stored beside it.
 func (e Event) EncodeBody() ([]byte, error) {
-	b, err := json.Marshal(body{e.Actor, e.Data})
+	b, err := json.Marshal(body{e.Actor, e.Data, e.Report})
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", e.Type(), err)
 	}
@@ -66,7 +88,7 @@ func (e *Event) DecodeBody(name caseupdate.Event, encoded []byte) error {
 	if err := json.Unmarshal(encoded, &stored); err != nil || stored.Data == nil {
 		return fmt.Errorf("decode event %s: its body is not that of %s", e.ID, name)
 	}
-	e.Actor, e.Data = stored.Actor, stored.Data
+	e.Actor, e.Data, e.Report = stored.Actor, stored.Data, stored.Report
 	return nil
 }
 

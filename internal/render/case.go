@@ -63,10 +63,13 @@ func (v *view) basic(c *caselog.Case) *caseupdate.Case {
 }
 
 func (v *view) title(c *caselog.Case) *string {
+	if c.Title == "" { // nobody has told it
+		return nil
+	}
 	if v.clearance.PHI {
 		return &c.Title
 	}
-	v.blankedText("title", c.Title)
+	v.blanked("title")
 	return nil
 }
 
@@ -113,11 +116,11 @@ func (v *view) submitterOf(c *caselog.Case) caseupdate.Submitter {
 func (v *view) details(c *caselog.Case) *caseupdate.Details {
 	return &caseupdate.Details{
 		Responses:   v.submissions(c.Submissions),
-		Decisions:   list(c.Decisions),
+		Decisions:   each(v, "decisions", c.Decisions, func(d caseupdate.Decision) string { return d.ID }, v.decision),
 		Comments:    v.comments(c.Comments),
 		Attachments: v.attachments(c.Attachments, v.attachment),
-		Payments:    v.payments(c.Payments),
-		Orders:      list(c.Orders),
+		Payments:    each(v, "payments", c.Payments, func(p caseupdate.Payment) string { return p.ID }, v.payment),
+		Orders:      each(v, "orders", c.Orders, func(o caseupdate.Order) string { return o.ID }, v.order),
 		Activity:    v.activities(c.Activity),
 	}
 }
@@ -131,11 +134,14 @@ func (v *view) submissions(submissions []caseupdate.FormSubmission) []caseupdate
 			CreatedAt:  s.CreatedAt,
 			Form:       s.Form,
 			Respondent: v.person("respondent", s.Respondent),
-			Responses:  make([]caseupdate.Response, len(s.Responses)),
+			Responses:  make([]caseupdate.Response, 0, len(s.Responses)),
 		}
-		for j, response := range s.Responses {
-			inner := v.enterItem("responses", j)
-			shown[i].Responses[j] = v.response(response)
+		for _, response := range s.Responses {
+			if v.hiddenIDs[response.ID] {
+				continue
+			}
+			inner := v.enterItem("responses", len(shown[i].Responses))
+			shown[i].Responses = append(shown[i].Responses, v.response(response))
 			v.leave(inner)
 		}
 		v.leave(outer)
@@ -151,19 +157,6 @@ func (v *view) comments(comments []caselog.Comment) []caseupdate.Comment {
 		}
 		outer := v.enterItem("comments", len(shown))
 		shown = append(shown, v.comment(comment, v.attachment))
-		v.leave(outer)
-	}
-	return shown
-}
-
-func (v *view) payments(payments []caseupdate.Payment) []caseupdate.Payment {
-	if v.clearance.PHI {
-		return list(payments)
-	}
-	shown := make([]caseupdate.Payment, len(payments))
-	for i, payment := range payments {
-		outer := v.enterItem("payments", i)
-		shown[i] = v.payment(payment)
 		v.leave(outer)
 	}
 	return shown
@@ -191,8 +184,13 @@ func (v *view) activity(key string, a caseupdate.Activity) caseupdate.Activity {
 	return v.actors(a)
 }
 
-// actors shows an activity: who acted, and on whom, is all in it that may be PHI.
+// actors shows an activity. Who acted, and on whom, may be PHI; the values before and
+// after are where the activity is marked so.
 func (v *view) actors(a caseupdate.Activity) caseupdate.Activity {
+	if a.IsPHI && !v.clearance.PHI {
+		a.ValueBefore = v.phiOrNil("valueBefore", a.ValueBefore)
+		a.ValueAfter = v.phiOrNil("valueAfter", a.ValueAfter)
+	}
 	a.Actor = v.user("actor", a.Actor)
 	if a.TargetUser != nil && v.submitter.isUser(*a.TargetUser) {
 		target := v.user("targetUser", *a.TargetUser)

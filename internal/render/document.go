@@ -12,8 +12,8 @@ import (
 // streamed.
 type documents struct {
 	caseID string
-	link   func(caseID, attachmentID string) (url string, expires time.Time) // nil: base64
-	mark   string                                                            // stands in the text for each of inline
+	link   func(caseID, documentID string) (url string, expires time.Time) // nil: base64
+	mark   string                                                          // stands in the text for each of inline
 	inline []document
 }
 
@@ -28,7 +28,7 @@ type document struct {
 // will be streamed.
 func (d *documents) show(shown *caseupdate.Attachment, a caselog.Attachment) {
 	if d.link != nil {
-		url, expires := d.link(d.caseID, a.ID)
+		url, expires := d.link(d.caseID, a.DocumentID())
 		at := caseupdate.At(expires)
 		shown.URL, shown.URLExpiresAt = &url, &at
 		return
@@ -42,7 +42,7 @@ func (d *documents) show(shown *caseupdate.Attachment, a caselog.Attachment) {
 		d.mark = rand.Text()
 	}
 	shown.Content = &d.mark
-	d.inline = append(d.inline, document{id: a.ID, size: a.Size})
+	d.inline = append(d.inline, document{id: a.DocumentID(), size: a.Size})
 }
 
 // hide puts an empty document, or an empty link, into shown. A link that is not

@@ -79,7 +79,7 @@ func (v *view) payload(e caselog.Event, base caseupdate.Base) (caseupdate.Payloa
 		deleted := caseupdate.DeletedAttachment{CaseID: e.CaseID, CaseAttachmentID: d.AttachmentID, Caller: v.caller("deletedAttachment", e)}
 		return &caseupdate.DeleteAttachment{Base: base, DeletedAttachment: deleted, Redaction: v.redaction()}, nil
 	case *caselog.DecisionAdded:
-		return &caseupdate.AddCaseDecision{Base: base, Decision: d.Decision, Redaction: v.redaction()}, nil
+		return &caseupdate.AddCaseDecision{Base: base, Decision: within(v, "decision", d.Decision, v.decision), Redaction: v.redaction()}, nil
 	case *caselog.FormAnswered:
 		return &caseupdate.AddFormResponse{Base: base, Form: d.Form, Response: v.addedResponse(d), Redaction: v.redaction()}, nil
 	case *caselog.Assigned:
@@ -92,11 +92,11 @@ func (v *view) payload(e caselog.Event, base caseupdate.Base) (caseupdate.Payloa
 	case *caselog.PaymentCompleted:
 		return &caseupdate.PaymentCompleted{Base: base, Payment: v.changedPayment(d.Payment), Redaction: v.redaction()}, nil
 	case *caselog.OrderCreated:
-		return &caseupdate.OrderCreated{Base: base, Order: d.Order, Redaction: v.redaction()}, nil
+		return &caseupdate.OrderCreated{Base: base, Order: within(v, "order", d.Order, v.order), Redaction: v.redaction()}, nil
 	case *caselog.OrderStatusChanged:
-		return &caseupdate.OrderStatusChanged{Base: base, Order: d.Order, Redaction: v.redaction()}, nil
+		return &caseupdate.OrderStatusChanged{Base: base, Order: within(v, "order", d.Order, v.order), Redaction: v.redaction()}, nil
 	case *caselog.OrderTrackingAdded:
-		return &caseupdate.OrderTrackingAdded{Base: base, Order: d.Order, Redaction: v.redaction()}, nil
+		return &caseupdate.OrderTrackingAdded{Base: base, Order: within(v, "order", d.Order, v.order), Redaction: v.redaction()}, nil
 	case *caselog.Escalated:
 		escalated := caseupdate.Escalated{CaseID: e.CaseID, IsEscalated: true, Caller: v.caller("escalated", e)}
 		return &caseupdate.EscalateCase{Base: base, Escalated: escalated, Redaction: v.redaction()}, nil
@@ -111,7 +111,7 @@ func (v *view) payload(e caselog.Event, base caseupdate.Base) (caseupdate.Payloa
 		return &caseupdate.ReopenCase{Base: base, ArchiveCase: archive, Redaction: v.redaction()}, nil
 	case *caselog.StatusChanged:
 		change := caseupdate.StatusChange{
-			CaseID: e.CaseID, NewStatus: d.New, OldStatus: d.Old, ChangeDate: e.At, Caller: v.caller("changeStatus", e),
+			CaseID: e.CaseID, NewStatus: d.New, OldStatus: d.Old, ChangeDate: e.ChangeDate(), Caller: v.caller("changeStatus", e),
 		}
 		return &caseupdate.ChangeCaseStatus{Base: base, ChangeStatus: change, Redaction: v.redaction()}, nil
 	}
@@ -121,7 +121,7 @@ func (v *view) payload(e caselog.Event, base caseupdate.Base) (caseupdate.Payloa
 func (v *view) caller(key string, e caselog.Event) caseupdate.Person {
 	outer := v.enter(key)
 	defer v.leave(outer)
-	return v.person("caller", e.Actor.Person())
+	return v.person("caller", e.Caller())
 }
 
 func (v *view) addedComment(d *caselog.CommentAdded) caseupdate.Comment {
@@ -131,9 +131,13 @@ func (v *view) addedComment(d *caselog.CommentAdded) caseupdate.Comment {
 }
 
 func (v *view) comment(c caselog.Comment, show func(caselog.Attachment) caseupdate.Attachment) caseupdate.Comment {
+	text := c.Text
+	if v.phiIDs[c.ID] {
+		text = v.phi("text", text)
+	}
 	return caseupdate.Comment{
 		ID:           c.ID,
-		Text:         c.Text,
+		Text:         text,
 		IsRestricted: c.IsRestricted,
 		CreatedAt:    c.CreatedAt,
 		Author:       v.name("author", c.Author),
@@ -204,7 +208,7 @@ func (v *view) addedResponse(d *caselog.FormAnswered) caseupdate.Response {
 // response blanks the answer, never the question, which is the form's.
 func (v *view) response(r caseupdate.Response) caseupdate.Response {
 	r.Question.Options = list(r.Question.Options)
-	if r.Question.IsPHI {
+	if r.Question.IsPHI || v.phiIDs[r.ID] {
 		r.Text = v.phi("text", r.Text)
 	}
 	r.Respondent = v.person("respondent", r.Respondent)
@@ -218,6 +222,57 @@ func (v *view) changedPayment(p caseupdate.Payment) caseupdate.Payment {
 }
 
 func (v *view) payment(p caseupdate.Payment) caseupdate.Payment {
+	if v.phiIDs[p.ID] {
+		p.Description = v.phi("description", p.Description)
+	}
 	p.CreatedBy = v.user("createdBy", p.CreatedBy)
 	return p
+}
+
+// within shows an object that lies under a key.
+func within[T any](v *view, key string, object T, show func(T) T) T {
+	outer := v.enter(key)
+	defer v.leave(outer)
+	return show(object)
+}
+
+// decision blanks what is written in a decision that is PHI as a whole.
+func (v *view) decision(d caseupdate.Decision) caseupdate.Decision {
+	if !v.phiIDs[d.ID] {
+		return d
+	}
+	d.DecisionText = v.phiOrNil("decisionText", d.DecisionText)
+	d.Category = v.phiOrNil("category", d.Category)
+	if d.MedInfo != nil {
+		v.blanked("medInfo")
+		d.MedInfo = nil
+	}
+	return d
+}
+
+// order blanks what is written in an order that is PHI as a whole.
+func (v *view) order(o caseupdate.Order) caseupdate.Order {
+	if v.phiIDs[o.ID] {
+		o.TrackingID = v.phiOrNil("trackingId", o.TrackingID)
+		o.Message = v.phiOrNil("message", o.Message)
+	}
+	return o
+}
+
+// each shows the items of a list under a key, where something in them may be blanked, or
+// is not to be known of.
+func each[T any](v *view, key string, items []T, id func(T) string, show func(T) T) []T {
+	if v.clearance.PHI && len(v.hiddenIDs) == 0 {
+		return list(items)
+	}
+	shown := make([]T, 0, len(items))
+	for _, item := range items {
+		if v.hiddenIDs[id(item)] {
+			continue
+		}
+		outer := v.enterItem(key, len(shown))
+		shown = append(shown, show(item))
+		v.leave(outer)
+	}
+	return shown
 }

@@ -13,8 +13,10 @@ import (
 // of the paths in redacted.
 type view struct {
 	clearance subscription.Clearance
-	submitter identity   // to tell the submitter by; empty where PHI may be seen
-	documents *documents // nil: none are shown
+	submitter identity        // to tell the submitter by; empty where PHI may be seen
+	documents *documents      // nil: none are shown
+	phiIDs    map[string]bool // of what is PHI as a whole; nil where PHI may be seen
+	hiddenIDs map[string]bool // of what is restricted as a whole; nil where that may be seen
 
 	path     []byte // of the object that is being shown, such as "case.comments[3]"
 	redacted []string
@@ -24,8 +26,20 @@ func newView(c *caselog.Case, clearance subscription.Clearance) *view {
 	v := &view{clearance: clearance}
 	if !clearance.PHI {
 		v.submitter = identify(c)
+		v.phiIDs = set(c.PHI)
+	}
+	if !clearance.Restricted {
+		v.hiddenIDs = set(c.Restricted)
 	}
 	return v
+}
+
+func set(ids []string) map[string]bool {
+	members := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		members[id] = true
+	}
+	return members
 }
 
 // redaction closes a payload.
@@ -80,6 +94,14 @@ func (v *view) phi(key, value string) string {
 	}
 	v.blankedText(key, value)
 	return ""
+}
+
+// phiOrNil is phi for a value that may be absent.
+func (v *view) phiOrNil(key string, value *string) *string {
+	if value != nil {
+		v.blankedText(key, *value)
+	}
+	return nil
 }
 
 func (v *view) user(key string, u caseupdate.User) caseupdate.User {

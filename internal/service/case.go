@@ -43,10 +43,10 @@ func (s *Service) Attachment(ctx context.Context, caller Caller, caseID, attachm
 		return caselog.Attachment{}, nil, refused("case", err)
 	}
 	attachment, ok := state.Attachment(attachmentID)
-	if !ok || attachment.IsDeleted {
+	if !ok || attachment.IsDeleted || attachment.SHA256 == nil {
 		return caselog.Attachment{}, nil, refusal.Of(refusal.NotFound, "the case has no such attachment")
 	}
-	content, err := s.Blobs.Get(ctx, key, attachmentID)
+	content, err := s.Blobs.Get(ctx, key, attachment.DocumentID())
 	return attachment, content, err
 }
 
