@@ -119,7 +119,7 @@ func (e *Engine) judge(o *store.Outcome, endpoint *subscription.Endpoint) {
 	if a.StatusCode/100 == 2 {
 		o.State = store.Delivered
 		e.metrics.AttemptFinished(string(store.Delivered), a.Duration)
-		if a.Number == 1 {
+		if a.Number == 1 && o.Message.Event.Report == nil { // what is told may have happened long ago
 			e.metrics.Delivered(finished.Sub(o.Message.Event.At.Time))
 		}
 		return

@@ -36,6 +36,7 @@ var roles = map[string]service.Role{
 	"listReceipts":         service.Reader,
 
 	"putUser":           service.Writer,
+	"tellEvents":        service.Writer,
 	"createCase":        service.Writer,
 	"addComment":        service.Writer,
 	"deleteComment":     service.Writer,

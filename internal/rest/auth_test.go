@@ -17,7 +17,7 @@ var smallest = map[string]string{
 	"listEvents": "reader", "listCaseEvents": "reader", "listEndpoints": "reader", "getEndpoint": "reader",
 	"listDeliveries": "reader", "getDelivery": "reader", "listReplays": "reader", "getReplay": "reader", "listReceipts": "reader",
 
-	"putUser": "writer", "createCase": "writer", "addComment": "writer", "deleteComment": "writer",
+	"putUser": "writer", "tellEvents": "writer", "createCase": "writer", "addComment": "writer", "deleteComment": "writer",
 	"addAttachment": "writer", "deleteAttachment": "writer", "addDecision": "writer", "answerForm": "writer",
 	"addAssignees": "writer", "removeAssignee": "writer", "addPayment": "writer", "completePayment": "writer",
 	"createOrder": "writer", "changeOrderStatus": "writer", "addOrderTracking": "writer", "escalateCase": "writer",

@@ -18,6 +18,7 @@ type call struct {
 	status  int    // of its answer; 0: 200
 	events  bool   // whether it records events
 	located bool   // whether it says where to find what it made
+	reads   bool   // whether its handler reads the body, and checks it, by itself
 }
 
 // handle makes a call be answered by handler.
@@ -36,8 +37,10 @@ func (c call) operation() huma.Operation {
 		Description:   c.text,
 		DefaultStatus: max(c.status, http.StatusOK),
 		MaxBodyBytes:  -1, // readBody has seen to it
-		Errors:        c.failures(method, path),
-		Security:      []map[string][]string{},
+
+		SkipValidateBody: c.reads,
+		Errors:           c.failures(method, path),
+		Security:         []map[string][]string{},
 	}
 	op.Responses = map[string]*huma.Response{statusText(op.DefaultStatus): {
 		Description: http.StatusText(op.DefaultStatus),

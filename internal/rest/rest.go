@@ -81,6 +81,7 @@ func New(s *service.Service, o Options) http.Handler {
 	d.registerStatus()
 	d.registerUsers()
 	d.registerEvents()
+	d.registerTold()
 	d.registerEndpoints()
 	d.registerReplays()
 	d.registerReceipts()

@@ -67,7 +67,7 @@ type schema struct {
 
 const adminKey = "chk_admin_key_of_the_tests"
 
-func newServer(t *testing.T) *server {
+func newServer(t testing.TB) *server {
 	t.Helper()
 	s := &server{log: &logBuffer{}, metrics: &counts{}, admin: adminKey}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
@@ -121,7 +121,7 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
-func (s *server) readDocument(t *testing.T) {
+func (s *server) readDocument(t testing.TB) {
 	t.Helper()
 	response, err := http.Get(s.URL + "/openapi.json")
 	require.NoError(t, err)
@@ -156,7 +156,7 @@ type answer struct {
 func (a answer) String() string { return http.StatusText(a.status) + "\n" + string(a.body) }
 
 // at returns what a path such as "data", 0, "id" leads to in the body.
-func (a answer) at(t *testing.T, path ...any) any {
+func (a answer) at(t testing.TB, path ...any) any {
 	t.Helper()
 	var value any
 	require.NoError(t, json.Unmarshal(a.body, &value), a)
@@ -173,7 +173,7 @@ func (a answer) at(t *testing.T, path ...any) any {
 	return value
 }
 
-func (a answer) text(t *testing.T, path ...any) string {
+func (a answer) text(t testing.TB, path ...any) string {
 	t.Helper()
 	text, ok := a.at(t, path...).(string)
 	require.True(t, ok, a)
@@ -195,19 +195,19 @@ func with(name, value string) asked {
 	}
 }
 
-func (s *server) get(t *testing.T, path string, how ...asked) answer {
+func (s *server) get(t testing.TB, path string, how ...asked) answer {
 	t.Helper()
 	return s.do(t, http.MethodGet, path, nil, how...)
 }
 
-func (s *server) post(t *testing.T, path, body string, how ...asked) answer {
+func (s *server) post(t testing.TB, path, body string, how ...asked) answer {
 	t.Helper()
 	return s.do(t, http.MethodPost, path, strings.NewReader(body), how...)
 }
 
 // do sends a request with the admin's key, unless it is told otherwise, and checks
 // that its answer is one that the document knows.
-func (s *server) do(t *testing.T, method, path string, body io.Reader, how ...asked) answer {
+func (s *server) do(t testing.TB, method, path string, body io.Reader, how ...asked) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, body)
 	require.NoError(t, err)
@@ -229,7 +229,7 @@ func (s *server) do(t *testing.T, method, path string, body io.Reader, how ...as
 }
 
 // check fails where the document does not say that the answer can be.
-func (s *server) check(t *testing.T, r *http.Request, a answer) {
+func (s *server) check(t testing.TB, r *http.Request, a answer) {
 	t.Helper()
 	if a.status >= 400 {
 		s.checkProblem(t, a)
@@ -254,7 +254,7 @@ func (s *server) check(t *testing.T, r *http.Request, a answer) {
 	}
 }
 
-func (s *server) checkProblem(t *testing.T, a answer) {
+func (s *server) checkProblem(t testing.TB, a answer) {
 	t.Helper()
 	require.Equal(t, "application/problem+json", a.header.Get("Content-Type"), a)
 	require.Equal(t, float64(a.status), a.at(t, "status"), a)
@@ -262,7 +262,7 @@ func (s *server) checkProblem(t *testing.T, a answer) {
 }
 
 // conforms fails where JSON is not of the schema in the document that ref leads to.
-func (s *server) conforms(t *testing.T, ref string, text []byte) {
+func (s *server) conforms(t testing.TB, ref string, text []byte) {
 	t.Helper()
 	compiled, err := s.document.Compile("openapi.json" + ref)
 	require.NoError(t, err)
@@ -272,7 +272,7 @@ func (s *server) conforms(t *testing.T, ref string, text []byte) {
 }
 
 // newCase makes a case and returns its id.
-func (s *server) newCase(t *testing.T) string {
+func (s *server) newCase(t testing.TB) string {
 	t.Helper()
 	created := s.post(t, "/v1/cases", caseBody)
 	require.Equal(t, http.StatusCreated, created.status, created)

@@ -19,9 +19,9 @@ var (
 		WHERE true
 		ON CONFLICT DO NOTHING
 		RETURNING id`)
-	updateCases = over(`id text, expected bigint, version bigint, status text, is_archived boolean, is_escalated boolean, updated_at bigint`, `
+	updateCases = over(`id text, expected bigint, version bigint, type text, status text, is_archived boolean, is_escalated boolean, updated_at bigint`, `
 		UPDATE cases
-		SET version = u.version, status = u.status, is_archived = u.is_archived, is_escalated = u.is_escalated, updated_at = u.updated_at
+		SET version = u.version, type = u.type, status = u.status, is_archived = u.is_archived, is_escalated = u.is_escalated, updated_at = u.updated_at
 		FROM u
 		WHERE cases.id = u.id AND cases.version = u.expected
 		RETURNING cases.id`)
@@ -117,7 +117,7 @@ func (w *writer) writeCases(ctx context.Context, tx *transaction, changes []*cha
 		if c.creates {
 			created = append(created, []any{s.ID, s.OrganizationID, s.ShortID, s.Version, s.Type, string(s.Status), s.IsArchived, s.IsEscalated, c.wrapped, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli()})
 		} else {
-			changed = append(changed, []any{s.ID, c.expected, s.Version, string(s.Status), s.IsArchived, s.IsEscalated, s.UpdatedAt.UnixMilli()})
+			changed = append(changed, []any{s.ID, c.expected, s.Version, s.Type, string(s.Status), s.IsArchived, s.IsEscalated, s.UpdatedAt.UnixMilli()})
 		}
 	}
 	inOrder(organizations, 1)
