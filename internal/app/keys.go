@@ -45,7 +45,8 @@ func (k *Keys) Create(ctx context.Context, organization, name, role string, expi
 	if !expires.IsZero() {
 		until = &expires
 	}
-	made, err := k.service.CreateKey(ctx, caller, name, service.Role(role), until, nil)
+	draft := service.Key{Name: name, Role: service.Role(role), Clearance: service.FullClearance, ExpiresAt: until}
+	made, err := k.service.CreateKey(ctx, caller, draft, nil)
 	return made.ID, made.Secret, err
 }
 

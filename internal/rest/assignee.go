@@ -28,7 +28,7 @@ func (d *door) addAssignees(ctx context.Context, in *struct {
 	CasePath
 	Body newAssignees
 }) (*reply[*caseupdate.Case], error) {
-	return perform(ctx, basic, func(request *service.Repeatable) (service.Changed, error) {
+	return perform(ctx, basic(ctx), func(request *service.Repeatable) (service.Changed, error) {
 		return d.service.Assign(ctx, caller(ctx), in.CaseID, in.Body.UserIDs, request)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/subscription"
 )
 
 // maxBody is how large a JSON body may be, in bytes, itself included.
@@ -39,7 +41,7 @@ func (d *door) readBody(ctx huma.Context, next func(huma.Context)) {
 	}
 	if err == nil && r.Method == http.MethodPost {
 		x.key, err = idempotencyKey(r.Header)
-		x.digest = digest(r, body)
+		x.digest = digest(r, body, x.caller.Clearance)
 	}
 	if err != nil {
 		d.refuse(ctx, err)
@@ -116,9 +118,10 @@ func checkBody(body []byte, wanted *huma.RequestBody) error {
 }
 
 // digest returns what tells a repeated request from another one under the same
-// Idempotency-Key.
-func digest(r *http.Request, body []byte) [sha256.Size]byte {
+// Idempotency-Key. Who is cleared for less is not given the answer of who is for more.
+func digest(r *http.Request, body []byte, clearance subscription.Clearance) [sha256.Size]byte {
 	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%t %t\n", clearance.PHI, clearance.Restricted)
 	_, _ = io.WriteString(h, r.Method+"\n"+r.URL.EscapedPath()+"\n") // a hash never fails
 	_, _ = h.Write(body)
 	return [sha256.Size]byte(h.Sum(nil))

@@ -74,7 +74,7 @@ func (d *door) createCase(ctx context.Context, in *struct{ Body newCase }) (*rep
 			Status:   http.StatusCreated,
 			EventIDs: eventIDs(changed),
 			Location: "/v1/cases/" + changed.Case.ID,
-			Body:     full(changed.Case),
+			Body:     full(ctx, changed.Case),
 		}
 	}
 	return perform(ctx, answer, func(request *service.Repeatable) (service.Changed, error) {
@@ -111,7 +111,7 @@ func (d *door) listCases(ctx context.Context, in *caseFilter) (*found[list[*case
 	if err != nil {
 		return nil, err
 	}
-	return listed(cases, func(c *caselog.Case) *caseupdate.Case { return render.Case(c, everything) }, next), nil
+	return listed(cases, func(c *caselog.Case) *caseupdate.Case { return render.Case(c, caller(ctx).Clearance) }, next), nil
 }
 
 func (d *door) getCase(ctx context.Context, in *struct {
@@ -122,11 +122,13 @@ func (d *door) getCase(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &found[*fullCase]{full(c)}, nil
+	return &found[*fullCase]{full(ctx, c)}, nil
 }
 
-// full is a case with all that is known of it.
-func full(c *caselog.Case) *fullCase { return (*fullCase)(render.FullCase(c, everything)) }
+// full is a case with all of it that who calls may know.
+func full(ctx context.Context, c *caselog.Case) *fullCase {
+	return (*fullCase)(render.FullCase(c, caller(ctx).Clearance))
+}
 
 // given returns a query's time, nil where it was left out.
 func given(t time.Time) *time.Time {

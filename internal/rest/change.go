@@ -10,7 +10,7 @@ import (
 
 // change changes a case and answers with the basic case.
 func (d *door) change(ctx context.Context, caseID string, cmd caselog.Command) (*reply[*caseupdate.Case], error) {
-	return perform(ctx, basic, d.changing(ctx, caseID, cmd))
+	return perform(ctx, basic(ctx), d.changing(ctx, caseID, cmd))
 }
 
 // create adds to a case and answers with what was added, a T.

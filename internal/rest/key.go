@@ -3,10 +3,10 @@ package rest
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/subscription"
 )
 
 func (d *door) registerKeys() {
@@ -28,7 +28,19 @@ func (d *door) registerKeys() {
 type newKey struct {
 	Name      string       `json:"name" doc:"For people: whose it is, or what for."`
 	Role      service.Role `json:"role" enum:"admin,writer,reader"`
+	Clearance *clearance   `json:"clearance,omitempty" doc:"What its holder is told, as of an endpoint. Without it, everything, as an admin always is."`
 	ExpiresAt *timestamp   `json:"expiresAt,omitempty" doc:"Without it, never."`
+}
+
+func (n newKey) draft() service.Key {
+	draft := service.Key{Name: n.Name, Role: n.Role, Clearance: service.FullClearance}
+	if n.Clearance != nil {
+		draft.Clearance = subscription.Clearance(*n.Clearance)
+	}
+	if at := n.ExpiresAt.time(); at != nil {
+		draft.ExpiresAt = &at.Time
+	}
+	return draft
 }
 
 // apiKey is a key without what opens anything, except where it was made just now.
@@ -36,6 +48,7 @@ type apiKey struct {
 	ID        string           `json:"id"`
 	Name      string           `json:"name"`
 	Role      service.Role     `json:"role" enum:"admin,writer,reader"`
+	Clearance clearance        `json:"clearance"`
 	CreatedAt caseupdate.Time  `json:"createdAt"`
 	ExpiresAt *caseupdate.Time `json:"expiresAt"`
 	RevokedAt *caseupdate.Time `json:"revokedAt"`
@@ -47,6 +60,7 @@ func shownKey(key service.Key) apiKey {
 		ID:        key.ID,
 		Name:      key.Name,
 		Role:      key.Role,
+		Clearance: clearance(key.Clearance),
 		CreatedAt: caseupdate.At(key.CreatedAt),
 		ExpiresAt: at(key.ExpiresAt),
 		RevokedAt: at(key.RevokedAt),
@@ -59,12 +73,8 @@ func (d *door) createKey(ctx context.Context, in *struct{ Body newKey }) (*reply
 		shown.Key = key.Secret
 		return &reply[apiKey]{Status: http.StatusCreated, Body: shown}
 	}
-	var expires *time.Time
-	if at := in.Body.ExpiresAt.time(); at != nil {
-		expires = &at.Time
-	}
 	return perform(ctx, answer, func(request *service.Repeatable) (service.NewKey, error) {
-		return d.service.CreateKey(ctx, caller(ctx), in.Body.Name, in.Body.Role, expires, request)
+		return d.service.CreateKey(ctx, caller(ctx), in.Body.draft(), request)
 	})
 }
 

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -9,9 +10,6 @@ import (
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/service"
 )
-
-// everything is what a key may be told, whosever it is.
-var everything = service.Caller{}.Clearance()
 
 // found is the answer to a call that changes nothing.
 type found[T any] struct {
@@ -62,12 +60,14 @@ func created[T any](changed service.Changed) *reply[T] {
 	}
 }
 
-// basic answers with the basic case.
-func basic(changed service.Changed) *reply[*caseupdate.Case] {
-	return &reply[*caseupdate.Case]{
-		Status:   http.StatusOK,
-		EventIDs: eventIDs(changed),
-		Body:     render.Case(changed.Case, everything),
+// basic answers with the basic case, as who calls may see it.
+func basic(ctx context.Context) func(service.Changed) *reply[*caseupdate.Case] {
+	return func(changed service.Changed) *reply[*caseupdate.Case] {
+		return &reply[*caseupdate.Case]{
+			Status:   http.StatusOK,
+			EventIDs: eventIDs(changed),
+			Body:     render.Case(changed.Case, caller(ctx).Clearance),
+		}
 	}
 }
 

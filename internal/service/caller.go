@@ -37,12 +37,11 @@ type Caller struct {
 	KeyID          string
 	Role           Role
 	Actor          caseupdate.User // the key's own service user where nobody is named
+	Clearance      subscription.Clearance
 }
 
-// Clearance is what the holder of a key may be told: all of its organisation.
-func (Caller) Clearance() subscription.Clearance {
-	return subscription.Clearance{PHI: true, Restricted: true}
-}
+// FullClearance is that of a key of which nothing else was said.
+var FullClearance = subscription.Clearance{PHI: true, Restricted: true}
 
 // environment is the id of the key that is not in the store.
 const environment = "environment"
@@ -75,6 +74,7 @@ func (s *Service) holder(ctx context.Context, key string) (Caller, error) {
 			KeyID:          environment,
 			Role:           Admin,
 			Actor:          caseupdate.User{ID: environment, FirstName: "Administrator"},
+			Clearance:      FullClearance,
 		}, nil
 	}
 	known, err := s.Store.KeyByHash(ctx, hash)
@@ -92,5 +92,6 @@ func (s *Service) holder(ctx context.Context, key string) (Caller, error) {
 		KeyID:          known.ID,
 		Role:           Role(known.Role),
 		Actor:          caseupdate.User{ID: known.ID, FirstName: known.Name},
+		Clearance:      known.Clearance,
 	}, nil
 }

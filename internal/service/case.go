@@ -36,15 +36,19 @@ func (s *Service) Cases(ctx context.Context, caller Caller, filter CaseFilter, p
 	return cases, encode(position.CreatedAt, position.ID), nil
 }
 
-// Attachment returns a document and its bytes, which the caller closes.
+// Attachment returns a document and its bytes, which the caller closes. One that is
+// restricted is not there for a caller without clearance, and one that is PHI is refused.
 func (s *Service) Attachment(ctx context.Context, caller Caller, caseID, attachmentID string) (caselog.Attachment, io.ReadCloser, error) {
 	state, key, err := s.Store.Case(ctx, caller.OrganizationID, caseID, 0)
 	if err != nil {
 		return caselog.Attachment{}, nil, refused("case", err)
 	}
 	attachment, ok := state.Attachment(attachmentID)
-	if !ok || attachment.IsDeleted || attachment.SHA256 == nil {
+	if !ok || attachment.IsDeleted || attachment.SHA256 == nil || attachment.IsRestricted && !caller.Clearance.Restricted {
 		return caselog.Attachment{}, nil, refusal.Of(refusal.NotFound, "the case has no such attachment")
+	}
+	if attachment.IsPHI && !caller.Clearance.PHI {
+		return caselog.Attachment{}, nil, refusal.Of(refusal.Forbidden, "the document is PHI: this needs a key with clearance for that")
 	}
 	content, err := s.Blobs.Get(ctx, key, attachment.DocumentID())
 	return attachment, content, err

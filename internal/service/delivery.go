@@ -24,9 +24,15 @@ func (s *Service) Deliveries(ctx context.Context, caller Caller, filter Delivery
 	})
 }
 
-// Delivery returns a delivery and its attempts, the first one first.
+// Delivery returns a delivery and its attempts, the first one first. What was answered is
+// left out for a caller without clearance for PHI.
 func (s *Service) Delivery(ctx context.Context, caller Caller, id string) (Delivery, []Attempt, error) {
 	d, attempts, err := s.Store.Delivery(ctx, caller.OrganizationID, id)
+	if !caller.Clearance.PHI { // an answer may repeat what was sent
+		for i := range attempts {
+			attempts[i].Answer = nil
+		}
+	}
 	return d, attempts, refused("delivery", err)
 }
 

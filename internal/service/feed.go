@@ -69,14 +69,14 @@ func (s *Service) page(ctx context.Context, caller Caller, entries []store.Entry
 		if i == limit {
 			return events, last, true, nil
 		}
-		if caller.Clearance().Withholds(entry.Event.Activity()) {
+		if caller.Clearance.Withholds(entry.Event.Activity()) {
 			last = entry
 			continue
 		}
 		body, err := s.Renderer.Body(entry.Event, entry.Case, entry.Key, render.Options{
 			Payload:   subscription.PayloadEvent,
 			Documents: subscription.DocumentsBase64,
-			Clearance: caller.Clearance(),
+			Clearance: caller.Clearance,
 		})
 		if err != nil {
 			return nil, nil, false, err

@@ -14,6 +14,7 @@ import (
 	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
 )
 
 // Key is an API key without the key itself.
@@ -21,6 +22,7 @@ type Key struct {
 	ID        string
 	Name      string
 	Role      Role
+	Clearance subscription.Clearance
 	CreatedAt time.Time
 	ExpiresAt *time.Time
 	RevokedAt *time.Time
@@ -35,16 +37,17 @@ type NewKey struct {
 // keyPrefix begins every API key, so that a lost one is recognised for what it is.
 const keyPrefix = "chk_"
 
-// CreateKey makes an API key of the caller's organisation.
-func (s *Service) CreateKey(ctx context.Context, caller Caller, name string, role Role, expires *time.Time, request *Repeatable) (key NewKey, err error) {
-	if err := checkKey(name, role, expires); err != nil {
+// CreateKey makes an API key of the caller's organisation. Its role, and what its holder
+// may be told, are the draft's, as are its name and its end.
+func (s *Service) CreateKey(ctx context.Context, caller Caller, draft Key, request *Repeatable) (key NewKey, err error) {
+	if err := draft.check(); err != nil {
 		return NewKey{}, err
 	}
 	err = s.unlessRepeated(ctx, caller, request, func() error {
 		var random [32]byte
 		_, _ = rand.Read(random[:]) // never fails
 		key = NewKey{
-			Key:    Key{ID: newID(), Name: name, Role: role, CreatedAt: now(), ExpiresAt: expires},
+			Key:    Key{ID: newID(), Name: draft.Name, Role: draft.Role, Clearance: draft.Clearance, CreatedAt: now(), ExpiresAt: draft.ExpiresAt},
 			Secret: keyPrefix + base64.RawURLEncoding.EncodeToString(random[:]),
 		}
 		kept, err := request.kept(key)
@@ -54,25 +57,31 @@ func (s *Service) CreateKey(ctx context.Context, caller Caller, name string, rol
 		return s.Store.InsertKey(ctx, store.Key{
 			ID:             key.ID,
 			OrganizationID: caller.OrganizationID,
-			Name:           name,
-			Role:           string(role),
+			Name:           key.Name,
+			Role:           string(key.Role),
+			Clearance:      key.Clearance,
 			CreatedAt:      key.CreatedAt,
-			ExpiresAt:      expires,
+			ExpiresAt:      key.ExpiresAt,
 		}, sha256.Sum256([]byte(key.Secret)), kept)
 	})
 	return key, err
 }
 
-func checkKey(name string, role Role, expires *time.Time) error {
+// check refuses a key that cannot be. Who may make endpoints and keys may have anything
+// told to anybody: an admin is cleared for all.
+func (k Key) check() error {
 	var faults []refusal.Fault
-	if strings.TrimSpace(name) == "" || len(name) > caselog.MaxName || strings.ContainsFunc(name, unicode.IsControl) {
+	if strings.TrimSpace(k.Name) == "" || len(k.Name) > caselog.MaxName || strings.ContainsFunc(k.Name, unicode.IsControl) {
 		faults = append(faults, refusal.Fault{Field: "name", Allowed: fmt.Sprintf("must be 1 to %d bytes long, without control characters", caselog.MaxName)})
 	}
-	if !slices.Contains(Roles(), role) {
+	if !slices.Contains(Roles(), k.Role) {
 		faults = append(faults, refusal.Fault{Field: "role", Allowed: "must be reader, writer or admin"})
 	}
-	if expires != nil && !expires.After(now()) {
+	if k.ExpiresAt != nil && !k.ExpiresAt.After(now()) {
 		faults = append(faults, refusal.Fault{Field: "expiresAt", Allowed: "must lie in the future"})
+	}
+	if k.Role == Admin && k.Clearance != FullClearance {
+		faults = append(faults, refusal.Fault{Field: "clearance", Allowed: "must be for everything where the role is admin"})
 	}
 	if len(faults) > 0 {
 		return refusal.Fields(faults...)
@@ -87,7 +96,7 @@ func (s *Service) Keys(ctx context.Context, caller Caller, page Page) ([]Key, st
 	})
 	keys := make([]Key, len(known))
 	for i, k := range known {
-		keys[i] = Key{k.ID, k.Name, Role(k.Role), k.CreatedAt, k.ExpiresAt, k.RevokedAt}
+		keys[i] = Key{k.ID, k.Name, Role(k.Role), k.Clearance, k.CreatedAt, k.ExpiresAt, k.RevokedAt}
 	}
 	return keys, next, err
 }

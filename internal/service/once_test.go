@@ -113,7 +113,7 @@ func TestWhatARequestSaidCannotBeGuessedFromTheDatabase(t *testing.T) {
 	require.NoError(t, err)
 	alone := under("a-key")
 	alone.Digest = sha256.Sum256([]byte("another one"))
-	_, err = w.CreateKey(t.Context(), w.caller, "reports", service.Reader, nil, alone)
+	_, err = w.CreateKey(t.Context(), w.caller, service.Key{Name: "reports", Role: service.Reader}, alone)
 	require.NoError(t, err)
 
 	for _, request := range []*service.Repeatable{about, alone} {

@@ -90,6 +90,7 @@ func newWorldWith(t *testing.T, dir, database string, client *http.Client) *worl
 		caller: service.Caller{
 			OrganizationID: organization.ID,
 			Role:           service.Admin,
+			Clearance:      service.FullClearance,
 			Actor:          caseupdate.User{ID: "u-1", FirstName: "Ada", LastName: "Nurse"},
 		},
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/casehook/casehook/internal/subscription"
 )
 
 // Key is an API key. The key itself is not kept, only its SHA-256.
@@ -14,6 +16,7 @@ type Key struct {
 	OrganizationID string
 	Name           string
 	Role           string
+	Clearance      subscription.Clearance // of its holder
 	CreatedAt      time.Time
 	ExpiresAt      *time.Time
 	RevokedAt      *time.Time
@@ -36,9 +39,9 @@ func (s *Store) InsertKey(ctx context.Context, k Key, hash [32]byte, once *Kept)
 	}
 	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		if _, err := conn.ExecContext(ctx, `
-			INSERT INTO api_keys (id, organization_id, name, role, hash, created_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			k.ID, k.OrganizationID, k.Name, k.Role, hash[:], k.CreatedAt.UnixMilli(), column(k.ExpiresAt)); err != nil {
+			INSERT INTO api_keys (id, organization_id, name, role, phi, restricted, hash, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			k.ID, k.OrganizationID, k.Name, k.Role, number(k.Clearance.PHI), number(k.Clearance.Restricted), hash[:], k.CreatedAt.UnixMilli(), column(k.ExpiresAt)); err != nil {
 			return err
 		}
 		return keep(ctx, conn)
@@ -50,7 +53,7 @@ func (s *Store) InsertKey(ctx context.Context, k Key, hash [32]byte, once *Kept)
 }
 
 const selectKeys = `
-	SELECT id, organization_id, name, role, created_at, expires_at, revoked_at
+	SELECT id, organization_id, name, role, phi, restricted, created_at, expires_at, revoked_at
 	FROM api_keys`
 
 // KeyByHash returns the key with that SHA-256, expired or revoked as it may be, or
@@ -104,9 +107,10 @@ func (s *Store) RevokeKey(ctx context.Context, organizationID, id string) error 
 
 func scanKey(row interface{ Scan(...any) error }) (Key, error) {
 	var k Key
-	var created int64
+	var phi, restricted, created int64
 	var expires, revoked sql.NullInt64
-	err := row.Scan(&k.ID, &k.OrganizationID, &k.Name, &k.Role, &created, &expires, &revoked)
+	err := row.Scan(&k.ID, &k.OrganizationID, &k.Name, &k.Role, &phi, &restricted, &created, &expires, &revoked)
+	k.Clearance = subscription.Clearance{PHI: phi == 1, Restricted: restricted == 1}
 	k.CreatedAt, k.ExpiresAt, k.RevokedAt = at(created), maybeAt(expires), maybeAt(revoked)
 	return k, err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
 )
 
 var keyTests = []test{
@@ -69,5 +70,5 @@ var keyTests = []test{
 
 // key returns a key that is not in the store yet.
 func (c *clinic) key(name string) store.Key {
-	return store.Key{ID: newID(), OrganizationID: c.org.ID, Name: name, Role: "writer", CreatedAt: at(begin)}
+	return store.Key{ID: newID(), OrganizationID: c.org.ID, Name: name, Role: "writer", Clearance: subscription.Clearance{PHI: true}, CreatedAt: at(begin)}
 }

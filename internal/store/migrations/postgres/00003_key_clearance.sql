@@ -1,0 +1,8 @@
+-- +goose Up
+-- What the holder of a key may be told. Keys that were made before are cleared for all.
+ALTER TABLE api_keys ADD COLUMN phi BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE api_keys ADD COLUMN restricted BIGINT NOT NULL DEFAULT 1;
+
+-- +goose Down
+ALTER TABLE api_keys DROP COLUMN restricted;
+ALTER TABLE api_keys DROP COLUMN phi;
