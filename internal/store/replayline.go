@@ -1,0 +1,316 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+// candidate is an event that a replay has come to.
+type candidate struct {
+	caseID   string
+	eventID  string
+	event    caseupdate.Event
+	sequence int64  // in the case
+	delivery string // that it has; "" for none
+}
+
+// GoOn puts at most limit more deliveries of a replay in line, as it was when r was
+// read. Where there are none left, and none waits, the replay is done. The error is
+// ErrReplayEnded where it does not run any more, or somebody else has gone on with it.
+func (s *Store) GoOn(ctx context.Context, r Replay, limit int) error {
+	endpoint, err := s.Endpoint(ctx, r.OrganizationID, r.EndpointID)
+	if errors.Is(err, ErrNotFound) {
+		return s.endReplay(ctx, r, ReplayStopped)
+	}
+	if err != nil {
+		return err
+	}
+	next := r
+	var found []candidate
+	switch {
+	case r.OnlyFailed:
+		found, err = s.failed(ctx, &next, limit)
+	case r.CaseID != "":
+		found, err = s.ofCase(ctx, &next, limit)
+	default:
+		found, err = s.ofLog(ctx, &next, limit)
+	}
+	if err != nil {
+		return fmt.Errorf("go on with replay %s: %w", r.ID, err)
+	}
+	if len(found) == 0 && next.reached == r.reached {
+		if r.Waiting > 0 {
+			return nil
+		}
+		return s.endReplay(ctx, r, ReplayDone)
+	}
+	found = slices.DeleteFunc(found, func(c candidate) bool { return !endpoint.Subscribes(c.event) })
+	if !r.OnlyFailed {
+		if found, err = s.undelivered(ctx, r, endpoint, found); err != nil {
+			return fmt.Errorf("go on with replay %s: %w", r.ID, err)
+		}
+	}
+	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		queued, err := s.line(ctx, r, endpoint, found)
+		if err != nil {
+			return err
+		}
+		result, err := conn.ExecContext(ctx, `
+			UPDATE replays
+			SET reached_in = $2, reached_at = $3, reached_id = $4, queued = queued + $5
+			WHERE id = $1 AND state = 'running' AND reached_in = $6 AND reached_at = $7 AND reached_id = $8`,
+			r.ID, next.reached.Transaction, next.reached.Event, next.reachedID, queued,
+			r.reached.Transaction, r.reached.Event, r.reachedID)
+		if err := replayRuns(result, err); err != nil {
+			return err
+		}
+		return s.connection.notify(ctx, conn, lanesDue)
+	})
+	if err != nil && !errors.Is(err, ErrReplayEnded) {
+		return fmt.Errorf("go on with replay %s: %w", r.ID, err)
+	}
+	return err
+}
+
+func replayRuns(result sql.Result, err error) error {
+	if err := oneChanged(result, err); errors.Is(err, ErrNotFound) {
+		return ErrReplayEnded
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// wants reports whether a replay is to send an event of that name and time.
+func (r *Replay) wants(event caseupdate.Event, milliseconds int64) bool {
+	return (len(r.Events) == 0 || slices.Contains(r.Events, event)) &&
+		(r.Since == nil || milliseconds >= r.Since.UnixMilli()) &&
+		(r.Until == nil || milliseconds < r.Until.UnixMilli())
+}
+
+// maxScanned is how many rows a step of a replay looks through.
+const maxScanned = 2000
+
+// failed returns what failed, from where the replay is on, and moves it there.
+func (s *Store) failed(ctx context.Context, r *Replay, limit int) (found []candidate, err error) {
+	where := r.failures(r.reachedID)
+	where.arguments = append(where.arguments, limit)
+	rows, err := s.readers.QueryContext(ctx, fmt.Sprintf(`
+		SELECT id, case_id, event_id, event_type
+		FROM deliveries
+		WHERE %s
+		ORDER BY id
+		LIMIT $%d`, where.text, len(where.arguments)), where.arguments...)
+	if err != nil {
+		return nil, err
+	}
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var c candidate
+		err := rows.Scan(&c.delivery, &c.caseID, &c.eventID, &c.event)
+		r.reachedID = c.delivery
+		r.reached.Event++
+		if len(r.Events) == 0 || slices.Contains(r.Events, c.event) {
+			found = append(found, c)
+		}
+		return err
+	})
+	return found, err
+}
+
+// ofCase is failed for the events of one case.
+func (s *Store) ofCase(ctx context.Context, r *Replay, limit int) (found []candidate, err error) {
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT id, type, at, sequence
+		FROM events
+		WHERE case_id = $1 AND sequence > $2 AND sequence <= $3
+		ORDER BY sequence
+		LIMIT $4`, r.CaseID, r.reached.Event, r.last.Event, limit)
+	if err != nil {
+		return nil, err
+	}
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		c := candidate{caseID: r.CaseID}
+		var milliseconds int64
+		err := rows.Scan(&c.eventID, &c.event, &milliseconds, &c.sequence)
+		r.reached.Event = c.sequence
+		if r.wants(c.event, milliseconds) {
+			found = append(found, c)
+		}
+		return err
+	})
+	return found, err
+}
+
+// ofLog is failed for the events of the log.
+func (s *Store) ofLog(ctx context.Context, r *Replay, limit int) (found []candidate, err error) {
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT transaction_id, position, case_id, id, type, at, sequence
+		FROM events
+		WHERE organization_id = $1 AND (transaction_id, position) > ($2, $3) AND (transaction_id, position) <= ($4, $5)
+		ORDER BY transaction_id, position
+		LIMIT $6`, r.OrganizationID, r.reached.Transaction, r.reached.Event, r.last.Transaction, r.last.Event, maxScanned)
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() && len(found) < limit {
+		var c candidate
+		var milliseconds int64
+		if err := rows.Scan(&r.reached.Transaction, &r.reached.Event, &c.caseID, &c.eventID, &c.event, &milliseconds, &c.sequence); err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+		if r.wants(c.event, milliseconds) {
+			found = append(found, c)
+		}
+	}
+	return found, errors.Join(rows.Err(), rows.Close())
+}
+
+// undelivered finds the deliveries that events have. An event that has none is left out
+// where the endpoint may not be told of it: it would be counted, and leave a hole.
+func (s *Store) undelivered(ctx context.Context, r Replay, endpoint *subscription.Endpoint, found []candidate) ([]candidate, error) {
+	known := make(map[string]map[string]string) // by case and event
+	for _, c := range found {
+		if known[c.caseID] != nil {
+			continue
+		}
+		byEvent := make(map[string]string)
+		known[c.caseID] = byEvent
+		rows, err := s.readers.QueryContext(ctx, `
+			SELECT event_id, id
+			FROM deliveries
+			WHERE case_id = $1 AND endpoint_id || '' = $2`, c.caseID, r.EndpointID)
+		if err != nil {
+			return nil, err
+		}
+		err = scanAll(rows, func(rows *sql.Rows) error {
+			var eventID, id string
+			err := rows.Scan(&eventID, &id)
+			byEvent[eventID] = id
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	var told []candidate
+	for _, c := range found {
+		if c.delivery = known[c.caseID][c.eventID]; c.delivery == "" {
+			receives, err := s.receives(ctx, endpoint, c)
+			if err != nil {
+				return nil, err
+			}
+			if !receives {
+				continue
+			}
+		}
+		told = append(told, c)
+	}
+	return told, nil
+}
+
+// receives reports whether an endpoint may be told of an event.
+func (s *Store) receives(ctx context.Context, endpoint *subscription.Endpoint, c candidate) (bool, error) {
+	head, err := s.head(ctx, c.caseID)
+	if err != nil {
+		return false, err
+	}
+	events, _, err := s.events(ctx, head.key, c.caseID, c.sequence-1, c.sequence)
+	if err != nil || len(events) == 0 {
+		return false, err
+	}
+	return endpoint.Receives(events[0].Activity()), nil
+}
+
+var (
+	// What a delivery was tried before costs none of its new schedule.
+	replayDeliveries = over(`id text, replay_id text`, `
+		UPDATE deliveries
+		SET state = 'pending', replaced = deliveries.state, replay_id = u.replay_id, deferred = deliveries.tries, due_at = NULL, finished_at = NULL
+		FROM u
+		WHERE deliveries.id = u.id AND deliveries.state <> 'pending'
+		RETURNING deliveries.endpoint_id, deliveries.lane`)
+	insertReplayed = over(`id text, organization_id text, event_id text, event_type text, endpoint_id text, case_id text, lane text, sequence bigint, created_at bigint, replay_id text`, `
+		INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, created_at, replay_id)
+		SELECT id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, 'pending', created_at, replay_id
+		FROM u`)
+	// A lane that is worked on is read again once its first message is done.
+	recallLanes = over(`endpoint_id text, lane text, now bigint`, `
+		INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at)
+		SELECT endpoint_id, lane, 1, now
+		FROM u
+		WHERE true
+		ON CONFLICT (endpoint_id, lane) DO UPDATE
+		SET due_at = CASE WHEN lanes.owner IS NULL THEN excluded.due_at END,
+			recalled = CASE WHEN lanes.owner IS NULL THEN 0 ELSE 1 END`)
+)
+
+// line puts deliveries in line again, and makes those that are not there. It is called
+// by the writer, in a transaction, and returns how many they are.
+func (s *Store) line(ctx context.Context, r Replay, endpoint *subscription.Endpoint, found []candidate) (queued int64, err error) {
+	now := s.now().UnixMilli()
+	var again [][]any
+	added := make(map[string][]any) // the deliveries to be made, by case
+	cases := make(map[string]int64)
+	var fresh []candidate
+	for _, c := range found {
+		if c.delivery != "" {
+			again = append(again, []any{c.delivery, r.ID})
+			continue
+		}
+		fresh = append(fresh, c)
+		cases[c.caseID]++
+		added[c.caseID] = []any{endpoint.ID, c.caseID, cases[c.caseID], nil, nil}
+	}
+	lanes := make(map[string]bool)
+	inOrder(again, 1)
+	err = s.writer.runner.run(ctx, "", []step{{batch: replayDeliveries, rows: again, scan: func(row scanner) error {
+		var endpointID, lane string
+		err := row.Scan(&endpointID, &lane)
+		lanes[lane] = true
+		queued++
+		return err
+	}}}, "")
+	if err != nil {
+		return 0, err
+	}
+
+	last := make(map[string]int64) // the sequence of the last delivery of each case
+	var counted [][]any
+	for _, row := range added {
+		counted = append(counted, row)
+	}
+	inOrder(counted, 2)
+	err = s.writer.runner.run(ctx, "", []step{{batch: useLanes, rows: counted, scan: func(row scanner) error {
+		var endpointID, lane, owner string
+		var sequence int64
+		err := row.Scan(&endpointID, &lane, &sequence, &owner)
+		last[lane] = sequence
+		return err
+	}}}, "")
+	if err != nil {
+		return 0, err
+	}
+	var made [][]any
+	for _, c := range fresh {
+		id, lane := newID(), c.caseID
+		if endpoint.Ordering == subscription.OrderingNone {
+			lane = id
+		}
+		lanes[lane] = true
+		queued++
+		cases[c.caseID]--
+		made = append(made, []any{id, r.OrganizationID, c.eventID, string(c.event), endpoint.ID, c.caseID, lane, last[c.caseID] - cases[c.caseID], now, r.ID})
+	}
+	var due [][]any
+	for lane := range lanes {
+		due = append(due, []any{endpoint.ID, lane, now})
+	}
+	inOrder(due, 2)
+	return queued, s.writer.runner.run(ctx, "", []step{{batch: insertReplayed, rows: made}, {batch: recallLanes, rows: due}}, "")
+}
