@@ -19,14 +19,17 @@ package postgrestest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Variable is the environment variable that names a running server for [DSN] to use: a
@@ -54,7 +57,7 @@ func DSN(tb testing.TB) string {
 		tb.Fatalf("create a database: %v", err)
 	}
 	tb.Cleanup(func() {
-		if err := execute(context.Background(), server, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+		if err := dropDatabase(context.Background(), server, name); err != nil {
 			tb.Errorf("drop the database: %v", err)
 		}
 	})
@@ -74,6 +77,23 @@ func createDatabase(ctx context.Context, server string) (dsn, name string, err e
 	u.Path = "/" + name
 	return u.String(), name, nil
 }
+
+// dropDatabase drops a database, and cuts off who is connected to it. A process of the server
+// itself, which cleans tables up, can be cut off by a superuser only; it is gone after a moment.
+func dropDatabase(ctx context.Context, server, name string) error {
+	const moments, moment = 300, 100 * time.Millisecond
+	for i := 0; ; i++ {
+		err := execute(ctx, server, "DROP DATABASE "+name+" WITH (FORCE)")
+		refused, ok := errors.AsType[*pgconn.PgError](err)
+		if !ok || refused.Code != insufficientPrivilege || i == moments {
+			return err
+		}
+		time.Sleep(moment)
+	}
+}
+
+// insufficientPrivilege is in appendix A of PostgreSQL's manual.
+const insufficientPrivilege = "42501"
 
 // execute runs one statement over a connection of its own.
 func execute(ctx context.Context, dsn, statement string) error {
