@@ -99,7 +99,7 @@ type AttachmentAdded struct {
 func (*AttachmentAdded) Type() caseupdate.Event { return caseupdate.EventAddCaseAttachment }
 
 func (d *AttachmentAdded) apply(c *Case, _ Event) error {
-	c.Attachments = append(c.Attachments, d.Attachment)
+	c.Attachments = extend(&c.rooms.attachments, c.Attachments, d.Attachment)
 	return nil
 }
 

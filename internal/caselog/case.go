@@ -59,18 +59,21 @@ type Case struct {
 	// PHI and Restricted are the ids of what is so as a whole, because the keeper of the case
 	// said so: comments, answers, decisions, payments, orders.
 	PHI, Restricted []string
+
+	rooms rooms // of the lists
 }
 
 // Fold returns c after the events, which must be of the same case and follow it
 // without a hole. A nil c is the case before its first event. An error means that
 // the log is damaged.
 //
-// The new case shares memory with c and the events.
+// The new case shares memory with c and the events, so that all states of a case take
+// little more than the last of them. States may be folded from c by several goroutines.
 func Fold(c *Case, events ...Event) (*Case, error) {
 	if len(events) == 0 {
 		return c, nil
 	}
-	next := c.clone(len(events))
+	next := c.clone()
 	for _, e := range events {
 		if err := next.apply(e); err != nil {
 			return nil, fmt.Errorf("fold event %d (%s) of case %s: %w", e.Sequence, e.Type(), e.CaseID, err)
@@ -96,7 +99,7 @@ func (c *Case) apply(e Event) error {
 	c.ID = e.CaseID
 	c.Version = e.Sequence
 	c.UpdatedAt = e.At
-	c.Activity = append(c.Activity, e.Activity())
+	c.Activity = extend(&c.rooms.activity, c.Activity, e.Activity())
 	err := e.Data.apply(c, e)
 	if e.Report == nil {
 		return err
@@ -107,10 +110,10 @@ func (c *Case) apply(e Event) error {
 	}
 	if id := objectID(e.Data); id != "" {
 		if e.Report.IsPHI {
-			c.PHI = append(c.PHI, id)
+			c.PHI = extend(&c.rooms.phi, c.PHI, id)
 		}
 		if e.Report.IsRestricted {
-			c.Restricted = append(c.Restricted, id)
+			c.Restricted = extend(&c.rooms.restricted, c.Restricted, id)
 		}
 	}
 	if err == nil && e.Report.Case != nil {
@@ -119,25 +122,14 @@ func (c *Case) apply(e Event) error {
 	return err
 }
 
-// clone copies c, with room for n more activities. The lists are cut to their
-// length, so that the first append to one copies it and leaves c's alone; who
-// changes an item copies the list first.
-func (c *Case) clone(n int) *Case {
+// clone copies c, but not its lists: what follows is added to them by [extend], which
+// leaves those of c alone, and who changes an item copies the list first.
+func (c *Case) clone() *Case {
 	if c == nil {
-		c = new(Case)
+		return new(Case)
 	}
 	next := *c
-	next.Assignees = slices.Clip(c.Assignees)
-	next.Submissions = slices.Clip(c.Submissions)
-	next.Decisions = slices.Clip(c.Decisions)
-	next.Comments = slices.Clip(c.Comments)
-	next.DeletedComments = slices.Clip(c.DeletedComments)
-	next.Attachments = slices.Clip(c.Attachments)
-	next.Payments = slices.Clip(c.Payments)
-	next.Orders = slices.Clip(c.Orders)
-	next.PHI = slices.Clip(c.PHI)
-	next.Restricted = slices.Clip(c.Restricted)
-	next.Activity = append(make([]caseupdate.Activity, 0, len(c.Activity)+n), c.Activity...)
+	next.Assignees = slices.Clip(c.Assignees) // few: appended to as they are
 	return &next
 }
 

@@ -63,7 +63,7 @@ type CommentAdded struct {
 func (*CommentAdded) Type() caseupdate.Event { return caseupdate.EventAddCaseComment }
 
 func (d *CommentAdded) apply(c *Case, _ Event) error {
-	c.Comments = append(c.Comments, d.Comment)
+	c.Comments = extend(&c.rooms.comments, c.Comments, d.Comment)
 	return nil
 }
 
@@ -106,7 +106,7 @@ func (d *CommentDeleted) apply(c *Case, _ Event) error {
 		return errMissing
 	}
 	c.Comments = slices.Delete(slices.Clone(c.Comments), i, i+1)
-	c.DeletedComments = append(c.DeletedComments, d.CommentID)
+	c.DeletedComments = extend(&c.rooms.deleted, c.DeletedComments, d.CommentID)
 	return nil
 }
 

@@ -75,7 +75,7 @@ type DecisionAdded struct {
 func (*DecisionAdded) Type() caseupdate.Event { return caseupdate.EventAddCaseDecision }
 
 func (d *DecisionAdded) apply(c *Case, e Event) error {
-	c.Decisions = append(c.Decisions, d.Decision)
+	c.Decisions = extend(&c.rooms.decisions, c.Decisions, d.Decision)
 	if c.ClosedAt == nil { // the first decision closes the review, and that stays
 		by := e.Actor.Person()
 		c.ClosedAt, c.ClosedBy = &e.At, &by

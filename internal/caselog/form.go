@@ -89,7 +89,7 @@ func (d *FormAnswered) apply(c *Case, e Event) error {
 	// Answers given together follow each other in the log.
 	last := len(c.Submissions) - 1
 	if last < 0 || c.Submissions[last].ID != d.SubmissionID {
-		c.Submissions = append(c.Submissions, caseupdate.FormSubmission{
+		c.Submissions = extend(&c.rooms.submissions, c.Submissions, caseupdate.FormSubmission{
 			ID:         d.SubmissionID,
 			CreatedAt:  e.At,
 			Form:       d.Form,

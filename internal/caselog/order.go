@@ -42,7 +42,7 @@ type OrderCreated struct {
 func (*OrderCreated) Type() caseupdate.Event { return caseupdate.EventOrderCreated }
 
 func (d *OrderCreated) apply(c *Case, _ Event) error {
-	c.Orders = append(c.Orders, d.Order)
+	c.Orders = extend(&c.rooms.orders, c.Orders, d.Order)
 	return nil
 }
 

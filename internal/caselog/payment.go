@@ -50,7 +50,7 @@ type PaymentAdded struct {
 func (*PaymentAdded) Type() caseupdate.Event { return caseupdate.EventPaymentAdded }
 
 func (d *PaymentAdded) apply(c *Case, _ Event) error {
-	c.Payments = append(c.Payments, d.Payment)
+	c.Payments = extend(&c.rooms.payments, c.Payments, d.Payment)
 	return nil
 }
 

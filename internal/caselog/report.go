@@ -34,11 +34,11 @@ func (r *Report) describe(a *caseupdate.Activity) {
 func (c *Case) takeTold(data Data) {
 	switch d := data.(type) {
 	case *PaymentCompleted:
-		c.Payments = append(c.Payments, d.Payment)
+		c.Payments = extend(&c.rooms.payments, c.Payments, d.Payment)
 	case *OrderStatusChanged:
-		c.Orders = append(c.Orders, d.Order)
+		c.Orders = extend(&c.rooms.orders, c.Orders, d.Order)
 	case *OrderTrackingAdded:
-		c.Orders = append(c.Orders, d.Order)
+		c.Orders = extend(&c.rooms.orders, c.Orders, d.Order)
 	}
 }
 

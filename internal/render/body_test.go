@@ -261,7 +261,7 @@ func TestAnErrorTellsNothingOfTheCase(t *testing.T) {
 }
 
 // longStory tells of a case with that many events.
-func longStory(b *testing.B, events int) *story {
+func longStory(b testing.TB, events int) *story {
 	s := newStory(b, openBlobs(b))
 	s.create()
 	s.do(nurse, caselog.Assign{Users: []caseupdate.User{doctor}})

@@ -44,11 +44,14 @@ func (s *Store) Feed(ctx context.Context, organizationID string, after Position,
 		caseID   string
 	}
 	var places []place
-	last := make(map[string]int64) // of each case, the last sequence that is asked for
+	first, last := make(map[string]int64), make(map[string]int64) // of each case, the sequences that are asked for
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		var p place
 		err := rows.Scan(&p.position.Transaction, &p.position.Event, &p.caseID, &p.sequence)
 		places = append(places, p)
+		if _, ok := first[p.caseID]; !ok {
+			first[p.caseID] = p.sequence
+		}
 		last[p.caseID] = p.sequence
 		return err
 	})
@@ -57,7 +60,7 @@ func (s *Store) Feed(ctx context.Context, organizationID string, after Position,
 	}
 	histories := make(map[string]*history, len(last))
 	for caseID, sequence := range last {
-		if histories[caseID], err = s.history(ctx, caseID, sequence); err != nil {
+		if histories[caseID], err = s.history(ctx, caseID, first[caseID], sequence); err != nil {
 			return nil, err
 		}
 	}
@@ -83,7 +86,7 @@ func (s *Store) CaseFeed(ctx context.Context, organizationID, caseID string, aft
 	if until <= after {
 		return nil, nil
 	}
-	h, err := s.history(ctx, caseID, until)
+	h, err := s.history(ctx, caseID, after+1, until)
 	if err != nil {
 		return nil, err
 	}
@@ -101,42 +104,57 @@ func (s *Store) CaseFeed(ctx context.Context, organizationID, caseID string, aft
 // history folds a case step by step.
 type history struct {
 	key    *vault.Key
-	events []caselog.Event // from the first
+	last   *caselog.Case   // the last known state, which need not be folded
+	before int64           // the sequence of the event before the first of events
+	events []caselog.Event // what is not in begin
+	begin  *caselog.Case   // as of before; nil where that is 0, or only last is asked for
 	state  *caselog.Case   // after the last entry that was asked for
 }
 
-// history returns the events of a case up to a sequence.
-func (s *Store) history(ctx context.Context, caseID string, until int64) (*history, error) {
+// history returns the events of a case from a sequence up to another. It reads those before
+// only where their state is not known.
+func (s *Store) history(ctx context.Context, caseID string, from, until int64) (*history, error) {
 	head, err := s.head(ctx, caseID)
 	if err != nil {
 		return nil, err
 	}
-	events, _, err := s.events(ctx, head.key, caseID, 0, until)
+	h := &history{key: head.key, last: head.state}
+	switch known := head.state.Version; {
+	case known < from:
+		h.before, h.begin = known, head.state
+	case known == from && from == until:
+		h.before = from - 1
+	}
+	h.events, _, err = s.events(ctx, head.key, caseID, h.before, until)
 	if err != nil {
 		return nil, err
 	}
-	return &history{key: head.key, events: events}, nil
+	return h, nil
 }
 
 // entry returns the event with that sequence. It is quick where that is higher than the
 // one of the call before.
 func (h *history) entry(sequence int64) (Entry, error) {
-	if sequence < 1 || sequence > int64(len(h.events)) {
-		return Entry{}, fmt.Errorf("there is no event %d among %d", sequence, len(h.events))
+	if sequence <= h.before || sequence > h.before+int64(len(h.events)) {
+		return Entry{}, fmt.Errorf("there is no event %d among %d after event %d", sequence, len(h.events), h.before)
 	}
-	if h.state != nil && h.state.Version >= sequence {
-		h.state = nil
+	event := h.events[sequence-h.before-1]
+	if sequence == h.last.Version {
+		return Entry{Event: event, Case: h.last, Key: h.key}, nil
 	}
-	var done int64
+	if h.state == nil || h.state.Version > sequence {
+		h.state = h.begin
+	}
+	done := h.before
 	if h.state != nil {
 		done = h.state.Version
 	}
-	state, err := caselog.Fold(h.state, h.events[done:sequence]...)
+	state, err := caselog.Fold(h.state, h.events[done-h.before:sequence-h.before]...)
 	if err != nil {
 		return Entry{}, err
 	}
 	h.state = state
-	return Entry{Event: h.events[sequence-1], Case: state, Key: h.key}, nil
+	return Entry{Event: event, Case: state, Key: h.key}, nil
 }
 
 // events returns the events of a case after a sequence and up to another, and how many

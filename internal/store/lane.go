@@ -146,7 +146,7 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 		lane.Last = last
 	}
 	lane.Last = max(lane.Last, last)
-	h, err := s.history(ctx, caseID, slices.Max(sequences)) // a replay may send an old event after a new one
+	h, err := s.history(ctx, caseID, slices.Min(sequences), slices.Max(sequences)) // a replay may send an old event after a new one
 	if err != nil {
 		return lane, err
 	}
