@@ -30,7 +30,7 @@ var house = [][]string{
 	{"internal/service"},
 	{"internal/delivery", "internal/upkeep"},
 	{"internal/store", "internal/render", "internal/sample"},
-	{"internal/caselog", "internal/subscription", "internal/blob"},
+	{"internal/caselog", "internal/subscription", "internal/blob", "internal/share"},
 	{"internal/vault"},
 	{"internal/telemetry"},
 	{"internal/refusal"},

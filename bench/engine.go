@@ -13,6 +13,7 @@ import (
 	"github.com/casehook/casehook/internal/delivery"
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/share"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
 	"github.com/casehook/casehook/internal/telemetry"
@@ -68,6 +69,7 @@ type house struct {
 	*service.Service
 	caller service.Caller
 	store  *store.Store
+	shares *share.Store
 	blobs  *blob.Store
 	stop   context.CancelFunc
 	ran    chan error
@@ -81,17 +83,21 @@ func open(ctx context.Context, data, url string) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, url, store.Options{Vault: vault.New(keyring)})
+	shares, err := share.Open(filepath.Join(data, "shares"))
 	if err != nil {
 		return nil, err
 	}
+	st, err := store.Open(ctx, url, store.Options{Vault: vault.New(keyring), Shares: shares})
+	if err != nil {
+		return nil, errors.Join(err, shares.Close())
+	}
 	organization, err := st.EnsureOrganization(ctx, "default", "CSE")
 	if err != nil {
-		return nil, errors.Join(err, st.Close())
+		return nil, errors.Join(err, st.Close(), shares.Close())
 	}
 	blobs, err := blob.Open(filepath.Join(data, "blobs"))
 	if err != nil {
-		return nil, errors.Join(err, st.Close())
+		return nil, errors.Join(err, st.Close(), shares.Close())
 	}
 	renderer, metrics := render.New(blobs), telemetry.NewMetrics()
 	guard := delivery.NewGuard(nil, true)
@@ -100,6 +106,7 @@ func open(ctx context.Context, data, url string) (*house, error) {
 		Service: service.New(service.Options{Store: st, Blobs: blobs, Engine: engine, Renderer: renderer, Metrics: metrics, Log: discard, Guard: guard}),
 		caller:  service.Caller{OrganizationID: organization.ID, Role: service.Admin, Actor: caseupdate.User{ID: "bench", FirstName: "Bench"}},
 		store:   st,
+		shares:  shares,
 		blobs:   blobs,
 		ran:     make(chan error, 1),
 	}
@@ -111,7 +118,7 @@ func open(ctx context.Context, data, url string) (*house, error) {
 
 func (h *house) close() error {
 	h.stop()
-	return errors.Join(<-h.ran, h.blobs.Close(), h.store.Close())
+	return errors.Join(<-h.ran, h.blobs.Close(), h.store.Close(), h.shares.Close())
 }
 
 func (h *house) subscribe(ctx context.Context, url string, event caseupdate.Event) (id string, err error) {

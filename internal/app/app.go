@@ -25,6 +25,7 @@ import (
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/rest"
 	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/share"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/telemetry"
 	"github.com/casehook/casehook/internal/upkeep"
@@ -54,6 +55,7 @@ type App struct {
 	engine   *delivery.Engine
 	keep     store.Retention
 	store    *store.Store
+	shares   *share.Store
 	blobs    *blob.Store
 	hasKeys  bool
 }
@@ -70,7 +72,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error
 
 func (a *App) open(ctx context.Context, cfg config.Config) (err error) {
 	var organization store.Organization
-	if a.store, organization, err = openStore(ctx, cfg); err != nil {
+	if a.store, a.shares, organization, err = openStore(ctx, cfg); err != nil {
 		return err
 	}
 	keys, err := a.store.Keys(ctx, organization.ID, "", service.MaxLimit)
@@ -139,7 +141,7 @@ func (a *App) Run(ctx context.Context) error {
 	sent := make(chan error, 1)
 	go func() { sent <- a.engine.Run(sending, attemptGrace) }()
 	var upkeeping sync.WaitGroup
-	upkeeping.Go(func() { upkeep.Run(sending, a.store, a.keep, a.engine.Leads, a.log) })
+	upkeeping.Go(func() { upkeep.Run(sending, a.store, a.blobs, a.keep, a.engine.Leads, a.log) })
 
 	var errs []error
 	select {
@@ -174,6 +176,9 @@ func (a *App) Close() error {
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
 	}
+	if a.shares != nil {
+		errs = append(errs, a.shares.Close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -204,19 +209,23 @@ func Version() string {
 	return info.Main.Version
 }
 
-// openStore opens the database with the operator's master keys, and returns the
-// organisation that is there from the start.
-func openStore(ctx context.Context, cfg config.Config) (*store.Store, store.Organization, error) {
+// openStore opens the database with the operator's master keys and the shares in the
+// data directory, and returns the organisation that is there from the start.
+func openStore(ctx context.Context, cfg config.Config) (*store.Store, *share.Store, store.Organization, error) {
 	if err := makeData(cfg); err != nil {
-		return nil, store.Organization{}, err
+		return nil, nil, store.Organization{}, err
 	}
 	keyring, err := masterKeys(ctx, cfg)
 	if err != nil {
-		return nil, store.Organization{}, err
+		return nil, nil, store.Organization{}, err
 	}
-	s, err := store.Open(ctx, databaseURL(cfg), store.Options{Vault: vault.New(keyring)})
+	shares, err := share.Open(filepath.Join(cfg.Data, "shares"))
 	if err != nil {
-		return nil, store.Organization{}, err
+		return nil, nil, store.Organization{}, err
+	}
+	s, err := store.Open(ctx, databaseURL(cfg), store.Options{Vault: vault.New(keyring), Shares: shares})
+	if err != nil {
+		return nil, nil, store.Organization{}, errors.Join(err, shares.Close())
 	}
 	organization, err := s.EnsureOrganization(ctx, defaultOrganization, defaultPrefix)
 	if err == nil {
@@ -227,9 +236,9 @@ func openStore(ctx context.Context, cfg config.Config) (*store.Store, store.Orga
 		err = errors.New("this is not the master key that the database was sealed with: bring that one back, or set CASEHOOK_MASTER_KEY")
 	}
 	if err != nil {
-		return nil, store.Organization{}, errors.Join(err, s.Close())
+		return nil, nil, store.Organization{}, errors.Join(err, s.Close(), shares.Close())
 	}
-	return s, organization, nil
+	return s, shares, organization, nil
 }
 
 // masterKeys returns the keys of the configuration, or else those in the data

@@ -9,6 +9,7 @@ import (
 	"github.com/casehook/casehook/internal/config"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/share"
 	"github.com/casehook/casehook/internal/store"
 )
 
@@ -16,6 +17,7 @@ import (
 // itself: while a server has it, [OpenKeys] fails with [store.ErrInUse].
 type Keys struct {
 	store   *store.Store
+	shares  *share.Store
 	service *service.Service
 }
 
@@ -24,15 +26,15 @@ type KeyInfo = service.Key
 
 // OpenKeys opens the database that cfg names.
 func OpenKeys(ctx context.Context, cfg config.Config) (*Keys, error) {
-	s, _, err := openStore(ctx, cfg)
+	s, shares, _, err := openStore(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Keys{store: s, service: service.New(service.Options{Store: s})}, nil
+	return &Keys{store: s, shares: shares, service: service.New(service.Options{Store: s})}, nil
 }
 
 // Close releases the database.
-func (k *Keys) Close() error { return k.store.Close() }
+func (k *Keys) Close() error { return errors.Join(k.store.Close(), k.shares.Close()) }
 
 // Create makes a key of the organisation with that name, and returns it and its id.
 // The zero time never comes.

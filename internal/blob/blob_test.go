@@ -39,7 +39,7 @@ func newKey(t testing.TB) *vault.Key {
 	t.Helper()
 	ring, err := vault.ParseKeyring(vault.NewMasterKey())
 	require.NoError(t, err)
-	key, _, err := vault.New(ring).NewKey("case-1")
+	key, _, err := vault.New(ring).NewKey("case-1", nil)
 	require.NoError(t, err)
 	return key
 }

@@ -15,7 +15,7 @@ import (
 func (e *Engine) deliver(t *target, l *lane) {
 	e.mu.Lock()
 	m := l.queue[0]
-	givenUp := l.givenUp[m.DeliveryID] || m.ReplayID != "" && t.stopped[m.ReplayID]
+	givenUp := l.givenUp[m.DeliveryID] || e.erased[m.Event.CaseID] || m.ReplayID != "" && t.stopped[m.ReplayID]
 	closed, probe := e.closed[m.EndpointID], l.probe
 	l.probe = false
 	e.mu.Unlock()

@@ -62,6 +62,7 @@ type Engine struct {
 
 	mu      sync.Mutex         // protects all below, and what it points to
 	targets map[string]*target // by endpoint
+	erased  map[string]bool    // the cases of which nothing is to be sent, though it may be in a queue
 	closed  map[string]bool    // the endpoints that are sent nothing but probes, as far as is known
 	node    string             // under which lanes are this process's own; empty: none are
 	until   time.Time          // the end of the lease, less the margin
@@ -81,6 +82,7 @@ func NewEngine(s *store.Store, sender *Sender, metrics Metrics, log *slog.Logger
 		wake:    make(chan struct{}, 1),
 		renew:   make(chan struct{}, 1),
 		targets: make(map[string]*target),
+		erased:  make(map[string]bool),
 		closed:  make(map[string]bool),
 		nodes:   1,
 	}
@@ -268,6 +270,13 @@ func (e *Engine) ReplayStopped(endpointID, replayID string) {
 	if t := e.targets[endpointID]; t != nil {
 		t.stopped[replayID] = true
 	}
+}
+
+// CaseErased implements [store.Listener].
+func (e *Engine) CaseErased(caseID string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.erased[caseID] = true
 }
 
 // Wake has the engine look for lanes that are due.

@@ -16,7 +16,7 @@ func newKey(t *testing.T) *vault.Key {
 	t.Helper()
 	keyring, err := vault.ParseKeyring(vault.NewMasterKey())
 	require.NoError(t, err)
-	key, _, err := vault.New(keyring).NewKey("case")
+	key, _, err := vault.New(keyring).NewKey("case", nil)
 	require.NoError(t, err)
 	return key
 }

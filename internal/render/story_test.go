@@ -52,7 +52,7 @@ func newStory(t failing, blobs *blob.Store) *story {
 	t.Helper()
 	ring, err := vault.ParseKeyring(vault.NewMasterKey())
 	require.NoError(t, err)
-	key, _, err := vault.New(ring).NewKey("case-1")
+	key, _, err := vault.New(ring).NewKey("case-1", nil)
 	require.NoError(t, err)
 	return &story{t: t, blobs: blobs, key: key}
 }

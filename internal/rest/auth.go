@@ -57,6 +57,8 @@ var roles = map[string]service.Role{
 	"reopenCase":        service.Writer,
 	"changeCaseStatus":  service.Writer,
 
+	"eraseCase":      service.Admin,
+	"listErasures":   service.Admin,
 	"createEndpoint": service.Admin,
 	"updateEndpoint": service.Admin,
 	"deleteEndpoint": service.Admin,

@@ -85,6 +85,7 @@ func New(s *service.Service, o Options) http.Handler {
 	d.registerEndpoints()
 	d.registerReplays()
 	d.registerReceipts()
+	d.registerErasures()
 	d.registerDeliveries()
 	d.registerKeys()
 

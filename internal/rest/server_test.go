@@ -22,6 +22,7 @@ import (
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/rest"
 	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/share"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/vault"
 )
@@ -75,7 +76,9 @@ func newServer(t testing.TB) *server {
 
 	ring, err := vault.ParseKeyring(vault.NewMasterKey())
 	require.NoError(t, err)
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "casehook.sqlite"), store.Options{Vault: vault.New(ring)})
+	shares, err := share.Open(filepath.Join(dir, "shares"))
+	require.NoError(t, err)
+	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "casehook.sqlite"), store.Options{Vault: vault.New(ring), Shares: shares})
 	require.NoError(t, err)
 	s.db = db
 	blobs, err := blob.Open(filepath.Join(dir, "blobs"))
@@ -110,6 +113,7 @@ func newServer(t testing.TB) *server {
 		stop()
 		running.Wait()
 		require.NoError(t, db.Close())
+		require.NoError(t, shares.Close())
 	})
 
 	s.readDocument(t)

@@ -23,6 +23,7 @@ import (
 	"github.com/casehook/casehook/internal/postgrestest"
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/share"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
 	"github.com/casehook/casehook/internal/vault"
@@ -73,7 +74,9 @@ func newWorldWith(t *testing.T, dir, database string, client *http.Client) *worl
 	ctx := t.Context()
 	keyring, err := vault.LoadOrCreateKeyring(filepath.Join(dir, "master.key"))
 	require.NoError(t, err)
-	s, err := store.Open(ctx, database, store.Options{Vault: vault.New(keyring)})
+	shares, err := share.Open(filepath.Join(dir, "shares"))
+	require.NoError(t, err)
+	s, err := store.Open(ctx, database, store.Options{Vault: vault.New(keyring), Shares: shares})
 	require.NoError(t, err)
 	organization, err := s.EnsureOrganization(ctx, "default", "CSE")
 	require.NoError(t, err)
@@ -104,6 +107,7 @@ func newWorldWith(t *testing.T, dir, database string, client *http.Client) *worl
 			require.NoError(t, <-ran)
 			require.NoError(t, s.Close())
 			require.NoError(t, blobs.Close())
+			require.NoError(t, shares.Close())
 		})
 	}
 	w.kill = func() {
@@ -112,6 +116,7 @@ func newWorldWith(t *testing.T, dir, database string, client *http.Client) *worl
 			cancel()
 			require.Error(t, <-ran)
 			require.NoError(t, blobs.Close())
+			require.NoError(t, shares.Close())
 		})
 	}
 	t.Cleanup(w.stop)

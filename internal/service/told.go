@@ -2,7 +2,6 @@ package service
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -173,7 +172,7 @@ func (s *Service) findTold(ctx context.Context, caller Caller, told []*caselog.T
 		}
 		entries, err := s.Store.CaseFeed(ctx, caller.OrganizationID, k.CaseID, k.Sequence-1, 1)
 		if err != nil {
-			return err
+			return refused("case", err)
 		}
 		if len(entries) == 0 || !t.Is(entries[0].Event) {
 			return errTaken
@@ -188,18 +187,18 @@ func (s *Service) findTold(ctx context.Context, caller Caller, told []*caselog.T
 func (s *Service) proposeTold(ctx context.Context, caller Caller, org store.Organization, caseID string, told []*caselog.Told, indexes []int, recorded []Recorded) (store.Proposal, error) {
 	p := store.Proposal{OrganizationID: caller.OrganizationID, CaseID: caseID, Outbox: s.Engine}
 	_, key, err := s.Store.Case(ctx, caller.OrganizationID, caseID, 0)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		if _, err := s.Store.CaseKey(ctx, caseID); !errors.Is(err, store.ErrNotFound) {
-			return p, refused("case", cmp.Or(err, store.ErrNotFound)) // it is another organisation's
+	if errors.Is(err, store.ErrNotFound) {
+		if _, err = s.Store.CaseKey(ctx, caseID); errors.Is(err, store.ErrNotFound) {
+			p.Creates = true
+			if p.NewKey, err = s.Store.NewCaseKey(caseID); err == nil {
+				key = p.NewKey.Key
+			}
+		} else if err == nil { // it is another organisation's, or was opened meanwhile
+			_, key, err = s.Store.Case(ctx, caller.OrganizationID, caseID, 0)
 		}
-		p.Creates = true
-		if p.NewKey, err = s.Store.NewCaseKey(caseID); err != nil {
-			return p, err
-		}
-		key = p.NewKey.Key
-	case err != nil:
-		return p, err
+	}
+	if err != nil {
+		return p, refused("case", err)
 	}
 	for _, i := range indexes {
 		for _, d := range told[i].Documents {

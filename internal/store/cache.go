@@ -55,8 +55,9 @@ const (
 type caseCache struct {
 	mu     sync.Mutex // protects all below
 	byID   map[string]*list.Element
-	recent list.List // of *cachedCase, used last in front
-	bytes  int       // of all cases together
+	recent list.List       // of *cachedCase, used last in front
+	bytes  int             // of all cases together
+	erased map[string]bool // cases of which nothing is kept any more, whoever still reads them
 }
 
 type cachedCase struct {
@@ -79,6 +80,9 @@ func (c *caseCache) get(id string) (caseHead, bool) {
 func (c *caseCache) put(id string, head caseHead) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.erased[id] {
+		return
+	}
 	if element, ok := c.byID[id]; ok {
 		known := element.Value.(*cachedCase)
 		if known.state.Version < head.state.Version {
@@ -101,6 +105,19 @@ func (c *caseCache) put(id string, head caseHead) {
 func (c *caseCache) forget(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if element, ok := c.byID[id]; ok {
+		c.remove(element)
+	}
+}
+
+// erase forgets a case for good.
+func (c *caseCache) erase(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.erased == nil {
+		c.erased = make(map[string]bool)
+	}
+	c.erased[id] = true
 	if element, ok := c.byID[id]; ok {
 		c.remove(element)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -29,7 +30,7 @@ func (s *Store) Case(ctx context.Context, organizationID, id string, sequence in
 
 // CaseKey returns the key of a case, whosever it is, or ErrNotFound.
 func (s *Store) CaseKey(ctx context.Context, id string) (*vault.Key, error) {
-	head, err := s.head(ctx, id)
+	head, err := s.current(ctx, id) // another process may have erased it
 	return head.key, err
 }
 
@@ -57,24 +58,29 @@ func (s *Store) head(ctx context.Context, id string) (caseHead, error) {
 	return s.current(ctx, id)
 }
 
-// current returns the state of a case after all that is committed.
+// current returns the state of a case after all that is committed. Of a case that was
+// erased there is none.
 func (s *Store) current(ctx context.Context, id string) (caseHead, error) {
 	var version int64
 	var wrapped []byte
+	var share sql.NullString
 	err := s.readers.QueryRowContext(ctx, `
-		SELECT version, wrapped_key
+		SELECT version, wrapped_key, share
 		FROM cases
-		WHERE id = $1`, id).Scan(&version, &wrapped)
+		WHERE id = $1 AND version > 0`, id).Scan(&version, &wrapped, &share)
 	if err != nil {
-		return caseHead{}, oneRow("a case", err)
+		if err = oneRow("a case", err); errors.Is(err, ErrNotFound) {
+			s.cases.forget(id)
+		}
+		return caseHead{}, err
 	}
 	head, ok := s.cases.get(id)
 	if ok && head.state.Version >= version {
 		return head, nil
 	}
 	if !ok {
-		if head.key, err = s.vault.OpenKey(caseOwner(id), wrapped); err != nil {
-			return caseHead{}, fmt.Errorf("open the key of case %s: %w", id, err)
+		if head.key, err = s.openCaseKey(id, share, wrapped); err != nil {
+			return caseHead{}, err
 		}
 	}
 	var known int64
@@ -94,6 +100,27 @@ func (s *Store) current(ctx context.Context, id string) (caseHead, error) {
 	}
 	s.cases.put(id, head)
 	return head, nil
+}
+
+// openCaseKey opens the key of a case. Where its share was destroyed the case was erased,
+// whatever a database says that was restored from a copy.
+func (s *Store) openCaseKey(id string, name sql.NullString, wrapped []byte) (*vault.Key, error) {
+	var bound *vault.Share
+	if name.Valid {
+		share, err := s.shares.Get(name.String)
+		if err != nil {
+			return nil, fmt.Errorf("open the key of case %s: %w", id, err)
+		}
+		bound = &share
+	}
+	key, err := s.vault.OpenKey(caseOwner(id), bound, wrapped)
+	if errors.Is(err, vault.ErrErased) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the key of case %s: %w", id, err)
+	}
+	return key, nil
 }
 
 // caseOwner is whom the vault knows a case's key by.
@@ -119,7 +146,7 @@ type CasePosition struct {
 // Cases returns at most limit cases of an organisation after that position, the
 // newest first, and where to go on; nil at the end.
 func (s *Store) Cases(ctx context.Context, organizationID string, filter CaseFilter, after CasePosition, limit int) ([]*caselog.Case, *CasePosition, error) {
-	where := conditions{text: `organization_id = $1`, arguments: []any{organizationID}}
+	where := conditions{text: `organization_id = $1 AND version > 0`, arguments: []any{organizationID}}
 	if after.ID != "" {
 		where.and(`(created_at, id) < (?, ?)`, after.CreatedAt, after.ID)
 	}
@@ -168,13 +195,16 @@ func (s *Store) Cases(ctx context.Context, organizationID string, filter CaseFil
 		found = found[:limit]
 		next = &found[limit-1]
 	}
-	cases := make([]*caselog.Case, len(found))
-	for i, p := range found {
+	cases := make([]*caselog.Case, 0, len(found))
+	for _, p := range found {
 		head, err := s.current(ctx, p.ID)
+		if errors.Is(err, ErrNotFound) { // it was erased
+			continue
+		}
 		if err != nil {
 			return nil, nil, err
 		}
-		cases[i] = head.state
+		cases = append(cases, head.state)
 	}
 	return cases, next, nil
 }

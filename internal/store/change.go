@@ -53,15 +53,20 @@ type Proposal struct {
 type CaseKey struct {
 	Key     *vault.Key
 	wrapped []byte
+	share   string // the name of what it is bound to
 }
 
 // NewCaseKey makes the key of a case that is not there yet.
 func (s *Store) NewCaseKey(caseID string) (*CaseKey, error) {
-	key, wrapped, err := s.vault.NewKey(caseOwner(caseID))
+	name, share, err := s.shares.New()
 	if err != nil {
 		return nil, fmt.Errorf("make the key of case %s: %w", caseID, err)
 	}
-	return &CaseKey{key, wrapped}, nil
+	key, wrapped, err := s.vault.NewKey(caseOwner(caseID), &share)
+	if err != nil {
+		return nil, fmt.Errorf("make the key of case %s: %w", caseID, err)
+	}
+	return &CaseKey{key, wrapped, name}, nil
 }
 
 // Blob is a document in the blob store.
@@ -79,9 +84,9 @@ type Committed struct {
 // change is a change on its way through the writer.
 type change struct {
 	creates        bool
-	version        int64 // of the organisation's endpoints, as read
-	expected       int64 // version of the case, as read
-	wrapped        []byte
+	version        int64    // of the organisation's endpoints, as read
+	expected       int64    // version of the case, as read
+	key            *CaseKey // of a case to be made
 	decided        []caselog.Event
 	events         []sealedEvent
 	state          *caselog.Case
@@ -190,7 +195,7 @@ func lostRace(err error) bool {
 
 // propose makes a change of a proposal: folded, decided and sealed.
 func (s *Store) propose(ctx context.Context, org *organization, p Proposal) (*change, caseHead, error) {
-	head, wrapped, err := s.headFor(ctx, p)
+	head, made, err := s.headFor(ctx, p)
 	if err != nil {
 		return nil, head, err
 	}
@@ -212,7 +217,7 @@ func (s *Store) propose(ctx context.Context, org *organization, p Proposal) (*ch
 		creates:        p.Creates,
 		organizationID: p.OrganizationID,
 		version:        org.version,
-		wrapped:        wrapped,
+		key:            made,
 		decided:        events,
 		state:          states[len(states)-1],
 		blobs:          p.Blobs,
@@ -245,22 +250,21 @@ func (s *Store) catchUp(ctx context.Context, caseID string) error {
 	return err
 }
 
-// hasMoved reports whether another process has changed the case since state.
+// hasMoved reports whether another process has changed the case since state, or erased it.
 func (s *Store) hasMoved(ctx context.Context, state *caselog.Case) bool {
 	if s.connection.exclusive {
 		return false
 	}
 	var moved bool
 	err := s.readers.QueryRowContext(ctx, `
-		SELECT version > $2
+		SELECT version <> $2
 		FROM cases
 		WHERE id = $1`, state.ID, state.Version).Scan(&moved)
 	return err == nil && moved
 }
 
-// headFor returns the case that p is about, and for one to be made its new key,
-// wrapped.
-func (s *Store) headFor(ctx context.Context, p Proposal) (caseHead, []byte, error) {
+// headFor returns the case that p is about, and for one to be made its new key.
+func (s *Store) headFor(ctx context.Context, p Proposal) (caseHead, *CaseKey, error) {
 	if !p.Creates {
 		head, err := s.head(ctx, p.CaseID)
 		if err == nil && head.state.OrganizationID != p.OrganizationID {
@@ -275,7 +279,7 @@ func (s *Store) headFor(ctx context.Context, p Proposal) (caseHead, []byte, erro
 			return caseHead{}, nil, err
 		}
 	}
-	return caseHead{key: made.Key}, made.wrapped, nil
+	return caseHead{key: made.Key}, made, nil
 }
 
 // statesAfter returns the case after each of the events.

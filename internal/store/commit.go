@@ -12,9 +12,9 @@ var (
 		SELECT organizations.id, organizations.endpoints_version
 		FROM organizations
 		JOIN u ON u.id = organizations.id`)
-	insertCases = over(`id text, organization_id text, short_id text, version bigint, type text, status text, is_archived boolean, is_escalated boolean, wrapped_key bytea, created_at bigint, updated_at bigint`, `
-		INSERT INTO cases (id, organization_id, short_id, version, type, status, is_archived, is_escalated, wrapped_key, created_at, updated_at)
-		SELECT id, organization_id, short_id, version, type, status, is_archived, is_escalated, wrapped_key, created_at, updated_at
+	insertCases = over(`id text, organization_id text, short_id text, version bigint, type text, status text, is_archived boolean, is_escalated boolean, wrapped_key bytea, share text, created_at bigint, updated_at bigint`, `
+		INSERT INTO cases (id, organization_id, short_id, version, type, status, is_archived, is_escalated, wrapped_key, share, created_at, updated_at)
+		SELECT id, organization_id, short_id, version, type, status, is_archived, is_escalated, wrapped_key, share, created_at, updated_at
 		FROM u
 		WHERE true
 		ON CONFLICT DO NOTHING
@@ -115,7 +115,7 @@ func (w *writer) writeCases(ctx context.Context, tx *transaction, changes []*cha
 	for _, c := range changes {
 		s := c.state
 		if c.creates {
-			created = append(created, []any{s.ID, s.OrganizationID, s.ShortID, s.Version, s.Type, string(s.Status), s.IsArchived, s.IsEscalated, c.wrapped, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli()})
+			created = append(created, []any{s.ID, s.OrganizationID, s.ShortID, s.Version, s.Type, string(s.Status), s.IsArchived, s.IsEscalated, c.key.wrapped, c.key.share, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli()})
 		} else {
 			changed = append(changed, []any{s.ID, c.expected, s.Version, s.Type, string(s.Status), s.IsArchived, s.IsEscalated, s.UpdatedAt.UnixMilli()})
 		}

@@ -67,6 +67,7 @@ const (
 	endpointsChanged = "endpoints" // then the organisation
 	deliveryCanceled = "canceled"  // then the endpoint, the lane and the delivery
 	replayStopped    = "stopped"   // then the endpoint and the replay
+	caseErased       = "erased"    // then the case
 )
 
 // Listener is told what other processes have done.
@@ -80,7 +81,13 @@ type Listener interface {
 	DeliveryCanceled(endpointID, lane, deliveryID string)
 	// ReplayStopped says that what a replay has put in line is not to be sent any more.
 	ReplayStopped(endpointID, replayID string)
+	// CaseErased says that nothing of a case is to be sent any more.
+	CaseErased(caseID string)
 }
+
+// maxUnheard is for how long a process that heard nothing of the others finds out about
+// cases that were erased: by then whatever it still has in memory was put back.
+const maxUnheard = 24 * time.Hour
 
 // Listen tells l what other processes do, until ctx is done. Where the database goes
 // away it tells failed, and goes on when that is back.
@@ -96,7 +103,18 @@ func (s *Store) Listen(ctx context.Context, l Listener, failed func(error)) {
 		case message == "":
 			s.forgetAll()
 			l.EndpointsChanged("")
+			ids, err := s.erasedSince(ctx, s.now().Add(-maxUnheard))
+			if err != nil {
+				failed(err)
+			}
+			for _, id := range ids {
+				s.cases.erase(id)
+				l.CaseErased(id)
+			}
 			l.LanesDue()
+		case kind == caseErased:
+			s.cases.erase(about)
+			l.CaseErased(about)
 		case kind == endpointsChanged:
 			s.forgetOrganization(about)
 			l.EndpointsChanged(about)

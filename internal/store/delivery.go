@@ -125,7 +125,8 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 	return deliveries, nil
 }
 
-// Delivery returns a delivery and its attempts, the first one first, or ErrNotFound.
+// Delivery returns a delivery and its attempts, the first one first. The error is
+// ErrNotFound where there is none, or its case was erased.
 func (s *Store) Delivery(ctx context.Context, organizationID, id string) (Delivery, []Attempt, error) {
 	d, err := scanDelivery(s.readers.QueryRowContext(ctx, selectDeliveries+`
 	WHERE d.id = $1 AND d.organization_id = $2`, id, organizationID))
@@ -177,7 +178,8 @@ func (s *Store) Delivery(ctx context.Context, organizationID, id string) (Delive
 }
 
 // Retry makes a delivery due now, whatever became of it before, in the order of its
-// lane. The error is ErrNotFound where there is none, or its endpoint was deleted.
+// lane. The error is ErrNotFound where there is none, its endpoint was deleted, or its
+// case erased.
 func (s *Store) Retry(ctx context.Context, organizationID, id string, once *Kept) (endpointID string, err error) {
 	org, err := s.organization(ctx, organizationID)
 	if err != nil {
@@ -197,6 +199,7 @@ func (s *Store) Retry(ctx context.Context, organizationID, id string, once *Kept
 				SELECT 1
 				FROM endpoints
 				WHERE endpoints.id = deliveries.endpoint_id AND endpoints.state <> 'deleted')
+				AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)
 			RETURNING endpoint_id, lane`, id, organizationID).Scan(&endpointID, &lane)
 		if err != nil {
 			return oneRow("a delivery", err)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -27,16 +28,32 @@ type Position struct {
 
 // Feed returns at most limit events of an organisation that come after a position
 // in the feed, oldest first. What commits later comes later: a reader who goes on
-// from position to position misses none.
-func (s *Store) Feed(ctx context.Context, organizationID string, after Position, limit int) ([]Entry, error) {
+// from position to position misses none. Events of cases that were erased are left out.
+func (s *Store) Feed(ctx context.Context, organizationID string, after Position, limit int) (entries []Entry, err error) {
+	for {
+		found, last, more, err := s.feed(ctx, organizationID, after, limit-len(entries))
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, found...)
+		if !more || len(entries) == limit {
+			return entries, nil
+		}
+		after = last // in between there was what was erased
+	}
+}
+
+// feed looks at limit events, and returns those that can be read. Last is the position of
+// the last of them all; more is whether others may follow it.
+func (s *Store) feed(ctx context.Context, organizationID string, after Position, limit int) (entries []Entry, last Position, more bool, err error) {
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT transaction_id, position, case_id, sequence
 		FROM events
-		WHERE organization_id = $1 AND (transaction_id, position) > ($2, $3) AND `+s.connection.settled()+`
+		WHERE organization_id = $1 AND (transaction_id, position) > ($2, $3) AND type <> '' AND `+s.connection.settled()+`
 		ORDER BY transaction_id, position
 		LIMIT $4`, organizationID, after.Transaction, after.Event, limit)
 	if err != nil {
-		return nil, fmt.Errorf("read the feed: %w", err)
+		return nil, last, false, fmt.Errorf("read the feed: %w", err)
 	}
 	type place struct {
 		position Position
@@ -44,34 +61,45 @@ func (s *Store) Feed(ctx context.Context, organizationID string, after Position,
 		caseID   string
 	}
 	var places []place
-	first, last := make(map[string]int64), make(map[string]int64) // of each case, the sequences that are asked for
+	starts, ends := make(map[string]int64), make(map[string]int64) // of each case, the sequences that are asked for
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		var p place
 		err := rows.Scan(&p.position.Transaction, &p.position.Event, &p.caseID, &p.sequence)
 		places = append(places, p)
-		if _, ok := first[p.caseID]; !ok {
-			first[p.caseID] = p.sequence
+		if _, ok := starts[p.caseID]; !ok {
+			starts[p.caseID] = p.sequence
 		}
-		last[p.caseID] = p.sequence
+		ends[p.caseID] = p.sequence
+		last = p.position
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the feed: %w", err)
+		return nil, last, false, fmt.Errorf("read the feed: %w", err)
 	}
-	histories := make(map[string]*history, len(last))
-	for caseID, sequence := range last {
-		if histories[caseID], err = s.history(ctx, caseID, first[caseID], sequence); err != nil {
-			return nil, err
+	histories := make(map[string]*history, len(ends))
+	for caseID, sequence := range ends {
+		h, err := s.history(ctx, caseID, starts[caseID], sequence)
+		switch {
+		case errors.Is(err, ErrNotFound): // it was erased just now, or before the copy was made that this is
+		case err != nil:
+			return nil, last, false, err
+		default:
+			histories[caseID] = h
 		}
 	}
-	entries := make([]Entry, len(places))
-	for i, p := range places {
-		if entries[i], err = histories[p.caseID].entry(p.sequence); err != nil {
-			return nil, err
+	for _, p := range places {
+		h := histories[p.caseID]
+		if h == nil {
+			continue
 		}
-		entries[i].Position = p.position
+		entry, err := h.entry(p.sequence)
+		if err != nil {
+			return nil, last, false, err
+		}
+		entry.Position = p.position
+		entries = append(entries, entry)
 	}
-	return entries, nil
+	return entries, last, len(places) == limit, nil
 }
 
 // CaseFeed returns at most limit events of a case that come after a sequence,
@@ -111,8 +139,8 @@ type history struct {
 	state  *caselog.Case   // after the last entry that was asked for
 }
 
-// history returns the events of a case from a sequence up to another. It reads those before
-// only where their state is not known.
+// history returns the events of a case from a sequence up to another, or ErrNotFound. It
+// reads those before only where their state is not known.
 func (s *Store) history(ctx context.Context, caseID string, from, until int64) (*history, error) {
 	head, err := s.head(ctx, caseID)
 	if err != nil {
@@ -158,7 +186,7 @@ func (h *history) entry(sequence int64) (Entry, error) {
 }
 
 // events returns the events of a case after a sequence and up to another, and how many
-// bytes they take, sealed.
+// bytes they take, sealed. The error is ErrNotFound where the case was erased.
 func (s *Store) events(ctx context.Context, key *vault.Key, caseID string, after, until int64) (events []caselog.Event, size int, err error) {
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT id, sequence, type, at, body
@@ -176,6 +204,10 @@ func (s *Store) events(ctx context.Context, key *vault.Key, caseID string, after
 		var sealed sql.RawBytes
 		if err := rows.Scan(&e.ID, &e.Sequence, &name, &milliseconds, &sealed); err != nil {
 			return err
+		}
+		if name == "" {
+			s.cases.erase(caseID)
+			return ErrNotFound
 		}
 		e.At = caseupdate.At(at(milliseconds))
 		body, err := key.Open(sealed, eventPlace(e.ID))

@@ -147,6 +147,11 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 	}
 	lane.Last = max(lane.Last, last)
 	h, err := s.history(ctx, caseID, slices.Min(sequences), slices.Max(sequences)) // a replay may send an old event after a new one
+	if errors.Is(err, ErrNotFound) {                                               // put in line while it was erased
+		err = s.cancelErased(ctx, lane.Messages[0].OrganizationID, caseID)
+		lane.Messages = nil
+		return lane, err
+	}
 	if err != nil {
 		return lane, err
 	}

@@ -36,7 +36,7 @@ func (s *Store) EnsureOrganization(ctx context.Context, name, shortIDPrefix stri
 		return org, err
 	}
 	org = Organization{ID: newID(), Name: name, ShortIDPrefix: shortIDPrefix, CreatedAt: s.now().UTC()}
-	_, wrapped, err := s.vault.NewKey(organizationOwner(org.ID))
+	_, wrapped, err := s.vault.NewKey(organizationOwner(org.ID), nil)
 	if err != nil {
 		return Organization{}, fmt.Errorf("make the key of an organisation: %w", err)
 	}
@@ -99,7 +99,7 @@ func (s *Store) organization(ctx context.Context, id string) (*organization, err
 		return nil, oneRow("an organisation", err)
 	}
 	org.CreatedAt = at(created)
-	if org.key, err = s.vault.OpenKey(organizationOwner(id), wrapped); err != nil {
+	if org.key, err = s.vault.OpenKey(organizationOwner(id), nil, wrapped); err != nil {
 		return nil, fmt.Errorf("open the key of organisation %s: %w", id, err)
 	}
 	// The version was read first: endpoints that are newer than it make the

@@ -139,6 +139,7 @@ func (r *Replay) failures(after string) conditions {
 	where.and(`id > ?`, after)
 	where.and(`endpoint_id || '' = ?`, r.EndpointID) // those that failed are few: not by the index of the endpoint's
 	where.and(`created_at <= ?`, r.CreatedAt.UnixMilli())
+	where.and(`NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)`)
 	if r.Since != nil {
 		where.and(`created_at >= ?`, r.Since.UnixMilli())
 	}

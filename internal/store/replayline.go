@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/subscription"
 )
 
@@ -128,7 +129,7 @@ func (s *Store) ofCase(ctx context.Context, r *Replay, limit int) (found []candi
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT id, type, at, sequence
 		FROM events
-		WHERE case_id = $1 AND sequence > $2 AND sequence <= $3
+		WHERE case_id = $1 AND sequence > $2 AND sequence <= $3 AND type <> ''
 		ORDER BY sequence
 		LIMIT $4`, r.CaseID, r.reached.Event, r.last.Event, limit)
 	if err != nil {
@@ -152,7 +153,7 @@ func (s *Store) ofLog(ctx context.Context, r *Replay, limit int) (found []candid
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT transaction_id, position, case_id, id, type, at, sequence
 		FROM events
-		WHERE organization_id = $1 AND (transaction_id, position) > ($2, $3) AND (transaction_id, position) <= ($4, $5)
+		WHERE organization_id = $1 AND (transaction_id, position) > ($2, $3) AND (transaction_id, position) <= ($4, $5) AND type <> ''
 		ORDER BY transaction_id, position
 		LIMIT $6`, r.OrganizationID, r.reached.Transaction, r.reached.Event, r.last.Transaction, r.last.Event, maxScanned)
 	if err != nil {
@@ -217,10 +218,13 @@ func (s *Store) undelivered(ctx context.Context, r Replay, endpoint *subscriptio
 // receives reports whether an endpoint may be told of an event.
 func (s *Store) receives(ctx context.Context, endpoint *subscription.Endpoint, c candidate) (bool, error) {
 	head, err := s.head(ctx, c.caseID)
-	if err != nil {
-		return false, err
+	var events []caselog.Event
+	if err == nil {
+		events, _, err = s.events(ctx, head.key, c.caseID, c.sequence-1, c.sequence)
 	}
-	events, _, err := s.events(ctx, head.key, c.caseID, c.sequence-1, c.sequence)
+	if errors.Is(err, ErrNotFound) { // it was erased
+		return false, nil
+	}
 	if err != nil || len(events) == 0 {
 		return false, err
 	}
@@ -234,6 +238,7 @@ var (
 		SET state = 'pending', replaced = deliveries.state, replay_id = u.replay_id, deferred = deliveries.tries, due_at = NULL, finished_at = NULL
 		FROM u
 		WHERE deliveries.id = u.id AND deliveries.state <> 'pending'
+			AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)
 		RETURNING deliveries.endpoint_id, deliveries.lane`)
 	insertReplayed = over(`id text, organization_id text, event_id text, event_type text, endpoint_id text, case_id text, lane text, sequence bigint, created_at bigint, replay_id text`, `
 		INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, created_at, replay_id)

@@ -36,6 +36,7 @@ type Store struct {
 	readers    *sql.DB
 	writer     *writer
 	vault      *vault.Vault
+	shares     Shares
 	now        func() time.Time
 	clock      func() time.Time // of leases; nil: the database's
 
@@ -51,6 +52,8 @@ type Store struct {
 // Options are what a Store needs beside its database.
 type Options struct {
 	Vault *vault.Vault
+	// Shares are what the keys of cases are bound to.
+	Shares Shares
 	// Now is the clock; nil means [time.Now], and for leases the database's.
 	Now func() time.Time
 }
@@ -71,6 +74,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		connection:    c,
 		readers:       c.reading,
 		vault:         o.Vault,
+		shares:        o.Shares,
 		now:           now,
 		clock:         o.Now,
 		organizations: make(map[string]*organization),

@@ -1,5 +1,5 @@
 // Package upkeep does what must be done now and then, by one process for all: it chains
-// the receipts, and removes what is kept no longer.
+// the receipts, removes what is kept no longer, and finishes erasures that others began.
 //
 // Start with [Run].
 package upkeep
@@ -21,12 +21,13 @@ const (
 
 // Run does what is to be done, a round every few seconds, while leads reports that this
 // process is the one to do it; until ctx is done.
-func Run(ctx context.Context, s *store.Store, keep store.Retention, leads func() bool, log *slog.Logger) {
+func Run(ctx context.Context, s *store.Store, documents store.Documents, keep store.Retention, leads func() bool, log *slog.Logger) {
 	pruner := s.NewPruner(keep)
 	for ctx.Err() == nil {
 		if leads() {
 			round(ctx, "chain the receipts", s.ChainReceipts, log)
 			round(ctx, "remove what is old", pruner.Prune, log)
+			round(ctx, "finish an erasure", func(ctx context.Context) (bool, error) { return s.FinishErasures(ctx, documents) }, log)
 		}
 		sleep(ctx, rest)
 	}

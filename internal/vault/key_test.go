@@ -161,7 +161,7 @@ func TestAKeyIsSafeForConcurrentUse(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	v := vault.New(newKeyring(f))
-	key, wrapped, err := v.NewKey("case-1")
+	key, wrapped, err := v.NewKey("case-1", nil)
 	require.NoError(f, err)
 	sealed, err := key.Seal([]byte("body"), place)
 	require.NoError(f, err)
@@ -178,7 +178,7 @@ func FuzzOpen(f *testing.F) {
 		require.ErrorIs(t, err, vault.ErrTampered)
 		_, err = readStream(stranger, data)
 		require.ErrorIs(t, err, vault.ErrTampered)
-		_, err = v.OpenKey("case-2", data)
+		_, err = v.OpenKey("case-2", nil, data)
 		if err == nil {
 			t.Fatal("a data key that nobody wrapped was opened")
 		}
@@ -211,11 +211,11 @@ func BenchmarkOpen(b *testing.B) {
 
 func BenchmarkOpenKey(b *testing.B) {
 	v := vault.New(newKeyring(b))
-	_, wrapped, err := v.NewKey("case-1")
+	_, wrapped, err := v.NewKey("case-1", nil)
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := v.OpenKey("case-1", wrapped); err != nil {
+		if _, err := v.OpenKey("case-1", nil, wrapped); err != nil {
 			b.Fatal(err)
 		}
 	}

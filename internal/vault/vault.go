@@ -8,10 +8,13 @@
 // ([Key.NewWriter]) and authenticates links ([Key.MAC]). The master is any
 // [tink.AEAD]: a [Keyring] held by the operator, or a KMS.
 //
-// Two consequences are worth knowing. Whoever deletes an owner's wrapped key
-// has erased everything that was sealed for that owner, backups of the data
-// included. And a master key is changed without touching any data: put the new
-// one first in the Keyring, [Vault.Rewrap] every wrapped key, and drop the old.
+// A wrapped key lies in every backup of the database. So that an owner can be
+// erased from those too, its key can be bound to a [Share], which is kept
+// elsewhere: whoever destroys the share has erased everything that was sealed
+// for that owner, wherever copies of it are.
+//
+// A master key is changed without touching any data: put the new one first in
+// the Keyring, [Vault.Rewrap] every wrapped key, and drop the old.
 //
 // The package hides content, not shape: lengths, row counts and times show.
 package vault
@@ -33,6 +36,10 @@ var (
 	// ErrUnknownMasterKey means that a data key was wrapped by a master key
 	// that the [Keyring] does not hold.
 	ErrUnknownMasterKey = errors.New("wrapped by a master key that is not in the keyring")
+
+	// ErrErased means that a share was destroyed, and with it all that was sealed by
+	// the data key that is bound to it.
+	ErrErased = errors.New("the share of the data key was destroyed")
 )
 
 // keySize is the length of data keys, their subkeys and master keys: AES-256.
@@ -50,14 +57,18 @@ func New(master tink.AEAD) *Vault {
 }
 
 // NewKey makes a data key for owner and returns it with its wrapped form, which
-// is what to store. Only OpenKey with the same owner opens the wrapped form.
-func (v *Vault) NewKey(owner string) (key *Key, wrapped []byte, err error) {
+// is what to store. Only OpenKey with the same owner and share opens the wrapped
+// form. A nil share binds it to none; one that was destroyed gives [ErrErased].
+func (v *Vault) NewKey(owner string, share *Share) (key *Key, wrapped []byte, err error) {
 	data := make([]byte, keySize)
 	defer clear(data)
 	rand.Read(data) // never fails: it ends the program instead
 
-	wrapped, err = v.wrap(owner, data)
+	bound, err := share.bind(owner, data)
 	if err != nil {
+		return nil, nil, fmt.Errorf("wrap data key of %s: %w", owner, err)
+	}
+	if wrapped, err = v.wrap(owner, bound); err != nil {
 		return nil, nil, err
 	}
 	key, err = newKey(data)
@@ -67,32 +78,42 @@ func (v *Vault) NewKey(owner string) (key *Key, wrapped []byte, err error) {
 	return key, wrapped, nil
 }
 
-// OpenKey returns the data key that NewKey or Rewrap wrapped for owner. With a
-// [Keyring] as the master the error is [ErrUnknownMasterKey] or [ErrTampered];
-// the errors of another master are passed on, wrapped.
-func (v *Vault) OpenKey(owner string, wrapped []byte) (*Key, error) {
-	data, err := v.unwrap(owner, wrapped)
+// OpenKey returns the data key that NewKey or Rewrap wrapped for owner. The error
+// is [ErrErased] where the share was destroyed. With a [Keyring] as the master it is
+// [ErrUnknownMasterKey] or [ErrTampered] else; the errors of another master are
+// passed on, wrapped.
+func (v *Vault) OpenKey(owner string, share *Share, wrapped []byte) (*Key, error) {
+	if share.erased() {
+		return nil, fmt.Errorf("open data key of %s: %w", owner, ErrErased)
+	}
+	bound, err := v.unwrap(owner, wrapped)
 	if err != nil {
 		return nil, err
+	}
+	defer clear(bound)
+	data, err := share.unbind(owner, bound)
+	if err != nil {
+		return nil, fmt.Errorf("open data key of %s: %w", owner, err)
 	}
 	defer clear(data)
 	return newKey(data)
 }
 
 // Rewrap returns the same data key wrapped anew, by the key that the master
-// seals with now. What the data key has sealed stays as it is. Errors are those
-// of OpenKey.
+// seals with now. It takes no share, and leaves the data key bound to the one that
+// it is bound to. What the data key has sealed stays as it is. Errors are those of
+// OpenKey.
 func (v *Vault) Rewrap(owner string, wrapped []byte) ([]byte, error) {
-	data, err := v.unwrap(owner, wrapped)
+	bound, err := v.unwrap(owner, wrapped)
 	if err != nil {
 		return nil, err
 	}
-	defer clear(data)
-	return v.wrap(owner, data)
+	defer clear(bound)
+	return v.wrap(owner, bound)
 }
 
-func (v *Vault) wrap(owner string, data []byte) ([]byte, error) {
-	wrapped, err := v.master.Encrypt(data, ownedBy(owner))
+func (v *Vault) wrap(owner string, bound []byte) ([]byte, error) {
+	wrapped, err := v.master.Encrypt(bound, ownedBy(owner))
 	if err != nil {
 		return nil, fmt.Errorf("wrap data key of %s: %w", owner, err)
 	}
@@ -100,15 +121,15 @@ func (v *Vault) wrap(owner string, data []byte) ([]byte, error) {
 }
 
 func (v *Vault) unwrap(owner string, wrapped []byte) ([]byte, error) {
-	data, err := v.master.Decrypt(wrapped, ownedBy(owner))
+	bound, err := v.master.Decrypt(wrapped, ownedBy(owner))
 	if err != nil {
 		return nil, fmt.Errorf("open data key of %s: %w", owner, err)
 	}
-	if len(data) != keySize {
-		clear(data)
+	if len(bound) != keySize && len(bound) != boundSize {
+		clear(bound)
 		return nil, fmt.Errorf("open data key of %s: %w", owner, ErrTampered)
 	}
-	return data, nil
+	return bound, nil
 }
 
 // ownedBy is the associated data of a wrapped data key.

@@ -24,7 +24,7 @@ func newKeyring(t testing.TB) *vault.Keyring {
 // newKey returns a fresh data key.
 func newKey(t testing.TB) *vault.Key {
 	t.Helper()
-	key, _, err := vault.New(newKeyring(t)).NewKey("case-1")
+	key, _, err := vault.New(newKeyring(t)).NewKey("case-1", nil)
 	require.NoError(t, err)
 	return key
 }
@@ -35,7 +35,7 @@ func Example() {
 		panic(err)
 	}
 	v := vault.New(ring)
-	key, wrapped, err := v.NewKey("case-1")
+	key, wrapped, err := v.NewKey("case-1", nil)
 	if err != nil {
 		panic(err)
 	}
@@ -46,7 +46,7 @@ func Example() {
 	}
 
 	// Later, from what the database holds: wrapped and sealed.
-	key, err = v.OpenKey("case-1", wrapped)
+	key, err = v.OpenKey("case-1", nil, wrapped)
 	if err != nil {
 		panic(err)
 	}
@@ -62,12 +62,12 @@ func Example() {
 
 func TestOpenKeyReturnsTheKeyThatWasWrapped(t *testing.T) {
 	v := vault.New(newKeyring(t))
-	key, wrapped, err := v.NewKey("case-1")
+	key, wrapped, err := v.NewKey("case-1", nil)
 	require.NoError(t, err)
 	sealed, err := key.Seal([]byte("body"), place)
 	require.NoError(t, err)
 
-	opened, err := v.OpenKey("case-1", wrapped)
+	opened, err := v.OpenKey("case-1", nil, wrapped)
 	require.NoError(t, err)
 	plaintext, err := opened.Open(sealed, place)
 	require.NoError(t, err)
@@ -77,9 +77,9 @@ func TestOpenKeyReturnsTheKeyThatWasWrapped(t *testing.T) {
 
 func TestEveryOwnerHasItsOwnKey(t *testing.T) {
 	v := vault.New(newKeyring(t))
-	one, _, err := v.NewKey("case-1")
+	one, _, err := v.NewKey("case-1", nil)
 	require.NoError(t, err)
-	other, _, err := v.NewKey("case-1")
+	other, _, err := v.NewKey("case-1", nil)
 	require.NoError(t, err)
 
 	sealed, err := one.Seal([]byte("body"), place)
@@ -92,7 +92,7 @@ func TestEveryOwnerHasItsOwnKey(t *testing.T) {
 func TestOpenKeyRefuses(t *testing.T) {
 	ring := newKeyring(t)
 	v := vault.New(ring)
-	_, wrapped, err := v.NewKey("case-1")
+	_, wrapped, err := v.NewKey("case-1", nil)
 	require.NoError(t, err)
 	short, err := ring.Encrypt([]byte("not a data key"), []byte("casehook data key of case-1"))
 	require.NoError(t, err)
@@ -120,7 +120,7 @@ func TestOpenKeyRefuses(t *testing.T) {
 		{"a key of another master", vault.New(newKeyring(t)), "case-1", wrapped, vault.ErrUnknownMasterKey},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := test.vault.OpenKey(test.owner, test.wrapped)
+			_, err := test.vault.OpenKey(test.owner, nil, test.wrapped)
 			require.ErrorIs(t, err, test.want)
 			_, err = test.vault.Rewrap(test.owner, test.wrapped)
 			require.ErrorIs(t, err, test.want)
@@ -135,7 +135,7 @@ func TestRewrapMovesADataKeyToANewMasterKey(t *testing.T) {
 		require.NoError(t, err)
 		return vault.New(ring)
 	}
-	key, wrapped, err := vaultOf(oldMaster).NewKey("case-1")
+	key, wrapped, err := vaultOf(oldMaster).NewKey("case-1", nil)
 	require.NoError(t, err)
 	sealed, err := key.Seal([]byte("body"), place)
 	require.NoError(t, err)
@@ -143,9 +143,9 @@ func TestRewrapMovesADataKeyToANewMasterKey(t *testing.T) {
 	rewrapped, err := vaultOf(newMaster+"\n"+oldMaster).Rewrap("case-1", wrapped)
 	require.NoError(t, err)
 
-	_, err = vaultOf(newMaster).OpenKey("case-1", wrapped)
+	_, err = vaultOf(newMaster).OpenKey("case-1", nil, wrapped)
 	require.ErrorIs(t, err, vault.ErrUnknownMasterKey)
-	key, err = vaultOf(newMaster).OpenKey("case-1", rewrapped)
+	key, err = vaultOf(newMaster).OpenKey("case-1", nil, rewrapped)
 	require.NoError(t, err)
 	plaintext, err := key.Open(sealed, place)
 	require.NoError(t, err)
@@ -162,9 +162,9 @@ func TestErrorsOfTheMasterArePassedOn(t *testing.T) {
 	down := errors.New("no route to KMS")
 	v := vault.New(unreachable{down})
 
-	_, _, err := v.NewKey("case-1")
+	_, _, err := v.NewKey("case-1", nil)
 	require.ErrorIs(t, err, down)
-	_, err = v.OpenKey("case-1", []byte("wrapped"))
+	_, err = v.OpenKey("case-1", nil, []byte("wrapped"))
 	require.ErrorIs(t, err, down)
 	require.NotErrorIs(t, err, vault.ErrTampered)
 	_, err = v.Rewrap("case-1", []byte("wrapped"))
@@ -189,7 +189,7 @@ func TestWhatEarlierVersionsSealedOpens(t *testing.T) {
 		return b
 	}
 
-	key, err := v.OpenKey("case-1", decode(goldenWrapped))
+	key, err := v.OpenKey("case-1", nil, decode(goldenWrapped))
 	require.NoError(t, err)
 	row, err := key.Open(decode(goldenRow), place)
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/share"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
 	"github.com/casehook/casehook/internal/vault"
@@ -58,6 +60,7 @@ type clinic struct {
 	ctx     context.Context
 	url     string
 	keyring *vault.Keyring
+	folder  string // of the shares; made where it is empty
 	clock   *clock
 	org     store.Organization
 	node    string // under which it has lanes
@@ -78,7 +81,16 @@ func newClinic(t failing, url string) *clinic {
 
 func (c *clinic) open() {
 	c.t.Helper()
-	s, err := store.Open(c.ctx, c.url, store.Options{Vault: vault.New(c.keyring), Now: c.clock.Now})
+	var err error
+	if c.folder == "" {
+		c.folder, err = os.MkdirTemp("", "casehook-shares-")
+		require.NoError(c.t, err)
+		c.t.Cleanup(func() { require.NoError(c.t, os.RemoveAll(c.folder)) })
+	}
+	shares, err := share.Open(c.folder)
+	require.NoError(c.t, err)
+	c.t.Cleanup(func() { require.NoError(c.t, shares.Close()) })
+	s, err := store.Open(c.ctx, c.url, store.Options{Vault: vault.New(c.keyring), Shares: shares, Now: c.clock.Now})
 	require.NoError(c.t, err)
 	c.t.Cleanup(func() { require.NoError(c.t, s.Close()) })
 	c.Store = s

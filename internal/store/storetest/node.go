@@ -178,7 +178,7 @@ var nodeTests = []test{
 		e := c.endpoint()
 		require.NoError(t, c.Close())
 
-		answered := killWriter(t, url, masterKey)
+		answered := killWriter(t, url, masterKey, c.folder)
 
 		c.open()
 		c.clock.pass(lease + time.Second)
@@ -213,15 +213,16 @@ func (c *clinic) live() (released int64) {
 const (
 	childURL       = "CASEHOOK_STORETEST_URL"
 	childMasterKey = "CASEHOOK_STORETEST_MASTER_KEY"
+	childShares    = "CASEHOOK_STORETEST_SHARES"
 )
 
 // killWriter has another process write to the database, and kills it in the middle
 // of that. It returns the last sequence that was answered of each case.
-func killWriter(t *testing.T, url, masterKey string) map[string]int64 {
+func killWriter(t *testing.T, url, masterKey, shares string) map[string]int64 {
 	t.Helper()
 	root, _, _ := strings.Cut(t.Name(), "/")
 	child := exec.Command(os.Args[0], "-test.run=^"+root+"$")
-	child.Env = append(os.Environ(), childURL+"="+url, childMasterKey+"="+masterKey)
+	child.Env = append(os.Environ(), childURL+"="+url, childMasterKey+"="+masterKey, childShares+"="+shares)
 	input, err := child.StdinPipe()
 	require.NoError(t, err)
 	output, err := child.StdoutPipe()
@@ -259,7 +260,7 @@ func writeUntilKilled(t *testing.T) bool {
 	}()
 	keyring, err := vault.ParseKeyring(os.Getenv(childMasterKey))
 	require.NoError(t, err)
-	c := &clinic{t: t, ctx: t.Context(), url: url, keyring: keyring, clock: &clock{now: begin}}
+	c := &clinic{t: t, ctx: t.Context(), url: url, keyring: keyring, folder: os.Getenv(childShares), clock: &clock{now: begin}}
 	c.open()
 	c.org, err = c.OrganizationNamed(t.Context(), "Killed")
 	require.NoError(t, err)

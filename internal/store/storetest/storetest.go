@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Receipt", receiptTests},
 		{"Tampering", tamperTests},
 		{"Prune", pruneTests},
+		{"Erasure", erasureTests},
 		{"Endpoint", endpointTests},
 		{"Answer", answerTests},
 		{"Organization", organizationTests},
