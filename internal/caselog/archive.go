@@ -1,6 +1,8 @@
 package caselog
 
 import (
+	"slices"
+
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/refusal"
 )
@@ -31,8 +33,10 @@ type Archived struct {
 // Type is ARCHIVE_CASE.
 func (*Archived) Type() caseupdate.Event { return caseupdate.EventArchiveCase }
 
-func (d *Archived) apply(c *Case, _ Event) error {
+func (d *Archived) apply(c *Case, e Event) error {
+	c.formerArchive()
 	c.IsArchived, c.ArchiveReason, c.ArchiveNote = true, &d.Reason, d.Note
+	c.IsArchivePHI, c.IsArchiveRestricted = e.Report.marks()
 	return nil
 }
 
@@ -57,8 +61,22 @@ type Reopened struct{}
 func (*Reopened) Type() caseupdate.Event { return caseupdate.EventReopenCase }
 
 func (*Reopened) apply(c *Case, _ Event) error {
+	c.formerArchive()
 	c.IsArchived, c.ArchiveReason, c.ArchiveNote = false, nil, nil
+	c.IsArchivePHI, c.IsArchiveRestricted = false, false
 	return nil
 }
 
 func (*Reopened) describe(*caseupdate.Activity) {}
+
+// formerArchive keeps the reason and the note, where they are PHI, before they are replaced.
+func (c *Case) formerArchive() {
+	if !c.IsArchivePHI {
+		return
+	}
+	for _, text := range []*string{c.ArchiveReason, c.ArchiveNote} {
+		if text != nil && !slices.Contains(c.FormerPHI, *text) {
+			c.FormerPHI = append(c.FormerPHI, *text)
+		}
+	}
+}

@@ -40,6 +40,10 @@ type Case struct {
 	InProgressBy  *caseupdate.Person
 	ArchiveReason *string
 	ArchiveNote   *string
+	// IsArchivePHI and IsArchiveRestricted mark the reason and the note, as the keeper of the
+	// case has said.
+	IsArchivePHI, IsArchiveRestricted bool
+
 	ProductBundle *caseupdate.ProductBundle
 	HRRep         *caseupdate.Person
 	AssignedBy    *caseupdate.Person
@@ -59,6 +63,12 @@ type Case struct {
 	// PHI and Restricted are the ids of what is so as a whole, because the keeper of the case
 	// said so: comments, answers, decisions, payments, orders.
 	PHI, Restricted []string
+
+	// FormerSubmitters and FormerPHI are what the case no longer shows, and its history may
+	// repeat: submitters and titles that its keeper has replaced, and what of deleted comments is
+	// PHI.
+	FormerSubmitters []caseupdate.Submitter
+	FormerPHI        []string
 
 	rooms rooms // of the lists
 }
@@ -109,10 +119,10 @@ func (c *Case) apply(e Event) error {
 		err = nil
 	}
 	if id := objectID(e.Data); id != "" {
-		if e.Report.IsPHI {
+		if e.Report.IsPHI && !slices.Contains(c.PHI, id) {
 			c.PHI = extend(&c.rooms.phi, c.PHI, id)
 		}
-		if e.Report.IsRestricted {
+		if e.Report.IsRestricted && !slices.Contains(c.Restricted, id) {
 			c.Restricted = extend(&c.rooms.restricted, c.Restricted, id)
 		}
 	}
@@ -130,6 +140,8 @@ func (c *Case) clone() *Case {
 	}
 	next := *c
 	next.Assignees = slices.Clip(c.Assignees) // few: appended to as they are
+	next.FormerSubmitters = slices.Clip(c.FormerSubmitters)
+	next.FormerPHI = slices.Clip(c.FormerPHI)
 	return &next
 }
 

@@ -23,6 +23,11 @@ func (c Comment) isPHI() bool {
 	return slices.ContainsFunc(c.Attachments, func(a Attachment) bool { return a.IsPHI })
 }
 
+// isPHI reports whether a comment of the case is PHI, as a whole or by its documents.
+func (c *Case) isPHI(comment Comment) bool {
+	return comment.isPHI() || slices.Contains(c.PHI, comment.ID)
+}
+
 // AddComment comments on a case.
 type AddComment struct {
 	Text         string
@@ -81,7 +86,7 @@ func (cmd DeleteComment) check(*faults) {}
 func (cmd DeleteComment) decide(c *Case, _ Act) ([]Data, error) {
 	for _, comment := range c.Comments {
 		if comment.ID == cmd.CommentID {
-			return []Data{&CommentDeleted{comment.ID, comment.isPHI(), comment.IsRestricted}}, nil
+			return []Data{&CommentDeleted{comment.ID, c.isPHI(comment), comment.IsRestricted}}, nil
 		}
 	}
 	if slices.Contains(c.DeletedComments, cmd.CommentID) {
@@ -104,6 +109,14 @@ func (d *CommentDeleted) apply(c *Case, _ Event) error {
 	i := slices.IndexFunc(c.Comments, func(comment Comment) bool { return comment.ID == d.CommentID })
 	if i < 0 {
 		return errMissing
+	}
+	if slices.Contains(c.PHI, d.CommentID) {
+		c.FormerPHI = append(c.FormerPHI, c.Comments[i].Text)
+	}
+	for _, a := range c.Comments[i].Attachments {
+		if a.IsPHI {
+			c.FormerPHI = append(c.FormerPHI, a.FileName)
+		}
 	}
 	c.Comments = slices.Delete(slices.Clone(c.Comments), i, i+1)
 	c.DeletedComments = extend(&c.rooms.deleted, c.DeletedComments, d.CommentID)

@@ -75,6 +75,12 @@ func Decide(c *Case, cmd Command, act Act) ([]Event, error) {
 			Actor:    act.Actor,
 			Data:     data,
 		}
+		if c == nil {
+			continue
+		}
+		if isPHI, isRestricted := c.marks(data); isPHI || isRestricted { // a mark is never taken off
+			events[i].Report = &Report{IsPHI: isPHI, IsRestricted: isRestricted}
+		}
 	}
 	return events, nil
 }

@@ -1,6 +1,11 @@
 package caselog
 
-import "github.com/casehook/casehook/caseupdate"
+import (
+	"reflect"
+	"slices"
+
+	"github.com/casehook/casehook/caseupdate"
+)
 
 // Report is what the keeper of a case says of an event beyond its data.
 type Report struct {
@@ -29,6 +34,26 @@ func (r *Report) describe(a *caseupdate.Activity) {
 	}
 }
 
+// marks returns whether what the event is about is marked as a whole.
+func (r *Report) marks() (isPHI, isRestricted bool) {
+	if r == nil {
+		return false, false
+	}
+	return r.IsPHI, r.IsRestricted
+}
+
+// inherit marks what is done with something that is marked as a whole.
+func (r *Report) inherit(c *Case, data Data) {
+	isPHI, isRestricted := c.marks(data)
+	r.IsPHI, r.IsRestricted = r.IsPHI || isPHI, r.IsRestricted || isRestricted
+}
+
+// marks returns whether what data speaks of is marked as a whole already.
+func (c *Case) marks(data Data) (isPHI, isRestricted bool) {
+	id := objectID(data)
+	return slices.Contains(c.PHI, id), slices.Contains(c.Restricted, id)
+}
+
 // takeTold puts in what an event speaks of and the case does not have. Where it is
 // deleted or taken off, there is nothing to do.
 func (c *Case) takeTold(data Data) {
@@ -45,6 +70,13 @@ func (c *Case) takeTold(data Data) {
 // adopt makes the case what its keeper says that it is. Its short id and organisation are
 // casehook's own.
 func (c *Case) adopt(s *caseupdate.Case) {
+	if title := text(s.Title); c.Title != "" && c.Title != title {
+		c.FormerPHI = append(c.FormerPHI, c.Title)
+	}
+	if !reflect.DeepEqual(c.Submitter, s.Submitter) {
+		c.FormerSubmitters = append(c.FormerSubmitters, c.Submitter)
+	}
+	c.formerArchive()
 	c.Type, c.Title, c.Status = s.Type, text(s.Title), s.Status
 	c.CreatedAt, c.UpdatedAt = s.CreatedAt, s.UpdatedAt
 	c.AssignedAt, c.InProgressAt, c.ClosedAt = s.AssignedAt, s.InProgressAt, s.ClosedAt
@@ -94,6 +126,10 @@ func (c *Case) adoptDetails(d *caseupdate.Details) {
 		c.Comments = append(c.Comments, comment)
 	}
 }
+
+// ObjectID returns the id of what the event has brought into the case, or changed, "" where
+// that has none by which it can be marked.
+func (e Event) ObjectID() string { return objectID(e.Data) }
 
 // objectID returns the id of what an event has brought into the case, or changed.
 func objectID(data Data) string {

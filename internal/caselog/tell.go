@@ -49,7 +49,9 @@ func Tell(c *Case, t *Told, opening Opening, act Act) ([]Event, error) {
 			return nil, err
 		}
 	}
-	tell(t.ID, t.data(c, actor, at, act), report)
+	data := t.data(c, actor, at, act)
+	report.inherit(c, data)
+	tell(t.ID, data, report)
 	return events, nil
 }
 
@@ -147,6 +149,11 @@ func (t *Told) data(c *Case, actor caseupdate.User, at caseupdate.Time, act Act)
 		for i, a := range told.Attachments {
 			comment.Attachments[i] = t.attachment(a)
 		}
+		if phi && !comment.isPHI() { // which of them it is about is not said
+			for i := range comment.Attachments {
+				comment.Attachments[i].IsPHI = true
+			}
+		}
 		return &CommentAdded{comment}
 	case *caseupdate.AddCaseAttachment:
 		a := t.attachment(p.Attachment)
@@ -156,7 +163,7 @@ func (t *Told) data(c *Case, actor caseupdate.User, at caseupdate.Time, act Act)
 		d := &CommentDeleted{CommentID: p.DeletedComment.CaseCommentID}
 		for _, comment := range c.Comments {
 			if comment.ID == d.CommentID {
-				d.IsPHI, d.IsRestricted = comment.isPHI(), comment.IsRestricted
+				d.IsPHI, d.IsRestricted = c.isPHI(comment), comment.IsRestricted
 			}
 		}
 		return d

@@ -171,17 +171,32 @@ func (t *Told) same(f *faults, field, got, want, allowed string) {
 }
 
 // readObject checks what the format does not say of the event's own object, and takes
-// the documents out of it.
+// the documents out of it. What can be marked needs an id: it is marked by that.
 func (t *Told) readObject(f *faults) {
 	const mustBeCase = "must be the caseId"
 	switch p := t.payload.(type) {
 	case *caseupdate.AddCaseComment:
+		f.required("payload.comment.id", p.Comment.ID, MaxName)
 		f.count("payload.comment.attachments", len(p.Comment.Attachments), MaxAttachments)
 		for i := range p.Comment.Attachments {
 			t.readDocument(f, fmt.Sprintf("payload.comment.attachments[%d]", i), &p.Comment.Attachments[i])
 		}
 	case *caseupdate.AddCaseAttachment:
 		t.readDocument(f, "payload.attachment", &p.Attachment)
+	case *caseupdate.AddCaseDecision:
+		f.required("payload.decision.id", p.Decision.ID, MaxName)
+	case *caseupdate.AddFormResponse:
+		f.required("payload.response.id", p.Response.ID, MaxName)
+	case *caseupdate.PaymentAdded:
+		f.required("payload.payment.id", p.Payment.ID, MaxName)
+	case *caseupdate.PaymentCompleted:
+		f.required("payload.payment.id", p.Payment.ID, MaxName)
+	case *caseupdate.OrderCreated:
+		f.required("payload.order.id", p.Order.ID, MaxName)
+	case *caseupdate.OrderStatusChanged:
+		f.required("payload.order.id", p.Order.ID, MaxName)
+	case *caseupdate.OrderTrackingAdded:
+		f.required("payload.order.id", p.Order.ID, MaxName)
 	case *caseupdate.AddCaseAssignee:
 		if len(p.Assignees) == 0 {
 			f.add("payload.assignees", "must have at least 1 item")

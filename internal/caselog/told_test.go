@@ -209,3 +209,30 @@ func FuzzReadTold(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
+
+func TestWhatIsDoneWithSomethingMarkedIsMarked(t *testing.T) {
+	payload := string(payloadOf(t, caseupdate.EventOrderCreated))
+	marked := strings.Replace(strings.Replace(payload, `"isPHI":false`, `"isPHI":true`, 1), `"isRestricted":false`, `"isRestricted":true`, 1)
+	_, c := hear(t, nil, caselog.Telling{CaseID: toldCase, Event: "ORDER_CREATED", Payload: json.RawMessage(marked)})
+	require.Len(t, c.Orders, 1)
+
+	order := c.Orders[0]
+	happened, err := caselog.Decide(c, caselog.ChangeOrderStatus{OrderID: order.ID, Status: "LOST"}, newAct())
+	require.NoError(t, err)
+	order.Status = "FOUND"
+	unmarked, err := json.Marshal(map[string]any{"order": order})
+	require.NoError(t, err)
+	told, c := hear(t, c, caselog.Telling{CaseID: toldCase, Event: "ORDER_STATUS_CHANGED", Payload: unmarked})
+	for _, e := range append(stored(t, happened), told...) {
+		require.True(t, e.Activity().IsPHI)
+		require.True(t, e.Activity().IsRestricted)
+	}
+	require.Len(t, c.PHI, 1)
+	require.Len(t, c.Restricted, 1)
+
+	order.ID = ""
+	nameless, err := json.Marshal(map[string]any{"order": order})
+	require.NoError(t, err)
+	_, faults := caselog.ReadTold("", caselog.Telling{CaseID: toldCase, Event: "ORDER_STATUS_CHANGED", Payload: nameless}, later)
+	require.Equal(t, []refusal.Fault{{Field: "payload.order.id", Allowed: "must not be empty"}}, faults)
+}

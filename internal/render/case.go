@@ -1,6 +1,8 @@
 package render
 
 import (
+	"slices"
+
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/subscription"
@@ -47,8 +49,8 @@ func (v *view) basic(c *caselog.Case) *caseupdate.Case {
 		ClosedBy:       v.personOrNil("closedBy", c.ClosedBy),
 		InProgressBy:   v.personOrNil("inProgressBy", c.InProgressBy),
 		OrganizationID: c.OrganizationID,
-		ArchiveReason:  c.ArchiveReason,
-		ArchiveNote:    c.ArchiveNote,
+		ArchiveReason:  v.archived("archiveReason", c, c.ArchiveReason),
+		ArchiveNote:    v.archived("archiveNote", c, c.ArchiveNote),
 		ProductBundle:  c.ProductBundle,
 		AssignedTo:     v.personOrNil("assignedTo", c.AssignedTo()),
 		HRRep:          v.personOrNil("hrRep", c.HRRep),
@@ -60,6 +62,17 @@ func (v *view) basic(c *caselog.Case) *caseupdate.Case {
 		shown.ProductBundleID = &c.ProductBundle.ID
 	}
 	return shown
+}
+
+// archived returns why a case is archived, which may be marked as a whole.
+func (v *view) archived(key string, c *caselog.Case, value *string) *string {
+	switch {
+	case c.IsArchiveRestricted && !v.clearance.Restricted:
+		return nil
+	case c.IsArchivePHI && !v.clearance.PHI:
+		return v.phiOrNil(key, value)
+	}
+	return value
 }
 
 func (v *view) title(c *caselog.Case) *string {
@@ -90,10 +103,23 @@ func (v *view) submitterOf(c *caselog.Case) caseupdate.Submitter {
 	}
 	outer := v.enter("submitter")
 	defer v.leave(outer)
-	for _, field := range []struct {
-		key   string
-		value *string
-	}{
+	for _, field := range submitterFields(s) {
+		if field.value != nil {
+			v.blanked(field.key)
+		}
+	}
+	return caseupdate.Submitter{ID: s.ID}
+}
+
+// submitterField is one of the submitter's identifying fields: all but the id.
+type submitterField struct {
+	key   string
+	value *string
+}
+
+// submitterFields returns those fields in the order of their keys.
+func submitterFields(s caseupdate.Submitter) []submitterField {
+	return []submitterField{
 		{"firstName", s.FirstName},
 		{"lastName", s.LastName},
 		{"email", s.Email},
@@ -105,12 +131,7 @@ func (v *view) submitterOf(c *caselog.Case) caseupdate.Submitter {
 		{"state", s.State},
 		{"country", s.Country},
 		{"postalCode", s.PostalCode},
-	} {
-		if field.value != nil {
-			v.blanked(field.key)
-		}
 	}
-	return caseupdate.Submitter{ID: s.ID}
 }
 
 func (v *view) details(c *caselog.Case) *caseupdate.Details {
@@ -126,10 +147,13 @@ func (v *view) details(c *caselog.Case) *caseupdate.Details {
 }
 
 func (v *view) submissions(submissions []caseupdate.FormSubmission) []caseupdate.FormSubmission {
-	shown := make([]caseupdate.FormSubmission, len(submissions))
-	for i, s := range submissions {
-		outer := v.enterItem("responses", i)
-		shown[i] = caseupdate.FormSubmission{
+	shown := make([]caseupdate.FormSubmission, 0, len(submissions))
+	for _, s := range submissions {
+		if len(s.Responses) > 0 && !slices.ContainsFunc(s.Responses, func(r caseupdate.Response) bool { return !v.hiddenIDs[r.ID] }) {
+			continue // none of it may be known
+		}
+		outer := v.enterItem("responses", len(shown))
+		submission := caseupdate.FormSubmission{
 			ID:         s.ID,
 			CreatedAt:  s.CreatedAt,
 			Form:       s.Form,
@@ -140,10 +164,11 @@ func (v *view) submissions(submissions []caseupdate.FormSubmission) []caseupdate
 			if v.hiddenIDs[response.ID] {
 				continue
 			}
-			inner := v.enterItem("responses", len(shown[i].Responses))
-			shown[i].Responses = append(shown[i].Responses, v.response(response))
+			inner := v.enterItem("responses", len(submission.Responses))
+			submission.Responses = append(submission.Responses, v.response(response))
 			v.leave(inner)
 		}
+		shown = append(shown, submission)
 		v.leave(outer)
 	}
 	return shown
@@ -185,18 +210,27 @@ func (v *view) activity(key string, a caseupdate.Activity) caseupdate.Activity {
 }
 
 // actors shows an activity. Who acted, and on whom, may be PHI; the values before and
-// after are where the activity is marked so.
+// after are where the activity is marked so, or where they repeat what is.
 func (v *view) actors(a caseupdate.Activity) caseupdate.Activity {
-	if a.IsPHI && !v.clearance.PHI {
-		a.ValueBefore = v.phiOrNil("valueBefore", a.ValueBefore)
-		a.ValueAfter = v.phiOrNil("valueAfter", a.ValueAfter)
-	}
+	a.ValueBefore = v.value("valueBefore", a, a.ValueBefore)
+	a.ValueAfter = v.value("valueAfter", a, a.ValueAfter)
 	a.Actor = v.user("actor", a.Actor)
 	if a.TargetUser != nil && v.submitter.isUser(*a.TargetUser) {
 		target := v.user("targetUser", *a.TargetUser)
 		a.TargetUser = &target
 	}
 	return a
+}
+
+// value shows one of the values of an activity.
+func (v *view) value(key string, a caseupdate.Activity, value *string) *string {
+	if value == nil || v.clearance.PHI {
+		return value
+	}
+	if a.IsPHI || !isStatus(a.Type, *value) && v.repeats(*value) {
+		return v.phiOrNil(key, value)
+	}
+	return value
 }
 
 // list returns items, and never nil, which the format does not know.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -14,47 +15,90 @@ import (
 // So any one of them is enough to be taken for the submitter: a namesake who is
 // blanked too does less harm than a patient who is not.
 type identity struct {
-	id    string
-	email string
-	names []caseupdate.Name
+	ids    []string
+	emails []string
+	names  []caseupdate.Name
 }
 
-// identify returns what the submitter of c is known by: what the case says of
-// them, and the names under which they have acted on it.
+// identify returns what the submitter of c is known by: what the case says of them, or
+// said before, and the names and e-mail addresses under which they appear in it.
 func identify(c *caselog.Case) identity {
 	var known identity
-	s := c.Submitter
-	known.id = s.ID
-	if s.Email != nil {
-		known.email = *s.Email
+	for _, s := range append([]caseupdate.Submitter{c.Submitter}, c.FormerSubmitters...) {
+		known.ids = append(known.ids, s.ID)
+		if s.Email != nil {
+			known.learnEmail(*s.Email)
+		}
+		var own caseupdate.Name
+		if s.FirstName != nil {
+			own.FirstName = *s.FirstName
+		}
+		if s.LastName != nil {
+			own.LastName = *s.LastName
+		}
+		known.learn(own)
 	}
-	var own caseupdate.Name
-	if s.FirstName != nil {
-		own.FirstName = *s.FirstName
+	// Whoever has an e-mail address that is learned may have been passed by.
+	for emails := 0; emails < len(known.emails) || emails == 0; {
+		emails = max(len(known.emails), 1)
+		known.learnAll(c)
 	}
-	if s.LastName != nil {
-		own.LastName = *s.LastName
-	}
-	known.learn(own)
+	return known
+}
+
+// learnAll learns from everybody who is in c by an id.
+func (known *identity) learnAll(c *caselog.Case) {
 	for i := range c.Activity {
 		known.learnUser(c.Activity[i].Actor)
 		if target := c.Activity[i].TargetUser; target != nil {
 			known.learnUser(*target)
 		}
 	}
-	return known
+	for _, user := range c.Assignees {
+		known.learnUser(user)
+	}
+	for i := range c.Payments {
+		known.learnUser(c.Payments[i].CreatedBy)
+	}
+	for i := range c.Submissions {
+		known.learnPerson(c.Submissions[i].Respondent)
+		for j := range c.Submissions[i].Responses {
+			known.learnPerson(c.Submissions[i].Responses[j].Respondent)
+		}
+	}
+	for _, p := range []*caseupdate.Person{c.ClosedBy, c.InProgressBy, c.AssignedBy, c.HRRep, c.Assignee} {
+		if p != nil {
+			known.learnPerson(*p)
+		}
+	}
 }
 
-// learnUser adds the name of a user who is told by id or e-mail address.
+// learnUser adds the name and the e-mail address of a user who is told by one of them.
 func (known *identity) learnUser(u caseupdate.User) {
-	if known.isID(u.ID) || known.isEmail(u.Email) {
-		known.learn(u.Person().Name())
+	if !known.isID(u.ID) && !known.isEmail(u.Email) {
+		return
+	}
+	known.learn(u.Person().Name())
+	if u.Email != nil {
+		known.learnEmail(*u.Email)
+	}
+}
+
+func (known *identity) learnPerson(p caseupdate.Person) {
+	if known.isID(p.ID) {
+		known.learn(p.Name())
 	}
 }
 
 func (known *identity) learn(n caseupdate.Name) {
-	if n != (caseupdate.Name{}) && !known.isName(n) {
+	if (n.FirstName != "" || n.LastName != "") && !known.isName(n) {
 		known.names = append(known.names, n)
+	}
+}
+
+func (known *identity) learnEmail(email string) {
+	if email != "" && !known.isEmail(&email) {
+		known.emails = append(known.emails, email)
 	}
 }
 
@@ -66,12 +110,10 @@ func (known *identity) isPerson(p caseupdate.Person) bool {
 	return known.isID(p.ID) || known.isName(p.Name())
 }
 
-func (known *identity) isID(id string) bool {
-	return known.id != "" && known.id == id
-}
+func (known *identity) isID(id string) bool { return id != "" && slices.Contains(known.ids, id) }
 
 func (known *identity) isEmail(email *string) bool {
-	return known.email != "" && email != nil && same(known.email, *email)
+	return email != nil && slices.ContainsFunc(known.emails, func(own string) bool { return same(own, *email) })
 }
 
 func (known *identity) isName(n caseupdate.Name) bool {

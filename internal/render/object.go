@@ -104,7 +104,7 @@ func (v *view) payload(e caselog.Event, base caseupdate.Base) (caseupdate.Payloa
 		escalated := caseupdate.Escalated{CaseID: e.CaseID, IsEscalated: false, Caller: v.caller("escalated", e)}
 		return &caseupdate.DeescalateCase{Base: base, Escalated: escalated, Redaction: v.redaction()}, nil
 	case *caselog.Archived:
-		archive := caseupdate.Archive{CaseID: e.CaseID, IsArchived: true, ArchiveReason: &d.Reason, Caller: v.caller("archiveCase", e)}
+		archive := caseupdate.Archive{CaseID: e.CaseID, IsArchived: true, ArchiveReason: v.reason(e, &d.Reason), Caller: v.caller("archiveCase", e)}
 		return &caseupdate.ArchiveCase{Base: base, ArchiveCase: archive, Redaction: v.redaction()}, nil
 	case *caselog.Reopened:
 		archive := caseupdate.Archive{CaseID: e.CaseID, IsArchived: false, Caller: v.caller("archiveCase", e)}
@@ -116,6 +116,16 @@ func (v *view) payload(e caselog.Event, base caseupdate.Base) (caseupdate.Payloa
 		return &caseupdate.ChangeCaseStatus{Base: base, ChangeStatus: change, Redaction: v.redaction()}, nil
 	}
 	return nil, fmt.Errorf("%T is not an event that can be shown", e.Data)
+}
+
+// reason shows why a case was archived by e.
+func (v *view) reason(e caselog.Event, reason *string) *string {
+	outer := v.enter("archiveCase")
+	defer v.leave(outer)
+	if e.Activity().IsPHI && !v.clearance.PHI {
+		return v.phiOrNil("archiveReason", reason)
+	}
+	return reason
 }
 
 func (v *view) caller(key string, e caselog.Event) caseupdate.Person {
@@ -253,6 +263,7 @@ func (v *view) decision(d caseupdate.Decision) caseupdate.Decision {
 // order blanks what is written in an order that is PHI as a whole.
 func (v *view) order(o caseupdate.Order) caseupdate.Order {
 	if v.phiIDs[o.ID] {
+		o.Status = v.phi("status", o.Status)
 		o.TrackingID = v.phiOrNil("trackingId", o.TrackingID)
 		o.Message = v.phiOrNil("message", o.Message)
 	}

@@ -13,7 +13,7 @@
 //     marked isRestricted are left out, and a restricted event is [ErrWithheld].
 //   - Without clearance for PHI, the title and all of the submitter but the id are
 //     null, as are the file name, the document and the answer that are marked
-//     isPHI; and wherever the submitter appears as somebody who acted, only the id
+//     isPHI, and the values of an activity that repeat any of it; and wherever the submitter appears as somebody who acted, only the id
 //     is left. What was blanked is listed in the payload's "redacted".
 package render
 
@@ -99,6 +99,12 @@ func (r *Renderer) body(e caselog.Event, c *caselog.Case, key *vault.Key, o Opti
 	}
 
 	v := newView(c, o.Clearance)
+	if v.hiddenIDs[e.ObjectID()] {
+		return nil, ErrWithheld
+	}
+	if !o.Clearance.PHI {
+		v.submitter.learnPerson(e.Caller())
+	}
 	v.documents = &documents{caseID: c.ID}
 	if o.Documents == subscription.DocumentsURL {
 		v.documents.link = o.Link

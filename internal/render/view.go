@@ -17,6 +17,8 @@ type view struct {
 	documents *documents      // nil: none are shown
 	phiIDs    map[string]bool // of what is PHI as a whole; nil where PHI may be seen
 	hiddenIDs map[string]bool // of what is restricted as a whole; nil where that may be seen
+	c         *caselog.Case   // of which PHI may be repeated; nil where PHI may be seen
+	repeated  *repeated       // made when it is first asked for
 
 	path     []byte // of the object that is being shown, such as "case.comments[3]"
 	redacted []string
@@ -25,7 +27,7 @@ type view struct {
 func newView(c *caselog.Case, clearance subscription.Clearance) *view {
 	v := &view{clearance: clearance}
 	if !clearance.PHI {
-		v.submitter = identify(c)
+		v.c, v.submitter = c, identify(c)
 		v.phiIDs = set(c.PHI)
 	}
 	if !clearance.Restricted {
@@ -102,6 +104,14 @@ func (v *view) phiOrNil(key string, value *string) *string {
 		v.blankedText(key, *value)
 	}
 	return nil
+}
+
+// repeats reports whether a text without a mark tells again what is PHI about the case.
+func (v *view) repeats(text string) bool {
+	if v.repeated == nil {
+		v.repeated = collect(v.c, v.submitter, v.phiIDs)
+	}
+	return v.repeated.in(text)
 }
 
 func (v *view) user(key string, u caseupdate.User) caseupdate.User {
