@@ -64,13 +64,13 @@ type App struct {
 // [App.Run] is called. What is opened is closed by Run, or by [App.Close].
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
 	a := &App{log: log}
-	if err := a.open(ctx, cfg); err != nil {
+	if err := a.open(ctx, cfg, usualPatience); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
-func (a *App) open(ctx context.Context, cfg config.Config) (err error) {
+func (a *App) open(ctx context.Context, cfg config.Config, p patience) (err error) {
 	var organization store.Organization
 	if a.store, a.shares, organization, err = openStore(ctx, cfg); err != nil {
 		return err
@@ -114,14 +114,7 @@ func (a *App) open(ctx context.Context, cfg config.Config) (err error) {
 		AdminKey:            string(cfg.AdminKey),
 		AdminOrganizationID: organization.ID,
 	})
-	a.server = &http.Server{
-		Handler:           rest.New(s, rest.Options{Version: Version(), Log: a.log, Metrics: metrics, PublicURL: publicURL}),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       60 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	}
+	a.server = newServer(rest.New(s, rest.Options{Version: Version(), Log: a.log, Metrics: metrics, PublicURL: publicURL}), p, a.log)
 	return nil
 }
 

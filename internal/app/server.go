@@ -1,0 +1,33 @@
+package app
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// maxHeader is how many bytes the header of a request may have.
+const maxHeader = 64 << 10
+
+// patience is how long the server waits for a client. Who is slower is cut off, so
+// that connections which say nothing cannot keep others out.
+type patience struct {
+	header time.Duration // for a whole header
+	body   time.Duration // for the whole request, header included
+	idle   time.Duration // for the next request on a connection
+}
+
+// usualPatience is what a served casehook has.
+var usualPatience = patience{header: 10 * time.Second, body: 60 * time.Second, idle: 2 * time.Minute}
+
+// newServer returns the server that stands before door.
+func newServer(door http.Handler, p patience, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           door,
+		ReadHeaderTimeout: p.header,
+		ReadTimeout:       p.body,
+		IdleTimeout:       p.idle,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
