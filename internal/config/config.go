@@ -42,6 +42,8 @@ type Config struct {
 	// KeepDays is how many days what was delivered is kept, and what failed three times
 	// as long.
 	KeepDays int
+	// MaxDocumentBytes is how large a document may be.
+	MaxDocumentBytes int
 	// LogLevel is debug, info, warn or error, LogFormat text or json.
 	LogLevel, LogFormat string
 
@@ -54,7 +56,7 @@ type Config struct {
 
 // Default returns what holds where nothing is set.
 func Default() Config {
-	return Config{Listen: "127.0.0.1:8080", Data: "./data", KeepDays: 30, LogLevel: "info", LogFormat: "text"}
+	return Config{Listen: "127.0.0.1:8080", Data: "./data", KeepDays: 30, MaxDocumentBytes: 100_000_000, LogLevel: "info", LogFormat: "text"}
 }
 
 // LogValue is c without its secrets, for log/slog.
@@ -67,6 +69,7 @@ func (c Config) LogValue() slog.Value {
 		slog.Bool("dev", c.Dev),
 		slog.String("allow-cidrs", joinCIDRs(c.AllowCIDRs)),
 		slog.Int("keep-days", c.KeepDays),
+		slog.Int("max-document-bytes", c.MaxDocumentBytes),
 		slog.String("log-level", c.LogLevel),
 		slog.String("log-format", c.LogFormat),
 		slog.Any("admin-key", c.AdminKey),

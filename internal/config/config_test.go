@@ -65,14 +65,14 @@ func TestLoad(t *testing.T) {
 			name: "every setting has a variable",
 			environ: []string{
 				"CASEHOOK_LISTEN=:1", "CASEHOOK_DATABASE=postgres://db.example/casehook", "CASEHOOK_DATA=/srv",
-				"CASEHOOK_PUBLIC_URL=http://cases.example/base", "CASEHOOK_DEV=1", "CASEHOOK_ALLOW_CIDRS=10.0.0.0/8", "CASEHOOK_KEEP_DAYS=7", "CASEHOOK_LOG_LEVEL=warn", "CASEHOOK_LOG_FORMAT=json",
+				"CASEHOOK_PUBLIC_URL=http://cases.example/base", "CASEHOOK_DEV=1", "CASEHOOK_ALLOW_CIDRS=10.0.0.0/8", "CASEHOOK_KEEP_DAYS=7", "CASEHOOK_MAX_DOCUMENT_BYTES=5000", "CASEHOOK_LOG_LEVEL=warn", "CASEHOOK_LOG_FORMAT=json",
 				"CASEHOOK_ADMIN_KEY=" + key + "1", "CASEHOOK_MASTER_KEY=" + key + "3",
 			},
 			want: func(c *config.Config) {
 				*c = config.Config{
 					Listen: ":1", Database: "postgres://db.example/casehook", Data: "/srv",
 					PublicURL: "http://cases.example/base", Dev: true, AllowCIDRs: networks("10.0.0.0/8"),
-					KeepDays: 7, LogLevel: "warn", LogFormat: "json",
+					KeepDays: 7, MaxDocumentBytes: 5000, LogLevel: "warn", LogFormat: "json",
 					AdminKey: key + "1", MasterKey: key + "3",
 				}
 			},

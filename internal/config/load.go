@@ -38,6 +38,8 @@ func AddFlags(flags *pflag.FlagSet, names ...string) {
 			flags.String(s.name, *field, s.usage)
 		case *bool:
 			flags.Bool(s.name, *field, s.usage)
+		case *int:
+			flags.String(s.name, strconv.Itoa(*field), s.usage)
 		case *[]netip.Prefix:
 			flags.String(s.name, joinCIDRs(*field), s.usage)
 		}

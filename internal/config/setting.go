@@ -29,6 +29,7 @@ var settings = []setting{
 	{"dev", "allow endpoints with plain http and private addresses", func(c *Config) any { return &c.Dev }, nil},
 	{"allow-cidrs", "allow endpoints in the private networks `CIDR,CIDR`, such as 10.0.0.0/8", func(c *Config) any { return &c.AllowCIDRs }, checkCIDRs},
 	{"keep-days", "remove what was delivered after `DAYS`, and what failed after three times as long", func(c *Config) any { return &c.KeepDays }, checkDays},
+	{"max-document-bytes", "refuse documents of more than `BYTES`", func(c *Config) any { return &c.MaxDocumentBytes }, checkDocumentBytes},
 	{"log-level", "log from `LEVEL` on: debug, info, warn or error", func(c *Config) any { return &c.LogLevel }, oneOf("debug", "info", "warn", "error")},
 	{"log-format", "log in `FORMAT`: text or json", func(c *Config) any { return &c.LogFormat }, oneOf("text", "json")},
 	{"admin-key", "", func(c *Config) any { return &c.AdminKey }, checkKey},
@@ -107,6 +108,16 @@ const maxKeepDays = 36_500
 func checkDays(value string) string {
 	if days, err := strconv.Atoi(value); err != nil || days < 1 || days > maxKeepDays {
 		return fmt.Sprintf("a whole number from 1 to %d", maxKeepDays)
+	}
+	return ""
+}
+
+// maxDocumentBytes is 2 GB, what an int of 32 bits can count.
+const maxDocumentBytes = 2_000_000_000
+
+func checkDocumentBytes(value string) string {
+	if size, err := strconv.ParseInt(value, 10, 64); err != nil || size < 1 || size > maxDocumentBytes {
+		return fmt.Sprintf("a whole number from 1 to %d, of bytes", maxDocumentBytes)
 	}
 	return ""
 }

@@ -18,7 +18,8 @@ import (
 func (d *door) registerAttachments() {
 	handle(d, call{
 		id: "addAttachment", pattern: "POST /v1/cases/{id}/attachments", tag: tagCases, summary: "Attach a document to a case",
-		text: "Records ADD_CASE_ATTACHMENT. The whole request must be at most 10 MiB.", status: http.StatusCreated, events: true,
+		text: "Records ADD_CASE_ATTACHMENT. A request in JSON must be at most 10 MiB. A form takes larger documents, up to " +
+			"what the operator allows, by default 100 MB. Its fields must come before its file.", status: http.StatusCreated, events: true,
 	}, d.addAttachment)
 	handle(d, call{
 		id: "getAttachmentContent", pattern: "GET /v1/cases/{id}/attachments/{attachmentId}/content", tag: tagCases, summary: "Read a document",
@@ -32,6 +33,7 @@ func (d *door) registerAttachments() {
 		id: "openDocument", pattern: "GET /documents/{caseId}/{attachmentId}", tag: tagDocuments, summary: "Follow a signed link",
 		text: "The bytes of a document, for who holds a link that is genuine and not expired. Needs no key.",
 	}, d.openDocument)
+	d.api.OpenAPI().Paths["/v1/cases/{id}/attachments"].Post.RequestBody.Content[mediaForm] = formContent()
 	for _, path := range []string{"/v1/cases/{id}/attachments/{attachmentId}/content", "/documents/{caseId}/{attachmentId}"} {
 		d.api.OpenAPI().Paths[path].Get.Responses["200"].Content = map[string]*huma.MediaType{
 			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
@@ -60,8 +62,12 @@ func (d *door) addAttachment(ctx context.Context, in *struct {
 	CasePath
 	Body newAttachment
 }) (*reply[caseupdate.Attachment], error) {
+	upload := in.Body.upload()
+	if document := exchangeOf(ctx).document; document != nil {
+		upload.Content = document
+	}
 	return perform(ctx, created[caseupdate.Attachment], func(request *service.Repeatable) (service.Changed, error) {
-		return d.service.AddAttachment(ctx, caller(ctx), in.CaseID, in.Body.upload(), request)
+		return d.service.AddAttachment(ctx, caller(ctx), in.CaseID, upload, request)
 	})
 }
 

@@ -34,6 +34,10 @@ func (d *door) readBody(ctx huma.Context, next func(huma.Context)) {
 		next(ctx)
 		return
 	}
+	if isForm(ctx.Operation(), r.Header) {
+		d.readForm(ctx, next)
+		return
+	}
 	x := exchangeOf(ctx.Context())
 	body, err := bodyOf(w, r)
 	if err == nil {

@@ -25,6 +25,8 @@ type exchange struct {
 	caller service.Caller // after authenticate
 	key    *string        // Idempotency-Key, after readBody; nil for none
 	digest [32]byte       // of method, path and body, after readBody
+
+	document *formDocument // of a form, after readBody; nil for none, else digest is its own
 }
 
 type exchangeKey struct{}

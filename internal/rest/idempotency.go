@@ -35,6 +35,9 @@ func perform[R, T any](ctx context.Context, answer func(R) *reply[T], call func(
 		request = &service.Repeatable{Key: *x.key, Digest: x.digest, Answer: func(result any) ([]byte, error) {
 			return answer(result.(R)).kept()
 		}}
+		if x.document != nil {
+			request.Finish = x.document.digest
+		}
 	}
 	result, err := call(request)
 	if err != nil {

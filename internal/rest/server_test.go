@@ -41,6 +41,7 @@ type server struct {
 	paths    map[string]map[string]operation
 	schemas  map[string]schema
 	db       *store.Store
+	dir      string // of the server's files
 }
 
 // operation is as much of an operation of the document as tests look at.
@@ -73,6 +74,7 @@ func newServer(t testing.TB) *server {
 	s := &server{log: &logBuffer{}, metrics: &counts{}, admin: adminKey}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	dir := t.TempDir()
+	s.dir = dir
 
 	ring, err := vault.ParseKeyring(vault.NewMasterKey())
 	require.NoError(t, err)
@@ -103,6 +105,7 @@ func newServer(t testing.TB) *server {
 		Guard:               guard,
 		AdminKey:            adminKey,
 		AdminOrganizationID: org.ID,
+		MaxDocument:         maxDocument,
 	}), rest.Options{Version: "test", Log: log, Metrics: s.metrics, PublicURL: s.URL})
 
 	ctx, stop := context.WithCancel(context.Background())

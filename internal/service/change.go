@@ -117,7 +117,7 @@ func (s *Service) attach(ctx context.Context, caller Caller, caseID string, uplo
 		}
 		blobs := make([]store.Blob, 0, len(uploads))
 		for i, upload := range uploads {
-			info, err := s.Blobs.Put(ctx, key, files[i].ID, upload.Content)
+			info, err := s.Blobs.Put(ctx, key, files[i].ID, &limited{upload.Content, s.MaxDocument, s.MaxDocument})
 			if err != nil {
 				s.discard(blobs)
 				return err
@@ -132,6 +132,25 @@ func (s *Service) attach(ctx context.Context, caller Caller, caseID string, uplo
 		return err
 	})
 	return changed, err
+}
+
+// TooLarge refuses a document of more than limit bytes.
+func TooLarge(limit int64) error {
+	return refusal.Of(refusal.TooLarge, fmt.Sprintf("the document must be at most %d bytes long", limit))
+}
+
+// limited reads a document, and refuses one that is too large.
+type limited struct {
+	r           io.Reader
+	left, limit int64 // in bytes
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return n, TooLarge(l.limit)
+	}
+	return n, err
 }
 
 // nothingRecorded reports whether err is that a change was not recorded. Of any other
@@ -175,7 +194,11 @@ func (s *Service) commit(ctx context.Context, caller Caller, caseID string, cmd 
 		Outbox: s.Engine,
 	}
 	if request != nil {
-		proposal.Once = &store.Once{Key: request.Key, Digest: request.Digest}
+		digest, err := request.digest()
+		if err != nil {
+			return Changed{}, err
+		}
+		proposal.Once = &store.Once{Key: request.Key, Digest: digest}
 		proposal.Answer = func(c *store.Committed) ([]byte, error) { return request.Answer(Changed(*c)) }
 	}
 	committed, err := s.Store.Change(ctx, proposal)

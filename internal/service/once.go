@@ -15,6 +15,9 @@ import (
 type Repeatable struct {
 	Key    string   // the idempotency key: 1 to 255 visible ASCII characters, else it is refused
 	Digest [32]byte // of the request: the same key with another is refused
+	// Finish, where it is not nil, reads the request to its end and returns its digest,
+	// in place of Digest: of one that is streamed it is not known before.
+	Finish func() ([32]byte, error)
 	// Answer turns the method's result, its first return value, into what is kept and
 	// given again.
 	Answer func(result any) ([]byte, error)
@@ -52,6 +55,14 @@ func (s *Service) unlessRepeated(ctx context.Context, caller Caller, request *Re
 	return err
 }
 
+// digest returns the digest of the request, which is read to its end for it.
+func (r *Repeatable) digest() ([32]byte, error) {
+	if r.Finish == nil {
+		return r.Digest, nil
+	}
+	return r.Finish()
+}
+
 // check refuses a key that is none.
 func (r *Repeatable) check() error {
 	invisible := func(c rune) bool { return c <= ' ' || c > '~' }
@@ -64,13 +75,18 @@ func (r *Repeatable) check() error {
 // repeated returns a *Repeated where the request was answered before, and a refusal
 // where another one was under that key.
 func (s *Service) repeated(ctx context.Context, caller Caller, request *Repeatable) error {
-	answer, digest, err := s.Store.Answer(ctx, caller.OrganizationID, request.Key)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
+	answer, first, err := s.Store.Answer(ctx, caller.OrganizationID, request.Key)
+	if errors.Is(err, store.ErrNotFound) {
 		return nil
+	}
+	if err != nil {
+		return err
+	}
+	digest, err := request.digest()
+	switch {
 	case err != nil:
 		return err
-	case digest != request.Digest:
+	case digest != first:
 		return refusal.Field("Idempotency-Key", "must not have been used for another request")
 	}
 	return &Repeated{answer}
@@ -85,7 +101,11 @@ func (r *Repeatable) kept(result any) (*store.Kept, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store.Kept{Once: store.Once{Key: r.Key, Digest: r.Digest}, Answer: answer}, nil
+	digest, err := r.digest()
+	if err != nil {
+		return nil, err
+	}
+	return &store.Kept{Once: store.Once{Key: r.Key, Digest: digest}, Answer: answer}, nil
 }
 
 // keep keeps the answer of something that writes nothing itself.

@@ -42,7 +42,12 @@ type Options struct {
 	// where it is empty.
 	AdminKey            string
 	AdminOrganizationID string
+	// MaxDocument is how large a document may be, in bytes; 0: 100 MB.
+	MaxDocument int64
 }
+
+// defaultMaxDocument is how large a document may be where nothing is set, in bytes.
+const defaultMaxDocument = 100_000_000
 
 // Service is safe for concurrent use.
 type Service struct {
@@ -54,6 +59,9 @@ type Service struct {
 
 // New returns a Service.
 func New(o Options) *Service {
+	if o.MaxDocument == 0 {
+		o.MaxDocument = defaultMaxDocument
+	}
 	return &Service{Options: o, adminHash: sha256.Sum256([]byte(o.AdminKey))}
 }
 
