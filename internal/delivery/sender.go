@@ -85,6 +85,7 @@ func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m
 		Payload:   endpoint.Payload,
 		Documents: documents,
 		Clearance: endpoint.Clearance,
+		MaxInline: endpoint.MaxInlineBytes,
 		Link: func(caseID, attachmentID string) (string, time.Time) {
 			if m.Key == nil { // a sample: there is no document to link to
 				return s.PublicURL + "/documents/sample", attempt.StartedAt

@@ -20,6 +20,7 @@ import (
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/render"
+	"github.com/casehook/casehook/internal/subscription"
 	"github.com/casehook/casehook/internal/vault"
 )
 
@@ -87,6 +88,47 @@ func TestDocumentsOfACommentStandInTheirOrder(t *testing.T) {
 	r := body.Open(context.Background())
 	require.NoError(t, iotest.TestReader(r, text), "reads of any size give the same")
 	require.NoError(t, r.Close())
+}
+
+func TestWhatIsTooLargeForABodyIsALink(t *testing.T) {
+	s := newStory(t, openBlobs(t))
+	s.create()
+	comment := caselog.AddComment{Text: "six documents"}
+	for _, content := range []string{"", "12345678", "123456789"} {
+		comment.Attachments = append(comment.Attachments, s.file("a", content, false, false), s.file("b", content, true, false))
+	}
+	s.do(nurse, comment)
+	for _, test := range []struct {
+		name      string
+		max       *int
+		clearance subscription.Clearance
+		want      string // c: content, u: URL, -: empty content
+	}{
+		{"without a limit", nil, all, "--cccc"},
+		{"up to the limit", new(8), all, "--ccuu"},
+		{"up to nothing", new(0), all, "--uuuu"},
+		{"without clearance, whatever the size", new(8), subscription.Clearance{}, "--c-u-"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			body := s.rendered(1, render.Options{Clearance: test.clearance, MaxInline: test.max, Link: link})
+			parsed, err := caseupdate.Parse(read(t, body))
+			require.NoError(t, err)
+			got := ""
+			for _, a := range parsed.Payload.(*caseupdate.AddCaseComment).Comment.Attachments {
+				require.NotEqual(t, a.Content == nil, a.URL == nil, "one of them")
+				require.Equal(t, a.URL == nil, a.URLExpiresAt == nil)
+				switch {
+				case a.URL != nil:
+					got += "u"
+				case *a.Content != "":
+					got += "c"
+				default:
+					got += "-"
+				}
+			}
+			require.Equal(t, test.want, got)
+		})
+	}
 }
 
 func TestABodyCanBeOpenedOftenAndAtOnce(t *testing.T) {

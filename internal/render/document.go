@@ -11,10 +11,12 @@ import (
 // documents are those that a body carries: how they are shown, and which are to be
 // streamed.
 type documents struct {
-	caseID string
-	link   func(caseID, documentID string) (url string, expires time.Time) // nil: base64
-	mark   string                                                          // stands in the text for each of inline
-	inline []document
+	caseID    string
+	link      func(caseID, documentID string) (url string, expires time.Time)
+	linked    bool   // all of them are links
+	maxInline *int   // what is larger, in bytes, is a link; nil: nothing for its size
+	mark      string // stands in the text for each of inline
+	inline    []document
 }
 
 // document is a document to be streamed into a body.
@@ -27,7 +29,7 @@ type document struct {
 // show puts a's document into shown: as a link, or as a mark in whose place it
 // will be streamed.
 func (d *documents) show(shown *caseupdate.Attachment, a caselog.Attachment) {
-	if d.link != nil {
+	if d.linked || d.maxInline != nil && a.Size > int64(*d.maxInline) {
 		url, expires := d.link(d.caseID, a.DocumentID())
 		at := caseupdate.At(expires)
 		shown.URL, shown.URLExpiresAt = &url, &at
@@ -45,11 +47,12 @@ func (d *documents) show(shown *caseupdate.Attachment, a caselog.Attachment) {
 	d.inline = append(d.inline, document{id: a.DocumentID(), size: a.Size})
 }
 
-// hide puts an empty document, or an empty link, into shown. A link that is not
-// there does not expire: urlExpiresAt is absent. The key of what was hidden is
-// returned, "" where a's document is empty anyway.
+// hide puts an empty document, or an empty link, into shown, by the endpoint's mode
+// alone: the size is not told either. A link that is not there does not expire:
+// urlExpiresAt is absent. The key of what was hidden is returned, "" where a's document
+// is empty anyway.
 func (d *documents) hide(shown *caseupdate.Attachment, a caselog.Attachment) (key string) {
-	if d.link != nil {
+	if d.linked {
 		shown.URL = new(string)
 		return "url"
 	}

@@ -54,8 +54,11 @@ type Options struct {
 	Payload   subscription.Payload   // zero: event
 	Documents subscription.Documents // zero: base64
 	Clearance subscription.Clearance // zero: neither PHI nor restricted
+	// MaxInline is how large a document may be to be shown in base64, in bytes; a
+	// larger one is a link. Nil: no limit.
+	MaxInline *int
 	// Link mints a signed link to a document, good until expires. It is needed
-	// where Documents is url, and is never asked for what the reader may not see.
+	// where Documents is url or MaxInline is set, and is never asked for what the reader may not see.
 	Link func(caseID, attachmentID string) (url string, expires time.Time)
 }
 
@@ -65,7 +68,7 @@ func (o Options) check() error {
 		return fmt.Errorf("unknown payload mode %q", o.Payload)
 	case o.Documents != "" && o.Documents != subscription.DocumentsBase64 && o.Documents != subscription.DocumentsURL:
 		return fmt.Errorf("unknown documents mode %q", o.Documents)
-	case o.Documents == subscription.DocumentsURL && o.Link == nil:
+	case (o.Documents == subscription.DocumentsURL || o.MaxInline != nil) && o.Link == nil:
 		return errors.New("documents are asked for as links, and nothing mints links")
 	}
 	return nil
@@ -105,9 +108,8 @@ func (r *Renderer) body(e caselog.Event, c *caselog.Case, key *vault.Key, o Opti
 	if !o.Clearance.PHI {
 		v.submitter.learnPerson(e.Caller())
 	}
-	v.documents = &documents{caseID: c.ID}
-	if o.Documents == subscription.DocumentsURL {
-		v.documents.link = o.Link
+	v.documents = &documents{
+		caseID: c.ID, link: o.Link, linked: o.Documents == subscription.DocumentsURL, maxInline: o.MaxInline,
 	}
 	_, creates := e.Data.(*caselog.Created)
 	base := caseupdate.Base{

@@ -31,6 +31,7 @@ func TestBodiesAreAsTheGoldenOnes(t *testing.T) {
 		{"full", render.Options{Payload: subscription.PayloadFull, Clearance: all}},
 		{"without-clearance", render.Options{Payload: subscription.PayloadFull}},
 		{"links", render.Options{Documents: subscription.DocumentsURL, Clearance: all, Link: link}},
+		{"links-where-large", render.Options{MaxInline: new(8), Clearance: all, Link: link}},
 		{"links-without-clearance", render.Options{Documents: subscription.DocumentsURL, Link: link}},
 	} {
 		for _, name := range caseupdate.Events() {
@@ -304,6 +305,7 @@ func TestWhatDoesNotBelongTogetherIsRefused(t *testing.T) {
 		{"an unknown payload mode", func(_ *caselog.Event, _ **caselog.Case, _ **vault.Key, o *render.Options) { o.Payload = "all" }, "unknown payload mode"},
 		{"an unknown documents mode", func(_ *caselog.Event, _ **caselog.Case, _ **vault.Key, o *render.Options) { o.Documents = "hex" }, "unknown documents mode"},
 		{"links without a mint", func(_ *caselog.Event, _ **caselog.Case, _ **vault.Key, o *render.Options) { o.Documents = "url" }, "nothing mints links"},
+		{"a limit of what is inline without a mint", func(_ *caselog.Event, _ **caselog.Case, _ **vault.Key, o *render.Options) { o.MaxInline = new(1) }, "nothing mints links"},
 		{"documents without their key", func(_ *caselog.Event, _ **caselog.Case, key **vault.Key, _ *render.Options) { *key = nil }, "no key"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

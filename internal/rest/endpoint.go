@@ -83,6 +83,7 @@ type EndpointSettings struct {
 	Events         []string                `json:"events,omitempty" doc:"Names of events. By default all of them, as an asterisk alone." example:"*"`
 	Payload        *subscription.Payload   `json:"payload,omitempty" enum:"event,full" doc:"Which case is sent with an event: the basic one, the default, or the full one."`
 	Documents      *subscription.Documents `json:"documents,omitempty" enum:"base64,url" doc:"How documents are sent: in base64, the default, or as signed links."`
+	MaxInlineBytes clearable[int]          `json:"maxInlineBytes,omitempty" minimum:"0" maximum:"2000000000" doc:"How large a document may be to be sent in base64. A larger one is sent as a signed link. By default null: no limit."`
 	Ordering       *subscription.Ordering  `json:"ordering,omitempty" enum:"case,none" doc:"Whether the messages of one case wait for each other: by default they do."`
 	Signing        []subscription.Signing  `json:"signing,omitempty" enum:"standard,cv" doc:"How messages are signed: by default both ways."`
 	Headers        map[string]string       `json:"headers,omitempty" doc:"Headers of every message, such as one that authenticates. The values are never shown again."`
@@ -112,6 +113,9 @@ func (s EndpointSettings) apply(e *subscription.Endpoint) {
 	}
 	if s.RateLimit.given {
 		e.RateLimit = s.RateLimit.value
+	}
+	if s.MaxInlineBytes.given {
+		e.MaxInlineBytes = s.MaxInlineBytes.value
 	}
 }
 
@@ -164,6 +168,7 @@ type endpoint struct {
 	Events         []string               `json:"events"`
 	Payload        subscription.Payload   `json:"payload" enum:"event,full"`
 	Documents      subscription.Documents `json:"documents" enum:"base64,url"`
+	MaxInlineBytes *int                   `json:"maxInlineBytes"`
 	Clearance      clearance              `json:"clearance"`
 	Ordering       subscription.Ordering  `json:"ordering" enum:"case,none"`
 	Signing        []subscription.Signing `json:"signing" enum:"standard,cv"`
@@ -224,6 +229,7 @@ func shownEndpoint(e *subscription.Endpoint) endpoint {
 		Events:         e.Events,
 		Payload:        e.Payload,
 		Documents:      e.Documents,
+		MaxInlineBytes: e.MaxInlineBytes,
 		Clearance:      clearance(e.Clearance),
 		Ordering:       e.Ordering,
 		Signing:        e.Signing,

@@ -308,8 +308,9 @@ func TestWhatIsWithheldLeavesNoHole(t *testing.T) {
 
 func TestADocumentIsSentInTheBodyOrAsALink(t *testing.T) {
 	onBoth(t, func(t *testing.T, dir, database string) {
-		w, inline, linked := newWorldOn(t, dir, database), newReceiver(t), newReceiver(t)
-		w.endpoint(t, inline.URL, nil)
+		w, inline, linked, small := newWorldOn(t, dir, database), newReceiver(t), newReceiver(t), newReceiver(t)
+		w.endpoint(t, inline.URL, func(e *subscription.Endpoint) { e.MaxInlineBytes = new(8) })
+		w.endpoint(t, small.URL, func(e *subscription.Endpoint) { e.MaxInlineBytes = new(7) })
 		w.endpoint(t, linked.URL, func(e *subscription.Endpoint) { e.Documents = subscription.DocumentsURL })
 		caseID := w.newCase(t)
 		_, err := w.AddAttachment(t.Context(), w.caller, caseID, service.Upload{FileName: "scan.pdf", Content: strings.NewReader("the scan")}, nil)
@@ -318,10 +319,12 @@ func TestADocumentIsSentInTheBodyOrAsALink(t *testing.T) {
 		whole := inline.wait(t, 2)[1].update.Payload.(*caseupdate.AddCaseAttachment).Attachment
 		require.Equal(t, "dGhlIHNjYW4=", *whole.Content)
 		require.Nil(t, whole.URL)
-		link := linked.wait(t, 2)[1].update.Payload.(*caseupdate.AddCaseAttachment).Attachment
-		require.Nil(t, link.Content)
-		require.Contains(t, *link.URL, caseID+"/"+link.ID)
-		require.WithinDuration(t, time.Now().Add(15*time.Minute), link.URLExpiresAt.Time, time.Minute)
+		for _, r := range []*receiver{linked, small} {
+			link := r.wait(t, 2)[1].update.Payload.(*caseupdate.AddCaseAttachment).Attachment
+			require.Nil(t, link.Content)
+			require.Contains(t, *link.URL, caseID+"/"+link.ID)
+			require.WithinDuration(t, time.Now().Add(15*time.Minute), link.URLExpiresAt.Time, time.Minute)
+		}
 	})
 }
 

@@ -28,6 +28,7 @@ const (
 	MaxTimeout     = 60 * time.Second
 	MaxInFlight    = 256
 	MaxRateLimit   = 10_000
+	MaxInlineBytes = 2_000_000_000
 )
 
 // Check refuses an endpoint that cannot be. Plain http is allowed only with
@@ -81,6 +82,9 @@ func (e *Endpoint) Check(insecure bool) error {
 	}
 	if e.RateLimit != nil && (*e.RateLimit < 1 || *e.RateLimit > MaxRateLimit) {
 		add("rateLimit", fmt.Sprintf("must be null, or a whole number from 1 to %d, attempts a second", MaxRateLimit))
+	}
+	if e.MaxInlineBytes != nil && (*e.MaxInlineBytes < 0 || *e.MaxInlineBytes > MaxInlineBytes) {
+		add("maxInlineBytes", fmt.Sprintf("must be null, or a whole number from 0 to %d", MaxInlineBytes))
 	}
 	faults = append(faults, checkHeaders(e.Headers)...)
 	if len(faults) > 0 {

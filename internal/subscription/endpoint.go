@@ -31,6 +31,10 @@ type Endpoint struct {
 	MaxInFlight int               `json:"maxInFlight"`
 	RateLimit   *int              `json:"rateLimit"` // attempts a second; nil: no limit
 
+	// MaxInlineBytes is how large a document may be to come in base64; a larger one comes
+	// as a link. Nil: no limit.
+	MaxInlineBytes *int `json:"maxInlineBytes,omitempty"`
+
 	Secrets   []Secret  `json:"secrets"` // the newest first
 	State     State     `json:"-"`
 	CreatedAt time.Time `json:"createdAt"`

@@ -25,6 +25,7 @@ var endpointTests = []test{
 		want.Signing = []subscription.Signing{subscription.SigningStandard, subscription.SigningCV}
 		want.Headers = map[string]string{"cv-api-key": "secret"}
 		want.Timeout, want.MaxInFlight, want.RateLimit = 3*time.Second, 7, new(11)
+		want.MaxInlineBytes = new(8 << 20)
 		want.Secrets = []subscription.Secret{{Value: "whsec_bmV3", CreatedAt: begin}, {Value: "whsec_b2xk", CreatedAt: begin, ExpiresAt: new(begin.Add(time.Hour))}}
 		want.State = subscription.Disabled
 		require.NoError(t, c.InsertEndpoint(t.Context(), want, nil))
