@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,6 +22,18 @@ type database struct {
 	// processor returns how long the database's own processes have used processors.
 	processor func() (time.Duration, error)
 	close     func() error
+	// driver opens what create has made, and size returns how large tables are, in MB.
+	driver string
+	size   func(ctx context.Context, db *sql.DB, tables ...string) (mb float64, err error)
+}
+
+// open opens a database beside casehook.
+func (d *database) open(url string) (*sql.DB, error) {
+	db, err := sql.Open(d.driver, strings.TrimPrefix(url, "sqlite:"))
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return db, nil
 }
 
 func sqlite() *database {
@@ -31,6 +44,8 @@ func sqlite() *database {
 		},
 		processor: func() (time.Duration, error) { return 0, nil }, // it is in the server's process
 		close:     func() error { return nil },
+		driver:    "sqlite",
+		size:      sizeInSQLite,
 	}
 }
 
@@ -49,7 +64,9 @@ func postgres() (*database, error) {
 			}
 			return processorOfFamily(pid)
 		},
-		close: cluster.Remove,
+		close:  cluster.Remove,
+		driver: "pgx",
+		size:   sizeInPostgres,
 	}, nil
 }
 

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,10 +42,15 @@ func main() {
 type plan struct {
 	messages int           // of a burst
 	waiting  int           // messages that wait while another burst is measured
+	replayed int           // messages that are replayed while others are new
 	steady   time.Duration // how long a steady load goes on
 	engines  string        // which databases: "sqlite", "postgres" or "both"
 	profiles string        // the directory that profiles are written to; empty: nowhere
+	only     []string      // what is measured
 }
+
+// measures are what can be measured, each by itself.
+var measures = []string{"server", "engine", "neighbours", "replay", "told", "size", "document"}
 
 func measure(ctx context.Context) error {
 	var p plan
@@ -51,9 +58,13 @@ func measure(ctx context.Context) error {
 	flag.IntVar(&p.waiting, "waiting", 1_000_000, "messages that wait while one of the bursts is measured")
 	flag.DurationVar(&p.steady, "steady", 15*time.Second, "how long a steady load goes on")
 	flag.StringVar(&p.engines, "database", "both", "sqlite, postgres or both")
+	flag.IntVar(&p.replayed, "replayed", 100_000, "messages that are replayed while others are new")
+	only := flag.String("measure", strings.Join(measures, ","), "what to measure")
 	flag.StringVar(&p.profiles, "profiles", "", "write profiles of the processors' time to this directory")
 	flag.Parse()
-	if flag.NArg() > 0 || p.messages < 1000 || p.steady < time.Second || p.waiting < 0 {
+	p.only = strings.Split(*only, ",")
+	unknown := slices.ContainsFunc(p.only, func(name string) bool { return !slices.Contains(measures, name) })
+	if flag.NArg() > 0 || unknown || p.messages < 1000 || p.steady < time.Second || p.waiting < 0 || p.replayed < cases*eventsOfCase {
 		flag.Usage()
 		os.Exit(2)
 	}

@@ -14,6 +14,7 @@ import (
 
 // process is a process that the benchmark started of itself.
 type process struct {
+	pid     int
 	address string // that it listens on
 	command *exec.Cmd
 }
@@ -38,7 +39,7 @@ func start(ctx context.Context, role string, environment ...string) (*process, e
 	if err != nil {
 		return nil, fmt.Errorf("start the %s: it did not say where it listens: %w", role, err)
 	}
-	return &process{strings.TrimSpace(address), command}, nil
+	return &process{command.Process.Pid, strings.TrimSpace(address), command}, nil
 }
 
 // stop ends the process in good order.
@@ -49,7 +50,7 @@ func (p *process) stop() {
 
 // memory returns what the process has in memory, now and at most, in MB.
 func (p *process) memory() (now, most float64, err error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -74,6 +75,6 @@ func (p *process) memory() (now, most float64, err error) {
 
 // processor returns how long the process has used processors.
 func (p *process) processor() (time.Duration, error) {
-	stat, err := readStat(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	stat, err := readStat(fmt.Sprintf("/proc/%d/stat", p.pid))
 	return time.Duration(stat.used) * tick, err
 }

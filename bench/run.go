@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,18 @@ type results struct {
 	idle, burst float64 // memory of the server, MB
 
 	alone, beside quantiles // of a steady load, from request to receipt; beside a hanging endpoint
+
+	healthy, troubled quantiles // of 50 endpoints, alone, and beside three that fail
+	undisturbed, live quantiles // of what is new, alone, and while a replay goes on
+	again             float64   // messages a second that are replayed meanwhile
+	disordered        int       // messages of the replay, or beside it, that were out of order
+	told              float64   // events a second that are told in batches
+	sizes             []float64 // of what is pruned, MB, at the end of each of several rounds
+	document          float64   // memory that an endpoint costs that is sent a large document, MB
 }
+
+// measured reports whether something is to be measured.
+func (p plan) measured(what string) bool { return slices.Contains(p.only, what) }
 
 // quantiles sum up how long messages took.
 type quantiles struct {
@@ -81,26 +93,34 @@ func runOn(ctx context.Context, p plan, d *database, sink *sinkClient) (*results
 	}
 	defer os.RemoveAll(data)
 	r := &results{plan: p, database: d}
-	if err := r.measureServer(ctx, sink, filepath.Join(data, "server")); err != nil {
-		return nil, err
-	}
-	if err := r.measureEngine(ctx, sink, filepath.Join(data, "engine")); err != nil {
-		return nil, err
+	for _, part := range []struct {
+		name    string
+		measure func(ctx context.Context, sink *sinkClient, data string) error
+	}{
+		{"server", r.measureServer},
+		{"engine", r.measureEngine},
+		{"neighbours", r.measureNeighbours},
+		{"replay", r.measureReplay},
+		{"told", r.measureTold},
+		{"size", r.measureSize},
+		{"document", r.measureDocument},
+	} {
+		if !p.measured(part.name) {
+			continue
+		}
+		if err := part.measure(ctx, sink, filepath.Join(data, part.name)); err != nil {
+			return nil, fmt.Errorf("measure %s: %w", part.name, err)
+		}
 	}
 	return r, nil
 }
 
 func (r *results) measureServer(ctx context.Context, sink *sinkClient, data string) error {
-	url, err := r.database.create(ctx, data)
-	if err != nil {
-		return err
-	}
-	process, err := start(ctx, "server", dataVariable+"="+data, databaseVariable+"="+url, profileVariable+"="+r.profile("server"))
+	process, rest, err := r.startServer(ctx, data)
 	if err != nil {
 		return err
 	}
 	defer process.stop()
-	rest := &restClient{"http://" + process.address}
 	if _, err := rest.subscribe(ctx, sink.url+"/fast"); err != nil {
 		return err
 	}
@@ -111,7 +131,7 @@ func (r *results) measureServer(ctx context.Context, sink *sinkClient, data stri
 	if err != nil {
 		return err
 	}
-	if _, err := sink.wait(ctx, cases); err != nil {
+	if _, err := sink.wait(ctx, counted(cases)); err != nil {
 		return err
 	}
 
@@ -153,6 +173,20 @@ func (r *results) measureServer(ctx context.Context, sink *sinkClient, data stri
 	return err
 }
 
+// startServer starts a server with an empty database.
+func (r *results) startServer(ctx context.Context, data string) (*process, *restClient, error) {
+	url, err := r.database.create(ctx, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := filepath.Base(data)
+	process, err := start(ctx, "server", dataVariable+"="+data, databaseVariable+"="+url, profileVariable+"="+r.profile(name))
+	if err != nil {
+		return nil, nil, err
+	}
+	return process, &restClient{"http://" + process.address}, nil
+}
+
 // used returns how long the server and its database have used processors.
 func (r *results) used(server *process) (time.Duration, error) {
 	own, err := server.processor()
@@ -181,7 +215,7 @@ func (r *results) rush(ctx context.Context, sink *sinkClient, do func(context.Co
 	if err := together(ctx, r.messages, do); err != nil {
 		return 0, err
 	}
-	report, err := sink.wait(ctx, r.messages)
+	report, err := sink.wait(ctx, counted(r.messages))
 	return float64(r.messages) / report.Last.Sub(started).Seconds(), err
 }
 
@@ -204,24 +238,30 @@ func together(ctx context.Context, n int, do func(context.Context, int) error) e
 // steadily asks for changes at a steady rate, whether or not those before are done,
 // and returns how long they took until they were received.
 func (r *results) steadily(ctx context.Context, sink *sinkClient, rest *restClient, ids []string) (quantiles, error) {
+	report, err := r.steadilyTo(ctx, sink, rest, ids, rate, 1)
+	return quantilesOf(report.Took), err
+}
+
+// steadilyTo is steadily at a number of changes a second, each of which is received by so
+// many endpoints.
+func (r *results) steadilyTo(ctx context.Context, sink *sinkClient, rest *restClient, ids []string, rate, endpoints int) (report, error) {
 	if err := sink.reset(ctx); err != nil {
-		return quantiles{}, err
+		return report{}, err
 	}
-	n := int(r.steady.Seconds() * rate)
-	ticker := time.NewTicker(time.Second / rate)
+	n := int(r.steady.Seconds() * float64(rate))
+	ticker := time.NewTicker(time.Second / time.Duration(rate))
 	defer ticker.Stop()
 	var asking sync.WaitGroup
 	failures := make([]error, n)
 	for i := range n {
 		<-ticker.C
-		asking.Go(func() { failures[i] = rest.comment(ctx, ids[i%cases]) })
+		asking.Go(func() { failures[i] = rest.comment(ctx, ids[i%len(ids)]) })
 	}
 	asking.Wait()
 	if err := errors.Join(failures...); err != nil {
-		return quantiles{}, err
+		return report{}, err
 	}
-	report, err := sink.wait(ctx, n)
-	return quantilesOf(report.Took), err
+	return sink.wait(ctx, timed(n*endpoints))
 }
 
 func (r *results) progress(format string, arguments ...any) {

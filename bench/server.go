@@ -105,6 +105,26 @@ func (c *restClient) call(ctx context.Context, method, path string, body any) (i
 	return made.ID, err
 }
 
+// get returns a field, a string, of what is at path.
+func (c *restClient) get(ctx context.Context, path, field string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+path, nil)
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("Authorization", "Bearer "+key)
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	var answer map[string]any
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return "", err
+	}
+	value, _ := answer[field].(string)
+	return value, nil
+}
+
 func (c *restClient) subscribe(ctx context.Context, url string) (id string, err error) {
 	return c.call(ctx, http.MethodPost, "/v1/endpoints", map[string]any{
 		"url": url, "clearance": map[string]bool{"phi": true, "restricted": true}, "maxInFlight": 64,
@@ -126,7 +146,12 @@ func (c *restClient) openCases(ctx context.Context, n int) (ids []string, err er
 }
 
 func (c *restClient) comment(ctx context.Context, caseID string) error {
-	_, err := c.call(ctx, http.MethodPost, "/v1/cases/"+caseID+"/comments", map[string]any{"text": text()})
+	return c.say(ctx, caseID, text())
+}
+
+// say comments on a case.
+func (c *restClient) say(ctx context.Context, caseID, text string) error {
+	_, err := c.call(ctx, http.MethodPost, "/v1/cases/"+caseID+"/comments", map[string]any{"text": text})
 	return err
 }
 

@@ -13,13 +13,16 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/casehook/casehook/webhook"
 )
 
 // sentAt stands in a comment's text before the time at which it was asked for, in
 // nanoseconds, and a space after it.
 const sentAt = "sent-at:"
 
-// sink runs the receivers: /fast answers at once, /hang never.
+// sink runs the receivers: /fast answers at once, /hang never, /error with 500, and /reset
+// resets the connection.
 func sink(ctx context.Context) error {
 	s := &received{}
 	mux := http.NewServeMux()
@@ -28,8 +31,10 @@ func sink(ctx context.Context) error {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	})
+	mux.HandleFunc("POST /error", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	mux.HandleFunc("POST /reset", reset)
 	mux.HandleFunc("GET /report", s.report)
-	mux.HandleFunc("POST /reset", s.reset)
+	mux.HandleFunc("POST /forget", s.forget)
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -51,6 +56,27 @@ type received struct {
 	last    time.Time
 	took    []time.Duration
 	example []byte
+
+	sequences  map[lane]int // the last one of each lane
+	disordered int          // messages that came after one with a higher sequence
+}
+
+// lane is a case, as it is sent an endpoint; what is replayed is in an order of its own.
+type lane struct {
+	path, caseID string
+	again        bool
+}
+
+// reset resets the connection in place of an answer.
+func reset(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // then Close resets
+	}
+	_ = conn.Close()
 }
 
 // report is what the sink says of it.
@@ -59,6 +85,8 @@ type report struct {
 	Last    time.Time
 	Took    []time.Duration // from the request for the change to its receipt, sorted
 	Example []byte          // one body
+
+	Disordered int // messages that came after one of their lane with a higher sequence
 }
 
 func (s *received) receive(w http.ResponseWriter, r *http.Request) {
@@ -71,12 +99,29 @@ func (s *received) receive(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.count++
 	s.last = now
+	s.order(r)
 	if timed {
 		s.took = append(s.took, now.Sub(sent))
 		s.example = body
 	}
 	s.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// order looks at the order of the lane. s.mu is held.
+func (s *received) order(r *http.Request) {
+	sequence, err := strconv.Atoi(r.Header.Get(webhook.HeaderSequence))
+	if err != nil {
+		return // not a delivery
+	}
+	if s.sequences == nil {
+		s.sequences = make(map[lane]int)
+	}
+	l := lane{r.URL.RequestURI(), r.Header.Get(webhook.HeaderCaseID), r.Header.Get(webhook.HeaderAttempt) != "1"}
+	if sequence <= s.sequences[l] {
+		s.disordered++
+	}
+	s.sequences[l] = sequence
 }
 
 // timeIn returns the time after sentAt in a body.
@@ -91,13 +136,13 @@ func (s *received) report(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	slices.Sort(s.took)
-	_ = json.NewEncoder(w).Encode(report{s.count, s.last, s.took, s.example})
+	_ = json.NewEncoder(w).Encode(report{s.count, s.last, s.took, s.example, s.disordered})
 }
 
-func (s *received) reset(w http.ResponseWriter, _ *http.Request) {
+func (s *received) forget(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.count, s.took = 0, nil
+	s.count, s.took, s.sequences, s.disordered = 0, nil, nil, 0
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -107,20 +152,25 @@ type sinkClient struct {
 }
 
 func (c *sinkClient) reset(ctx context.Context) error {
-	return post(ctx, c.url+"/reset", nil)
+	return post(ctx, c.url+"/forget", nil)
 }
 
-// wait waits until the sink has received n messages since the last reset.
-func (c *sinkClient) wait(ctx context.Context, n int) (report, error) {
+// counted is that n messages came since the last reset, and timed that n did which say
+// when they were asked for.
+func counted(n int) func(report) bool { return func(r report) bool { return r.Count >= n } }
+func timed(n int) func(report) bool   { return func(r report) bool { return len(r.Took) >= n } }
+
+// wait waits until enough has come.
+func (c *sinkClient) wait(ctx context.Context, enough func(report) bool) (report, error) {
 	for {
 		r, err := c.report(ctx)
-		if err != nil || r.Count >= n {
+		if err != nil || enough(r) {
 			return r, err
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			return r, fmt.Errorf("wait for %d messages, of which %d came: %w", n, r.Count, ctx.Err())
+			return r, fmt.Errorf("wait for messages, of which %d came: %w", r.Count, ctx.Err())
 		}
 	}
 }

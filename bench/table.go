@@ -20,23 +20,53 @@ func print(w io.Writer, p plan, found []*results) {
 		_, _ = fmt.Fprintln(table, "\t", wanted)
 	}
 	row("", "wanted", func(r *results) string { return r.database.name })
-	row("raw: a client posts the same body to the same sink", "", func(r *results) string { return fmt.Sprintf("%.0f/s", r.raw) })
-	row("REST to received and recorded, burst, of raw", "at least 15 %", func(r *results) string { return percent(r.rest, r.raw) })
-	row("the engine alone, burst, of raw", "at least 35 %", func(r *results) string { return percent(r.engine, r.raw) })
-	if p.waiting > 0 {
-		row(fmt.Sprintf("with %d messages waiting, of the engine alone", p.waiting), "at least 80 %", func(r *results) string { return percent(r.crowded, r.engine) })
+	if p.measured("server") {
+		row("raw: a client posts the same body to the same sink", "", func(r *results) string { return fmt.Sprintf("%.0f/s", r.raw) })
+		row("REST to received and recorded, burst, of raw", "at least 15 %", func(r *results) string { return percent(r.rest, r.raw) })
+		row(fmt.Sprintf("from request to receipt at %d/s, median", rate), "at most 3 ms", func(r *results) string { return milliseconds(r.alone.median) })
+		row("the same, 99th percentile", "at most 15 ms", func(r *results) string { return milliseconds(r.alone.p99) })
+		row("beside an endpoint that hangs, 99th percentile", "at most 1.2 × alone", func(r *results) string { return times(r.beside.p99, r.alone.p99) })
+		row("memory of the server, idle", "at most 64 MB", func(r *results) string { return fmt.Sprintf("%.0f MB", r.idle) })
+		row("the same, at most in the burst", "at most 200 MB", func(r *results) string { return fmt.Sprintf("%.0f MB", r.burst) })
+		row("processors' time per message over REST, the database's too", "", func(r *results) string { return fmt.Sprintf("%d µs", r.processor.Microseconds()) })
 	}
-	row(fmt.Sprintf("from request to receipt at %d/s, median", rate), "at most 3 ms", func(r *results) string { return milliseconds(r.alone.median) })
-	row("the same, 99th percentile", "at most 15 ms", func(r *results) string { return milliseconds(r.alone.p99) })
-	row("beside an endpoint that hangs, 99th percentile", "at most 1.2 × alone", func(r *results) string { return fmt.Sprintf("%.2f ×", float64(r.beside.p99)/float64(r.alone.p99)) })
-	row("memory of the server, idle", "at most 64 MB", func(r *results) string { return fmt.Sprintf("%.0f MB", r.idle) })
-	row("the same, at most in the burst", "at most 200 MB", func(r *results) string { return fmt.Sprintf("%.0f MB", r.burst) })
-	row("processors' time per message over REST, the database's too", "", func(r *results) string { return fmt.Sprintf("%d µs", r.processor.Microseconds()) })
+	if p.measured("engine") {
+		row("the engine alone, burst, of raw", "at least 35 %", func(r *results) string { return percent(r.engine, r.raw) })
+		if p.waiting > 0 {
+			row(fmt.Sprintf("with %d messages waiting, of the engine alone", p.waiting), "at least 80 %", func(r *results) string { return percent(r.crowded, r.engine) })
+		}
+	}
+	if p.measured("neighbours") {
+		row(fmt.Sprintf("%d endpoints, %d messages/s, 99th percentile", neighbours, neighbours*neighbourRate), "", func(r *results) string { return milliseconds(r.healthy.p99) })
+		row("the same beside one that hangs, one of 500s, one of resets", "at most 1.2 × alone", func(r *results) string { return times(r.troubled.p99, r.healthy.p99) })
+	}
+	if p.measured("replay") {
+		row(fmt.Sprintf("%d changes/s while %d messages are replayed, 99th percentile", rate, p.replayed), "under 50 ms", func(r *results) string { return milliseconds(r.live.p99) })
+		row("the same, of without a replay", "", func(r *results) string { return times(r.live.p99, r.undisturbed.p99) })
+		row("messages that are replayed meanwhile", "", func(r *results) string { return fmt.Sprintf("%.0f/s", r.again) })
+		row("messages out of the order of their lane", "0", func(r *results) string { return fmt.Sprint(r.disordered) })
+	}
+	if p.measured("told") {
+		row(fmt.Sprintf("events told in batches of %d", batch), "at least 12000/s", func(r *results) string { return fmt.Sprintf("%.0f/s", r.told) })
+	}
+	if p.measured("size") {
+		row(fmt.Sprintf("what is pruned at the end of round %d, of round 1", rounds), "at most 1.1 ×", func(r *results) string {
+			return fmt.Sprintf("%.2f × (%.1f MB)", r.sizes[len(r.sizes)-1]/r.sizes[0], r.sizes[len(r.sizes)-1])
+		})
+	}
+	if p.measured("document") {
+		row(fmt.Sprintf("memory for a document of %d MB in the body, each of %d endpoints", documentSize>>20, documentEndpoints), "under 16 MB", func(r *results) string { return fmt.Sprintf("%.1f MB", r.document) })
+	}
 	_ = table.Flush()
 }
 
 func percent(part, whole float64) string {
 	return fmt.Sprintf("%.1f %% (%.0f/s)", 100*part/whole, part)
+}
+
+// times says how often as long one is as the other.
+func times(one, other time.Duration) string {
+	return fmt.Sprintf("%.2f ×", float64(one)/float64(other))
 }
 
 func milliseconds(d time.Duration) string {

@@ -101,7 +101,7 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 		where.and(`d.case_id = ?`, filter.CaseID)
 	}
 	if filter.EventID != "" {
-		where.and(`d.event_id = ? AND d.case_id = (SELECT events.case_id FROM events WHERE events.id = ?)`, filter.EventID, filter.EventID)
+		where.and(`d.event_id = ?`, filter.EventID)
 	}
 	if filter.Tried {
 		where.and(`d.tries > 0`)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
@@ -175,24 +177,24 @@ func (s *Store) ofLog(ctx context.Context, r *Replay, limit int) (found []candid
 // undelivered finds the deliveries that events have. An event that has none is left out
 // where the endpoint may not be told of it: it would be counted, and leave a hole.
 func (s *Store) undelivered(ctx context.Context, r Replay, endpoint *subscription.Endpoint, found []candidate) ([]candidate, error) {
-	known := make(map[string]map[string]string) // by case and event
+	known := make(map[string]string, len(found)) // by event
+	where := conditions{arguments: []any{r.EndpointID}}
 	for _, c := range found {
-		if known[c.caseID] != nil {
-			continue
-		}
-		byEvent := make(map[string]string)
-		known[c.caseID] = byEvent
+		where.arguments = append(where.arguments, c.eventID)
+		where.text += ", $" + strconv.Itoa(len(where.arguments))
+	}
+	if len(found) > 0 {
 		rows, err := s.readers.QueryContext(ctx, `
 			SELECT event_id, id
 			FROM deliveries
-			WHERE case_id = $1 AND endpoint_id || '' = $2`, c.caseID, r.EndpointID)
+			WHERE endpoint_id || '' = $1 AND event_id IN (`+strings.TrimPrefix(where.text, ", ")+`)`, where.arguments...)
 		if err != nil {
 			return nil, err
 		}
 		err = scanAll(rows, func(rows *sql.Rows) error {
 			var eventID, id string
 			err := rows.Scan(&eventID, &id)
-			byEvent[eventID] = id
+			known[eventID] = id
 			return err
 		})
 		if err != nil {
@@ -201,7 +203,7 @@ func (s *Store) undelivered(ctx context.Context, r Replay, endpoint *subscriptio
 	}
 	var told []candidate
 	for _, c := range found {
-		if c.delivery = known[c.caseID][c.eventID]; c.delivery == "" {
+		if c.delivery = known[c.eventID]; c.delivery == "" {
 			receives, err := s.receives(ctx, endpoint, c)
 			if err != nil {
 				return nil, err

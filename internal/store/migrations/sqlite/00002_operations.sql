@@ -13,6 +13,7 @@ ALTER TABLE deliveries ADD COLUMN linked INTEGER NOT NULL DEFAULT 0; -- 1: the e
 ALTER TABLE deliveries ADD COLUMN replay_id TEXT; -- the replay that sends it again
 ALTER TABLE deliveries ADD COLUMN replaced TEXT; -- its state before that; null where the replay made it
 
+CREATE INDEX deliveries_event ON deliveries (event_id);
 CREATE INDEX deliveries_replayed ON deliveries (replay_id) WHERE replay_id IS NOT NULL AND state = 'pending';
 
 -- What an endpoint is sent again: of the log, of one case, or only what failed. Events that are recorded after its
@@ -91,6 +92,7 @@ DROP TABLE receipt_chain;
 DROP TABLE receipts;
 DROP TABLE replays;
 DROP INDEX deliveries_replayed;
+DROP INDEX deliveries_event;
 ALTER TABLE deliveries DROP COLUMN replaced;
 ALTER TABLE deliveries DROP COLUMN replay_id;
 ALTER TABLE deliveries DROP COLUMN linked;
