@@ -86,11 +86,11 @@ func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m
 		Documents: documents,
 		Clearance: endpoint.Clearance,
 		MaxInline: endpoint.MaxInlineBytes,
-		Link: func(caseID, attachmentID string) (string, time.Time) {
+		Link: func(caseID, documentID string, sha256 []byte) (string, time.Time) {
 			if m.Key == nil { // a sample: there is no document to link to
 				return s.PublicURL + "/documents/sample", attempt.StartedAt
 			}
-			return MintLink(m.Key, s.PublicURL, caseID, attachmentID, attempt.StartedAt)
+			return MintLink(m.Key, s.PublicURL, caseID, documentID, sha256, attempt.StartedAt)
 		},
 	})
 	if err != nil {

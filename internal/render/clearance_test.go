@@ -202,9 +202,9 @@ func (w *watched) Get(ctx context.Context, key *vault.Key, id string) (io.ReadCl
 // may not know, or withholds what they may.
 func (s *plantedStory) requireCleared(t *rapid.T, i int, o render.Options) {
 	blobs := &watched{Store: s.blobs}
-	o.Link = func(caseID, attachmentID string) (string, time.Time) {
+	o.Link = func(caseID, attachmentID string, sha256 []byte) (string, time.Time) {
 		blobs.opened = append(blobs.opened, attachmentID)
-		return link(caseID, attachmentID)
+		return link(caseID, attachmentID, sha256)
 	}
 	body, err := render.New(blobs).Body(s.events[i], s.cases[i], s.key, o)
 	if s.events[i].Activity().IsRestricted && !o.Clearance.Restricted {

@@ -12,7 +12,7 @@ import (
 // streamed.
 type documents struct {
 	caseID    string
-	link      func(caseID, documentID string) (url string, expires time.Time)
+	link      func(caseID, documentID string, sha256 []byte) (url string, expires time.Time)
 	linked    bool   // all of them are links
 	maxInline *int   // what is larger, in bytes, is a link; nil: nothing for its size
 	mark      string // stands in the text for each of inline
@@ -30,7 +30,7 @@ type document struct {
 // will be streamed.
 func (d *documents) show(shown *caseupdate.Attachment, a caselog.Attachment) {
 	if d.linked || d.maxInline != nil && a.Size > int64(*d.maxInline) {
-		url, expires := d.link(d.caseID, a.DocumentID())
+		url, expires := d.link(d.caseID, a.DocumentID(), a.SHA256)
 		at := caseupdate.At(expires)
 		shown.URL, shown.URLExpiresAt = &url, &at
 		return

@@ -57,9 +57,9 @@ type Options struct {
 	// MaxInline is how large a document may be to be shown in base64, in bytes; a
 	// larger one is a link. Nil: no limit.
 	MaxInline *int
-	// Link mints a signed link to a document, good until expires. It is needed
+	// Link mints a signed link to a document with that SHA-256, good until expires. It is needed
 	// where Documents is url or MaxInline is set, and is never asked for what the reader may not see.
-	Link func(caseID, attachmentID string) (url string, expires time.Time)
+	Link func(caseID, documentID string, sha256 []byte) (url string, expires time.Time)
 }
 
 func (o Options) check() error {

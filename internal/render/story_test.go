@@ -191,7 +191,7 @@ func (s *story) first(name caseupdate.Event) int {
 }
 
 // link mints what looks like a signed link, good for 15 minutes.
-func link(caseID, attachmentID string) (string, time.Time) {
+func link(caseID, attachmentID string, _ []byte) (string, time.Time) {
 	return "https://casehook.example/" + caseID + "/" + attachmentID + "?signed&until=1",
 		time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
 }

@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"io"
 	"mime"
 	"net/http"
@@ -35,7 +36,11 @@ func (d *door) registerAttachments() {
 	}, d.openDocument)
 	d.api.OpenAPI().Paths["/v1/cases/{id}/attachments"].Post.RequestBody.Content[mediaForm] = formContent()
 	for _, path := range []string{"/v1/cases/{id}/attachments/{attachmentId}/content", "/documents/{caseId}/{attachmentId}"} {
-		d.api.OpenAPI().Paths[path].Get.Responses["200"].Content = map[string]*huma.MediaType{
+		answer := d.api.OpenAPI().Paths[path].Get.Responses["200"]
+		answer.Headers["Repr-Digest"] = &huma.Param{
+			Description: "The SHA-256 of the document, as in RFC 9530.", Schema: &huma.Schema{Type: huma.TypeString},
+		}
+		answer.Content = map[string]*huma.MediaType{
 			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 		}
 	}
@@ -86,30 +91,34 @@ func (d *door) getAttachmentContent(ctx context.Context, in *AttachmentPath) (*h
 	if err != nil {
 		return nil, err
 	}
-	return download(document, &attachment), nil
+	return download(document, attachment.SHA256, &attachment), nil
 }
 
 func (d *door) openDocument(ctx context.Context, in *struct {
 	CaseID       string `path:"caseId"`
 	AttachmentID string `path:"attachmentId"`
+	Digest       string `query:"digest" doc:"As in the link: the document's SHA-256, in base64url."`
 	Expires      string `query:"expires" doc:"As in the link."`
 	Signature    string `query:"signature" doc:"As in the link."`
 }) (*huma.StreamResponse, error) {
-	document, err := d.service.LinkedAttachment(ctx, in.CaseID, in.AttachmentID, in.Expires, in.Signature)
+	document, err := d.service.LinkedAttachment(ctx, in.CaseID, in.AttachmentID, in.Digest, in.Expires, in.Signature)
 	if err != nil {
 		return nil, err
 	}
-	return download(document, nil), nil
+	digest, _ := base64.RawURLEncoding.DecodeString(in.Digest) // it is signed
+	return download(document, digest, nil), nil
 }
 
-// download answers with a document and closes it. What is known of it, its name and
-// its size, is told; nil is nothing. It is always saved and never shown: what a
+// download answers with a document and closes it, and tells its SHA-256 by Repr-Digest
+// (RFC 9530, section 3). What else is known of it, its name and its size, is told too;
+// nil is nothing. It is always saved and never shown: what a
 // stranger has uploaded must not run as a page of this server.
-func download(document io.ReadCloser, known *caselog.Attachment) *huma.StreamResponse {
+func download(document io.ReadCloser, sha256 []byte, known *caselog.Attachment) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		defer document.Close()
 		ctx.SetHeader("Content-Disposition", "attachment")
 		ctx.SetHeader("Content-Type", "application/octet-stream")
+		ctx.SetHeader("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sha256)+":")
 		if known != nil {
 			ctx.SetHeader("Content-Length", strconv.FormatInt(known.Size, 10))
 			if named := mime.FormatMediaType("attachment", map[string]string{"filename": known.FileName}); named != "" {

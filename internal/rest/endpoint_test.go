@@ -212,6 +212,10 @@ func TestWhatIsSentIsWhatTheDocumentSays(t *testing.T) {
 		require.Equal(t, "nosniff", document.header.Get("X-Content-Type-Options"))
 		require.Equal(t, "no-store", document.header.Get("Cache-Control"))
 
+		require.Equal(t, "sha-256=:MrJOpSY5GhKlm5vySD+totXWv+iV3Rvq9iQYKKqd7is=:", document.header.Get("Repr-Digest"))
+
+		other := strings.Replace(path, "digest=", "digest=A", 1)
+		require.Equal(t, http.StatusNotFound, s.get(t, other, with("Authorization", "")).status)
 		forged, _, _ := strings.Cut(path, "signature=")
 		require.Equal(t, http.StatusNotFound, s.get(t, forged+"signature=AAAA", with("Authorization", "")).status)
 	})

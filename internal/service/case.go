@@ -56,14 +56,15 @@ func (s *Service) Attachment(ctx context.Context, caller Caller, caseID, attachm
 
 // LinkedAttachment opens the document that a signed link leads to. The link is good
 // also for one that was deleted after it was minted. A link that is not genuine, or
-// has expired, is refused as not found.
-func (s *Service) LinkedAttachment(ctx context.Context, caseID, attachmentID, expires, signature string) (io.ReadCloser, error) {
+// has expired, is refused as not found. The digest of a good one is that of the
+// document.
+func (s *Service) LinkedAttachment(ctx context.Context, caseID, attachmentID, digest, expires, signature string) (io.ReadCloser, error) {
 	gone := refusal.Of(refusal.NotFound, "the link is not valid, or has expired")
 	key, err := s.Store.CaseKey(ctx, caseID)
 	if err != nil {
 		return nil, refused("document", err)
 	}
-	if !delivery.CheckLink(key, caseID, attachmentID, expires, signature, now()) {
+	if !delivery.CheckLink(key, caseID, attachmentID, digest, expires, signature, now()) {
 		return nil, gone
 	}
 	return s.Blobs.Get(ctx, key, attachmentID)

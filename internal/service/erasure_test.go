@@ -54,11 +54,11 @@ func TestOfACaseThatWasErasedNothingMoreIsSentAndItsDocumentsAreGone(t *testing.
 		w.comment(t, id, "one", "two")
 		key, err := w.Store.CaseKey(t.Context(), id)
 		require.NoError(t, err)
-		minted, _ := delivery.MintLink(key, "https://casehook.example", id, attachment, time.Now())
+		minted, _ := delivery.MintLink(key, "https://casehook.example", id, attachment, []byte("digest"), time.Now())
 		link, err := url.Parse(minted)
 		require.NoError(t, err)
-		expires, signature := link.Query().Get("expires"), link.Query().Get("signature")
-		content, err := w.LinkedAttachment(t.Context(), id, attachment, expires, signature)
+		digest, expires, signature := link.Query().Get("digest"), link.Query().Get("expires"), link.Query().Get("signature")
+		content, err := w.LinkedAttachment(t.Context(), id, attachment, digest, expires, signature)
 		require.NoError(t, err, "before the erasure the link is good")
 		require.NoError(t, content.Close())
 		blobs, err := filepath.Glob(filepath.Join(dir, "blobs", attachment[34:], "*"))
@@ -72,7 +72,7 @@ func TestOfACaseThatWasErasedNothingMoreIsSentAndItsDocumentsAreGone(t *testing.
 			func() error { _, err := w.Case(t.Context(), w.caller, id, 0); return err },
 			func() error { _, _, err := w.Attachment(t.Context(), w.caller, id, attachment); return err },
 			func() error {
-				_, err := w.LinkedAttachment(t.Context(), id, attachment, expires, signature)
+				_, err := w.LinkedAttachment(t.Context(), id, attachment, digest, expires, signature)
 				return err
 			},
 			func() error { _, _, err := w.CaseReceipts(t.Context(), w.caller, id, service.Page{}); return err },
