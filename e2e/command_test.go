@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -65,4 +67,38 @@ func TestAnEndpointIsReachedOverHTTPSOnly(t *testing.T) {
 	a, err := admin.do("POST /v1/endpoints", encode(t, endpoint("http")))
 	require.NoError(t, err)
 	a.requireProblem(t, 422, "url")
+}
+
+func TestTheMasterKeyIsRotatedWhileTheServerServes(t *testing.T) {
+	data := t.TempDir()
+	s := serve(t, data)
+	admin := client{s.url, adminKey}
+	before := admin.open(t).text("id")
+
+	out, err := casehook("keys", "rotate", "--data", data, "--wait", patience.String()).CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), "a new master key is first in ")
+	require.Contains(t, string(out), "every key in the database is wrapped by it")
+	after := admin.open(t).text("id")
+	admin.call(t, "GET /v1/cases/"+before, nil)
+	require.Zero(t, s.terminate(t))
+
+	// The old key is not needed any more.
+	path := filepath.Join(data, "master.key")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	fresh, old, found := bytes.Cut(text, []byte("\n"))
+	require.True(t, found)
+	require.NotEmpty(t, old)
+	require.NoError(t, os.WriteFile(path, fresh, 0o600))
+	s = serve(t, data)
+	for _, id := range []string{before, after} {
+		client{s.url, adminKey}.call(t, "GET /v1/cases/"+id, nil)
+	}
+	require.Zero(t, s.terminate(t))
+
+	// While no server runs, the command does all by itself.
+	out, err = casehook("keys", "rotate", "--data", data).CombinedOutput()
+	require.NoError(t, err, string(out))
+	client{serve(t, data).url, adminKey}.call(t, "GET /v1/cases/"+before, nil)
 }

@@ -16,16 +16,17 @@ import (
 func newKeys() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
-		Short: "Make, list and revoke API keys while no server runs",
+		Short: "Make, list and revoke API keys while no server runs; rotate the master key",
 		Long: `Make, list and revoke API keys. With SQLite that needs the database for itself:
-while a server runs, ask it, under /v1/api-keys.`,
+while a server runs, ask it, under /v1/api-keys. The master key is rotated while servers
+run, or while none does.`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var organization string
 	config.AddFlags(cmd.PersistentFlags(), "database", "data")
 	cmd.PersistentFlags().StringVar(&organization, "organization", "default", "whose keys")
-	cmd.AddCommand(newKeysCreate(&organization), newKeysList(&organization), newKeysRevoke(&organization))
+	cmd.AddCommand(newKeysCreate(&organization), newKeysList(&organization), newKeysRevoke(&organization), newKeysRotate())
 	return cmd
 }
 
@@ -107,6 +108,28 @@ func newKeysRevoke(organization *string) *cobra.Command {
 			})
 		},
 	}
+}
+
+func newKeysRotate() *cobra.Command {
+	var patience time.Duration
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Make a new master key, and have every key wrapped by it",
+		Long: `Put a new master key first in master.key, and have the key of every case and organisation
+wrapped by it. Servers may be running: they take it up, and with SQLite the one that has the
+database does the work. Nothing that was sealed is touched, and the older master keys stay in
+the file. If it is interrupted, run it again: it goes on.`,
+		Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := settings(cmd)
+			if err != nil {
+				return err
+			}
+			return app.RotateMasterKey(cmd.Context(), cfg, patience, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().DurationVar(&patience, "wait", 10*time.Minute, "how long it may take")
+	return cmd
 }
 
 // withKeys opens the database for f.

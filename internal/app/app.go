@@ -19,6 +19,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tink-crypto/tink-go/v2/tink"
+
 	"github.com/casehook/casehook/internal/blob"
 	"github.com/casehook/casehook/internal/config"
 	"github.com/casehook/casehook/internal/delivery"
@@ -238,7 +240,7 @@ func openStore(ctx context.Context, cfg config.Config) (*store.Store, *share.Sto
 // masterKeys returns the keys of the configuration, or else those in the data
 // directory. They are made the first time, and never beside a database that was
 // sealed with others.
-func masterKeys(ctx context.Context, cfg config.Config) (*vault.Keyring, error) {
+func masterKeys(ctx context.Context, cfg config.Config) (masterKey, error) {
 	if cfg.MasterKey != "" {
 		keyring, err := vault.ParseKeyring(string(cfg.MasterKey))
 		if err != nil {
@@ -256,7 +258,13 @@ func masterKeys(ctx context.Context, cfg config.Config) (*vault.Keyring, error) 
 			return nil, fmt.Errorf("%s is missing, and without it the database cannot be read: bring it back, or set CASEHOOK_MASTER_KEY", path)
 		}
 	}
-	return vault.LoadOrCreateKeyring(path)
+	return vault.OpenKeyFile(path)
+}
+
+// masterKey is a master whose keys are counted.
+type masterKey interface {
+	tink.AEAD
+	Len() int
 }
 
 func makeData(cfg config.Config) error {

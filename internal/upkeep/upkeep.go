@@ -1,5 +1,6 @@
 // Package upkeep does what must be done now and then, by one process for all: it chains
-// the receipts, removes what is kept no longer, and finishes erasures that others began.
+// the receipts, removes what is kept no longer, finishes erasures that others began, and
+// wraps keys anew after the master key was changed. Each process reads the master keys again.
 //
 // Start with [Run].
 package upkeep
@@ -22,11 +23,13 @@ const (
 // Run does what is to be done, a round every few seconds, while leads reports that this
 // process is the one to do it; until ctx is done.
 func Run(ctx context.Context, s *store.Store, documents store.Documents, keep store.Retention, leads func() bool, log *slog.Logger) {
-	pruner := s.NewPruner(keep)
+	pruner, rewrapper := s.NewPruner(keep), s.NewRewrapper()
 	for ctx.Err() == nil {
+		round(ctx, "read the master keys", func(context.Context) (bool, error) { return false, s.ReloadMasterKeys() }, log)
 		if leads() {
 			round(ctx, "chain the receipts", s.ChainReceipts, log)
 			round(ctx, "remove what is old", pruner.Prune, log)
+			round(ctx, "wrap keys by the first master key", rewrapper.Rewrap, log)
 			round(ctx, "finish an erasure", func(ctx context.Context) (bool, error) { return s.FinishErasures(ctx, documents) }, log)
 		}
 		sleep(ctx, rest)

@@ -59,6 +59,7 @@ type clinic struct {
 	t       failing
 	ctx     context.Context
 	url     string
+	master  string // its keys
 	keyring *vault.Keyring
 	folder  string // of the shares; made where it is empty
 	clock   *clock
@@ -69,9 +70,10 @@ type clinic struct {
 // newClinic opens the database at url and makes an organisation in it.
 func newClinic(t failing, url string) *clinic {
 	t.Helper()
-	keyring, err := vault.ParseKeyring(vault.NewMasterKey())
+	master := vault.NewMasterKey()
+	keyring, err := vault.ParseKeyring(master)
 	require.NoError(t, err)
-	c := &clinic{t: t, ctx: t.Context(), url: url, keyring: keyring, clock: &clock{now: begin}}
+	c := &clinic{t: t, ctx: t.Context(), url: url, master: master, keyring: keyring, clock: &clock{now: begin}}
 	c.open()
 	c.org, err = c.EnsureOrganization(c.ctx, "Clinic", "ADA")
 	require.NoError(t, err)

@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Tampering", tamperTests},
 		{"Prune", pruneTests},
 		{"Erasure", erasureTests},
+		{"Rewrap", rewrapTests},
 		{"Endpoint", endpointTests},
 		{"Answer", answerTests},
 		{"Organization", organizationTests},

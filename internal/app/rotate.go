@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/casehook/casehook/internal/config"
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/vault"
+)
+
+// lookAgain is the time between two looks at how far a server is.
+const lookAgain = time.Second
+
+// ErrNotRotated means that a server did not wrap all keys anew in time.
+var ErrNotRotated = errors.New("the server has not wrapped all keys anew: does it run as this version, and with this data directory?")
+
+// RotateMasterKey puts a new master key first, and waits until every key in the database is
+// wrapped by it, at most for patience; a server may be running. Where the last rotation
+// was not finished, it is finished, and no key made. What it does it says to out.
+//
+// Keys from the environment are the operator's to change: with those it only waits.
+func RotateMasterKey(ctx context.Context, cfg config.Config, patience time.Duration, out io.Writer) error {
+	if err := makeData(cfg); err != nil {
+		return err
+	}
+	master, err := masterKeys(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	v, url := vault.New(master), databaseURL(cfg)
+	if cfg.MasterKey != "" && master.Len() == 1 {
+		return errors.New("CASEHOOK_MASTER_KEY has one key: put a new one before it, separated by a comma, in the environment of every server, start them again, and then run this")
+	}
+	exists, err := store.Exists(ctx, url)
+	if err != nil {
+		return err
+	}
+	stale := 0
+	if exists {
+		if stale, err = store.CountStale(ctx, url, v.Sealer()); err != nil {
+			return err
+		}
+	}
+	switch {
+	case cfg.MasterKey != "":
+	case stale > 0:
+		fmt.Fprintf(out, "the last rotation was not finished: %d keys are wrapped by older master keys\n", stale)
+	default:
+		path := filepath.Join(cfg.Data, "master.key")
+		if err := vault.AddMasterKey(path); err != nil {
+			return err
+		}
+		if err := v.Reload(); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "a new master key is first in %s: back it up\n", path)
+	}
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := rewrap(waiting, cfg, v, url); err != nil {
+		if ctx.Err() == nil && waiting.Err() != nil {
+			return ErrNotRotated
+		}
+		return err
+	}
+	fmt.Fprintln(out, "every key in the database is wrapped by it; the older master keys open older backups only")
+	return nil
+}
+
+// rewrap wraps all keys anew, or waits for the server that has the database to do so.
+func rewrap(ctx context.Context, cfg config.Config, v *vault.Vault, url string) error {
+	s, shares, _, err := openStore(ctx, cfg)
+	if errors.Is(err, store.ErrInUse) {
+		return await(ctx, v, url)
+	}
+	if err != nil {
+		return err
+	}
+	rewrapper := s.NewRewrapper()
+	for err == nil && !rewrapper.Done() {
+		_, err = rewrapper.Rewrap(ctx)
+	}
+	return errors.Join(err, s.Close(), shares.Close())
+}
+
+// await waits until no key is wrapped by another master key.
+func await(ctx context.Context, v *vault.Vault, url string) error {
+	for {
+		stale, err := store.CountStale(ctx, url, v.Sealer())
+		if err != nil || stale == 0 {
+			return err
+		}
+		timer := time.NewTimer(lookAgain)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}

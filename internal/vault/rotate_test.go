@@ -1,0 +1,109 @@
+package vault_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/vault"
+)
+
+func openKeyFile(t *testing.T, path string) *vault.KeyFile {
+	t.Helper()
+	file, err := vault.OpenKeyFile(path)
+	require.NoError(t, err)
+	return file
+}
+
+func TestAMasterKeyThatIsAddedToTheFileIsTakenUpByWhoeverHasItOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.key")
+	one, two := openKeyFile(t, path), openKeyFile(t, path)
+	before, err := two.Encrypt([]byte("data key"), nil)
+	require.NoError(t, err)
+	former := two.Sealer()
+	require.NoError(t, vault.AddMasterKey(path))
+	require.NoError(t, one.Reload())
+	require.NotEqual(t, former, one.Sealer())
+	require.Equal(t, 2, one.Len())
+
+	after, err := one.Encrypt([]byte("data key"), nil)
+	require.NoError(t, err)
+	require.Equal(t, one.Sealer(), after[:5])
+	require.Equal(t, former, two.Sealer(), "nobody has told it yet")
+	for _, sealed := range [][]byte{before, after} {
+		for _, file := range []*vault.KeyFile{one, two} {
+			opened, err := file.Decrypt(sealed, nil)
+			require.NoError(t, err)
+			require.Equal(t, "data key", string(opened))
+		}
+	}
+	require.Equal(t, one.Sealer(), two.Sealer(), "it has found out")
+}
+
+func TestAKeyFileThatCannotBeReadAgainLeavesTheKeysAsTheyAre(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.key")
+	file := openKeyFile(t, path)
+	sealed, err := file.Encrypt([]byte("data key"), nil)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, []byte("broken"), 0o600))
+	require.Error(t, file.Reload())
+	_, err = file.Decrypt(sealed, nil)
+	require.NoError(t, err)
+
+	stranger, err := newKeyring(t).Encrypt([]byte("data key"), nil)
+	require.NoError(t, err)
+	_, err = file.Decrypt(stranger, nil)
+	require.ErrorIs(t, err, vault.ErrUnknownMasterKey)
+}
+
+func TestAddMasterKeyKeepsTheOldKeysAndTheMode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.key")
+	old := vault.NewMasterKey()
+	require.NoError(t, os.WriteFile(path, []byte(old), 0o600))
+	require.NoError(t, vault.AddMasterKey(path))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	lines := strings.Split(string(text), "\n")
+	require.Len(t, lines, 2)
+	require.Equal(t, old, lines[1])
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode())
+}
+
+func TestAddMasterKeyDoesNotTakeWhatAnotherIsWriting(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.key")
+	openKeyFile(t, path)
+	require.NoError(t, os.WriteFile(path+".new", nil, 0o600))
+	require.ErrorContains(t, vault.AddMasterKey(path), "master.key.new is there")
+	require.Equal(t, 1, openKeyFile(t, path).Len())
+	require.NoError(t, os.Remove(path+".new"))
+	require.NoError(t, vault.AddMasterKey(path))
+	require.NoFileExists(t, path+".new")
+
+	require.ErrorContains(t, vault.AddMasterKey(path+"-absent"), "open master key file")
+}
+
+func TestMasterKeysThatAreAddedAtOnceAreNotLost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.key")
+	openKeyFile(t, path)
+	var mu sync.Mutex
+	added := 1
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if vault.AddMasterKey(path) == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				added++
+			}
+		})
+	}
+	group.Wait()
+	require.Greater(t, added, 1)
+	require.Equal(t, added, openKeyFile(t, path).Len())
+}
