@@ -329,7 +329,7 @@ func TestLoadOfAFileThatIsNotThere(t *testing.T) {
 func TestAddFlagsDefinesNoFlagForASecret(t *testing.T) {
 	var names []string
 	parse(t).VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	require.Equal(t, []string{"allow-cidrs", "config", "data", "database", "dev", "listen", "log-format", "log-level", "public-url"}, names)
+	require.Equal(t, []string{"allow-cidrs", "config", "data", "database", "dev", "keep-days", "listen", "log-format", "log-level", "max-document-bytes", "public-url"}, names)
 }
 
 func TestAddFlagsDefinesOnlyWhatIsNamed(t *testing.T) {
