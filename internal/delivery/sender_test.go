@@ -2,11 +2,14 @@ package delivery_test
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,6 +146,38 @@ func TestAnAttemptThatGetsNoAnswerSaysWhyAndNotWhere(t *testing.T) {
 			require.NotContains(t, attempt.Error, "canary")
 		})
 	}
+}
+
+func TestAttemptsShareAConnectionWhateverIsAnswered(t *testing.T) {
+	var connections atomic.Int64
+	receiver := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, "out of order")
+	}))
+	receiver.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	receiver.Start()
+	t.Cleanup(receiver.Close)
+	client := delivery.NewGuard(nil, true).Client()
+	for range 5 {
+		require.Equal(t, http.StatusInternalServerError, try(t, client, receiver.URL, nil).StatusCode)
+	}
+	require.Equal(t, int64(1), connections.Load())
+}
+
+func TestAnAttemptSpeaksNoOldTLS(t *testing.T) {
+	receiver := httptest.NewUnstartedServer(http.NotFoundHandler())
+	receiver.TLS = &tls.Config{MaxVersion: tls.VersionTLS11} // what it offers at most
+	receiver.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	receiver.StartTLS()
+	t.Cleanup(receiver.Close)
+	attempt := try(t, delivery.NewGuard(nil, true).Client(), receiver.URL, nil)
+	require.Zero(t, attempt.StatusCode)
+	require.Contains(t, attempt.Error, "protocol version not supported")
 }
 
 func TestAnAttemptIsCutOffWithItsContext(t *testing.T) {
