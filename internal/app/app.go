@@ -115,6 +115,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, p patience) (err erro
 		Guard:               guard,
 		AdminKey:            string(cfg.AdminKey),
 		AdminOrganizationID: organization.ID,
+		OperatorKey:         string(cfg.OperatorKey),
 		MaxDocument:         int64(cfg.MaxDocumentBytes),
 	})
 	a.server = newServer(rest.New(s, rest.Options{Version: Version(), Log: a.log, Metrics: metrics, PublicURL: publicURL}), p, a.log)

@@ -49,6 +49,8 @@ type Config struct {
 
 	// AdminKey, where it is not empty, is an admin key of the organisation default.
 	AdminKey Secret
+	// OperatorKey, where it is not empty, makes organisations, and nothing else.
+	OperatorKey Secret
 	// MasterKey wraps the keys that the data is sealed with. Empty means the one
 	// that is kept in Data.
 	MasterKey Secret
@@ -73,6 +75,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("log-level", c.LogLevel),
 		slog.String("log-format", c.LogFormat),
 		slog.Any("admin-key", c.AdminKey),
+		slog.Any("operator-key", c.OperatorKey),
 		slog.Any("master-key", c.MasterKey),
 	)
 }

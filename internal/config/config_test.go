@@ -66,14 +66,14 @@ func TestLoad(t *testing.T) {
 			environ: []string{
 				"CASEHOOK_LISTEN=:1", "CASEHOOK_DATABASE=postgres://db.example/casehook", "CASEHOOK_DATA=/srv",
 				"CASEHOOK_PUBLIC_URL=http://cases.example/base", "CASEHOOK_DEV=1", "CASEHOOK_ALLOW_CIDRS=10.0.0.0/8", "CASEHOOK_KEEP_DAYS=7", "CASEHOOK_MAX_DOCUMENT_BYTES=5000", "CASEHOOK_LOG_LEVEL=warn", "CASEHOOK_LOG_FORMAT=json",
-				"CASEHOOK_ADMIN_KEY=" + key + "1", "CASEHOOK_MASTER_KEY=" + key + "3",
+				"CASEHOOK_ADMIN_KEY=" + key + "1", "CASEHOOK_OPERATOR_KEY=" + key + "2", "CASEHOOK_MASTER_KEY=" + key + "3",
 			},
 			want: func(c *config.Config) {
 				*c = config.Config{
 					Listen: ":1", Database: "postgres://db.example/casehook", Data: "/srv",
 					PublicURL: "http://cases.example/base", Dev: true, AllowCIDRs: networks("10.0.0.0/8"),
 					KeepDays: 7, MaxDocumentBytes: 5000, LogLevel: "warn", LogFormat: "json",
-					AdminKey: key + "1", MasterKey: key + "3",
+					AdminKey: key + "1", OperatorKey: key + "2", MasterKey: key + "3",
 				}
 			},
 		},
@@ -410,4 +410,12 @@ func plain(c config.Config) map[string]any {
 		"log-level":   c.LogLevel, "log-format": c.LogFormat,
 		"admin-key": string(c.AdminKey), "master-key": string(c.MasterKey),
 	}
+}
+
+func TestTheOperatorsKeyIsNotTheAdminKey(t *testing.T) {
+	const key = "one-key-for-both-of-them"
+	_, err := config.Load(parse(t), []string{"CASEHOOK_ADMIN_KEY=" + key, "CASEHOOK_OPERATOR_KEY=" + key})
+	require.EqualError(t, err, "operator-key (CASEHOOK_OPERATOR_KEY) must be another one than admin-key")
+	_, err = config.Load(parse(t), []string{"CASEHOOK_ADMIN_KEY=" + key, "CASEHOOK_OPERATOR_KEY=" + key + "2"})
+	require.NoError(t, err)
 }

@@ -162,6 +162,10 @@ func decode(merged *koanf.Koanf) (Config, error) {
 	if len(faults) > 0 {
 		return Config{}, errors.Join(faults...)
 	}
+	if config.OperatorKey != "" && config.OperatorKey == config.AdminKey {
+		operator, _ := named("operator-key")
+		return Config{}, operator.refuse("another one than admin-key")
+	}
 	config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	return config, nil
 }

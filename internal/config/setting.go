@@ -33,6 +33,7 @@ var settings = []setting{
 	{"log-level", "log from `LEVEL` on: debug, info, warn or error", func(c *Config) any { return &c.LogLevel }, oneOf("debug", "info", "warn", "error")},
 	{"log-format", "log in `FORMAT`: text or json", func(c *Config) any { return &c.LogFormat }, oneOf("text", "json")},
 	{"admin-key", "", func(c *Config) any { return &c.AdminKey }, checkKey},
+	{"operator-key", "", func(c *Config) any { return &c.OperatorKey }, checkKey},
 	{"master-key", "", func(c *Config) any { return &c.MasterKey }, nil},
 }
 

@@ -74,6 +74,9 @@ var roles = map[string]service.Role{
 	"listKeys":       service.Admin,
 	"createKey":      service.Admin,
 	"revokeKey":      service.Admin,
+
+	"createOrganization": service.Operator,
+	"listOrganizations":  service.Operator,
 }
 
 // authenticate finds out who calls, and lets in whose role reaches far enough. It

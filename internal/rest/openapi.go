@@ -20,6 +20,7 @@ const (
 	tagEndpoints  = "Endpoints"
 	tagDeliveries = "Deliveries"
 	tagKeys       = "API keys"
+	tagTenants    = "Organizations"
 	tagDocuments  = "Documents"
 	tagWebhooks   = "Webhooks"
 )
@@ -44,6 +45,7 @@ func description(registry *registry, o Options) *huma.OpenAPI {
 			{Name: tagEndpoints, Description: "Where events are sent, and in what form."},
 			{Name: tagDeliveries, Description: "What was sent, and what is still to be."},
 			{Name: tagKeys, Description: "What opens this interface."},
+			{Name: tagTenants, Description: "Tenants, which see nothing of each other. For the operator's key only."},
 			{Name: tagDocuments, Description: "Signed links, as they are sent to endpoints with `documents` set to `url`."},
 			{Name: tagWebhooks, Description: "What endpoints are sent."},
 		},

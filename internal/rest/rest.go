@@ -88,6 +88,7 @@ func New(s *service.Service, o Options) http.Handler {
 	d.registerErasures()
 	d.registerDeliveries()
 	d.registerKeys()
+	d.registerOrganizations()
 
 	d.registerHealth()
 	d.registerDocument(registry)

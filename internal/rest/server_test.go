@@ -67,7 +67,10 @@ type schema struct {
 	Items      *schema
 }
 
-const adminKey = "chk_admin_key_of_the_tests"
+const (
+	adminKey    = "chk_admin_key_of_the_tests"
+	operatorKey = "operator_key_of_the_tests"
+)
 
 func newServer(t testing.TB) *server {
 	t.Helper()
@@ -105,6 +108,7 @@ func newServer(t testing.TB) *server {
 		Guard:               guard,
 		AdminKey:            adminKey,
 		AdminOrganizationID: org.ID,
+		OperatorKey:         operatorKey,
 		MaxDocument:         maxDocument,
 	}), rest.Options{Version: "test", Log: log, Metrics: s.metrics, PublicURL: s.URL})
 

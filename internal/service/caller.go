@@ -23,11 +23,18 @@ const (
 	Admin  Role = "admin"  // endpoints, keys, and what cannot be undone
 )
 
-// Roles returns the roles, the smallest first.
+// Operator makes organisations and sees nothing inside of them. It is no role of a key
+// that is kept, includes no other, and is included by none.
+const Operator Role = "operator"
+
+// Roles returns the roles that a kept key can have, the smallest first.
 func Roles() []Role { return []Role{Reader, Writer, Admin} }
 
 // Includes reports whether r may do all that other may.
 func (r Role) Includes(other Role) bool {
+	if other == Operator {
+		return r == Operator
+	}
 	return slices.Index(Roles(), r) >= slices.Index(Roles(), other) && slices.Contains(Roles(), other)
 }
 
@@ -43,8 +50,11 @@ type Caller struct {
 // FullClearance is that of a key of which nothing else was said.
 var FullClearance = subscription.Clearance{PHI: true, Restricted: true}
 
-// environment is the id of the key that is not in the store.
-const environment = "environment"
+// The ids of the keys that are not in the store.
+const (
+	environment = "environment"
+	operator    = "operator"
+)
 
 // Authenticate finds who calls, by the API key as it was sent, and the id of the
 // user who acts, "" for the key's own. It refuses a key that is unknown, expired or
@@ -53,6 +63,9 @@ func (s *Service) Authenticate(ctx context.Context, key, actorID string) (Caller
 	caller, err := s.holder(ctx, key)
 	if err != nil || actorID == "" {
 		return caller, err
+	}
+	if caller.Role == Operator {
+		return Caller{}, refusal.Field("Casehook-Actor", "must be absent: the operator acts in nobody's name")
 	}
 	user, err := s.Store.User(ctx, caller.OrganizationID, actorID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -75,6 +88,15 @@ func (s *Service) holder(ctx context.Context, key string) (Caller, error) {
 			Role:           Admin,
 			Actor:          caseupdate.User{ID: environment, FirstName: "Administrator"},
 			Clearance:      FullClearance,
+		}, nil
+	}
+	if s.OperatorKey != "" && subtle.ConstantTimeCompare(hash[:], s.operatorHash[:]) == 1 {
+		// The answers that are kept for the operator are kept with those of this organisation.
+		return Caller{
+			OrganizationID: s.AdminOrganizationID,
+			KeyID:          operator,
+			Role:           Operator,
+			Actor:          caseupdate.User{ID: operator, FirstName: "Operator"},
 		}, nil
 	}
 	known, err := s.Store.KeyByHash(ctx, hash)

@@ -44,11 +44,9 @@ func (s *Service) CreateKey(ctx context.Context, caller Caller, draft Key, reque
 		return NewKey{}, err
 	}
 	err = s.unlessRepeated(ctx, caller, request, func() error {
-		var random [32]byte
-		_, _ = rand.Read(random[:]) // never fails
 		key = NewKey{
 			Key:    Key{ID: newID(), Name: draft.Name, Role: draft.Role, Clearance: draft.Clearance, CreatedAt: now(), ExpiresAt: draft.ExpiresAt},
-			Secret: keyPrefix + base64.RawURLEncoding.EncodeToString(random[:]),
+			Secret: newSecret(),
 		}
 		kept, err := request.kept(key)
 		if err != nil {
@@ -65,6 +63,13 @@ func (s *Service) CreateKey(ctx context.Context, caller Caller, draft Key, reque
 		}, sha256.Sum256([]byte(key.Secret)), kept)
 	})
 	return key, err
+}
+
+// newSecret returns what opens the interface, in 256 random bits.
+func newSecret() string {
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return keyPrefix + base64.RawURLEncoding.EncodeToString(random[:])
 }
 
 // check refuses a key that cannot be. Who may make endpoints and keys may have anything

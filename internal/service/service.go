@@ -42,6 +42,8 @@ type Options struct {
 	// where it is empty.
 	AdminKey            string
 	AdminOrganizationID string
+	// OperatorKey makes organisations, and nothing else; none where it is empty.
+	OperatorKey string
 	// MaxDocument is how large a document may be, in bytes; 0: 100 MB.
 	MaxDocument int64
 }
@@ -52,9 +54,10 @@ const defaultMaxDocument = 100_000_000
 // Service is safe for concurrent use.
 type Service struct {
 	Options
-	adminHash [32]byte
-	endpoints sync.Mutex // one change of endpoints at a time
-	turns     turns      // of idempotency keys
+	adminHash    [32]byte
+	operatorHash [32]byte
+	endpoints    sync.Mutex // one change of endpoints at a time
+	turns        turns      // of idempotency keys
 }
 
 // New returns a Service.
@@ -62,7 +65,7 @@ func New(o Options) *Service {
 	if o.MaxDocument == 0 {
 		o.MaxDocument = defaultMaxDocument
 	}
-	return &Service{Options: o, adminHash: sha256.Sum256([]byte(o.AdminKey))}
+	return &Service{Options: o, adminHash: sha256.Sum256([]byte(o.AdminKey)), operatorHash: sha256.Sum256([]byte(o.OperatorKey))}
 }
 
 // Ready returns nil if changes can be recorded now.

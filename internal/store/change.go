@@ -12,6 +12,8 @@ import (
 var (
 	// ErrShortIDTaken means that the organisation has a case with that short id.
 	ErrShortIDTaken = errors.New("the short id is taken")
+	// ErrNameTaken is that there is an organisation of that name.
+	ErrNameTaken = errors.New("the name is taken")
 	// ErrCaseExists means that a case to be made is there, in whatever organisation.
 	ErrCaseExists = errors.New("the case exists")
 	// ErrAnswered means that a request with that idempotency key was recorded

@@ -38,10 +38,7 @@ func (s *Store) InsertKey(ctx context.Context, k Key, hash [32]byte, once *Kept)
 		return err
 	}
 	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		if _, err := conn.ExecContext(ctx, `
-			INSERT INTO api_keys (id, organization_id, name, role, phi, restricted, hash, created_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			k.ID, k.OrganizationID, k.Name, k.Role, number(k.Clearance.PHI), number(k.Clearance.Restricted), hash[:], k.CreatedAt.UnixMilli(), column(k.ExpiresAt)); err != nil {
+		if err := insertKey(ctx, conn, k, hash); err != nil {
 			return err
 		}
 		return keep(ctx, conn)
@@ -49,6 +46,14 @@ func (s *Store) InsertKey(ctx context.Context, k Key, hash [32]byte, once *Kept)
 	if err != nil && !errors.Is(err, ErrAnswered) {
 		return fmt.Errorf("write an API key: %w", err)
 	}
+	return err
+}
+
+func insertKey(ctx context.Context, conn *sql.Conn, k Key, hash [32]byte) error {
+	_, err := conn.ExecContext(ctx, `
+		INSERT INTO api_keys (id, organization_id, name, role, phi, restricted, hash, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		k.ID, k.OrganizationID, k.Name, k.Role, number(k.Clearance.PHI), number(k.Clearance.Restricted), hash[:], k.CreatedAt.UnixMilli(), column(k.ExpiresAt))
 	return err
 }
 

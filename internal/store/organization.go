@@ -54,6 +54,73 @@ func (s *Store) EnsureOrganization(ctx context.Context, name, shortIDPrefix stri
 	return s.OrganizationNamed(ctx, name)
 }
 
+// InsertOrganization makes an organisation and its first key, which is kept by its
+// hash. What is kept of the answer belongs to the organisation with the id keeper. The
+// error is ErrNameTaken where there is one of that name.
+func (s *Store) InsertOrganization(ctx context.Context, org Organization, first Key, hash [32]byte, keeper string, once *Kept) error {
+	keeping, err := s.organization(ctx, keeper)
+	if err != nil {
+		return err
+	}
+	keep, err := s.keep(keeping, once)
+	if err != nil {
+		return err
+	}
+	_, wrapped, err := s.vault.NewKey(organizationOwner(org.ID), nil)
+	if err != nil {
+		return fmt.Errorf("make the key of an organisation: %w", err)
+	}
+	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		// Whether the request was answered before is told first: its own organisation has the name.
+		if err := keep(ctx, conn); err != nil {
+			return err
+		}
+		err := oneChanged(conn.ExecContext(ctx, `
+			INSERT INTO organizations (id, name, short_id_prefix, wrapped_key, created_at)
+			VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (name) DO NOTHING`,
+			org.ID, org.Name, org.ShortIDPrefix, wrapped, org.CreatedAt.UnixMilli()))
+		if errors.Is(err, ErrNotFound) {
+			return ErrNameTaken
+		}
+		if err != nil {
+			return err
+		}
+		return insertKey(ctx, conn, first, hash)
+	})
+	if err != nil && !errors.Is(err, ErrAnswered) && !errors.Is(err, ErrNameTaken) {
+		return fmt.Errorf("make an organisation: %w", err)
+	}
+	return err
+}
+
+// Organizations returns at most limit organisations whose id comes after another, in the
+// order in which they were made.
+func (s *Store) Organizations(ctx context.Context, after string, limit int) ([]Organization, error) {
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT id, name, short_id_prefix, created_at
+		FROM organizations
+		WHERE id > $1
+		ORDER BY id
+		LIMIT $2`, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list organisations: %w", err)
+	}
+	var all []Organization
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var org Organization
+		var created int64
+		err := rows.Scan(&org.ID, &org.Name, &org.ShortIDPrefix, &created)
+		org.CreatedAt = at(created)
+		all = append(all, org)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list organisations: %w", err)
+	}
+	return all, nil
+}
+
 // OrganizationNamed returns the organisation with that name, or ErrNotFound.
 func (s *Store) OrganizationNamed(ctx context.Context, name string) (Organization, error) {
 	var org Organization

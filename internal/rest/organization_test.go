@@ -1,0 +1,53 @@
+package rest_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheOperatorMakesOrganizations(t *testing.T) {
+	s := newServer(t)
+	operator := as(operatorKey)
+	body := `{"name":"Acme","shortIdPrefix":"ACM"}`
+	once := with("Idempotency-Key", "acme")
+	made := s.post(t, "/v1/organizations", body, operator, once)
+	require.Equal(t, http.StatusCreated, made.status, made)
+	require.Equal(t, "ACM", made.text(t, "shortIdPrefix"))
+
+	again := s.post(t, "/v1/organizations", body, operator, once)
+	require.Equal(t, http.StatusCreated, again.status, again)
+	require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
+	require.JSONEq(t, string(made.body), string(again.body))
+	require.Equal(t, http.StatusConflict, s.post(t, "/v1/organizations", body, operator).status)
+	require.Equal(t, http.StatusConflict, s.post(t, "/v1/organizations", body, operator, with("Idempotency-Key", "other")).status)
+
+	listed := s.get(t, "/v1/organizations", operator)
+	require.Equal(t, http.StatusOK, listed.status, listed)
+	require.Len(t, listed.at(t, "data"), 2)
+	require.Equal(t, "Acme", listed.text(t, "data", 1, "name"))
+	require.NotContains(t, string(listed.body), made.text(t, "adminKey"))
+
+	admin := as(made.text(t, "adminKey"))
+	require.Empty(t, s.get(t, "/v1/cases", admin).at(t, "data"))
+	require.Len(t, s.get(t, "/v1/api-keys", admin).at(t, "data"), 1)
+	require.Equal(t, http.StatusForbidden, s.get(t, "/v1/organizations", admin).status)
+	require.Equal(t, http.StatusForbidden, s.get(t, "/v1/cases", operator).status)
+	require.Equal(t, http.StatusUnprocessableEntity, s.get(t, "/v1/organizations", operator, with("Casehook-Actor", "anyone")).status)
+}
+
+func TestWhatCannotBeAnOrganizationIsRefused(t *testing.T) {
+	s := newServer(t)
+	for _, test := range []struct{ name, body, fault string }{
+		{"without a name", `{"name":" ","shortIdPrefix":"ACM"}`, "name: must be 1 to 200 bytes long, without control characters"},
+		{"small letters", `{"name":"Acme","shortIdPrefix":"acm"}`, "shortIdPrefix: must be three letters from A to Z"},
+		{"four letters", `{"name":"Acme","shortIdPrefix":"ACME"}`, "shortIdPrefix: must be three letters from A to Z"},
+		{"a line end after it", `{"name":"Acme","shortIdPrefix":"ACM\n"}`, "shortIdPrefix: must be three letters from A to Z"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			refused := s.post(t, "/v1/organizations", test.body, as(operatorKey))
+			require.Equal(t, []string{test.fault}, refused.faults(t))
+		})
+	}
+}
