@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,11 @@ func TestTheOperatorMakesOrganizations(t *testing.T) {
 	require.Len(t, listed.at(t, "data"), 2)
 	require.Equal(t, "Acme", listed.text(t, "data", 1, "name"))
 	require.NotContains(t, string(listed.body), made.text(t, "adminKey"))
+	for _, name := range []string{"Ωmega & Söhne <b>", "שלום", "👩‍⚕️ \u2028 '; DROP TABLE", "../../etc/passwd"} {
+		got := s.post(t, "/v1/organizations", `{"name":"`+name+`","shortIdPrefix":"ACM"}`, operator)
+		require.Equal(t, http.StatusCreated, got.status, got)
+		require.Equal(t, strings.ReplaceAll(name, `\u2028`, "\u2028"), got.text(t, "name"))
+	}
 
 	admin := as(made.text(t, "adminKey"))
 	require.Empty(t, s.get(t, "/v1/cases", admin).at(t, "data"))

@@ -39,7 +39,11 @@ func TestNoCallTakesWhatCannotBeText(t *testing.T) {
 						case parameter.In == "query" && call.OperationID == "openDocument":
 							answered(pathParameter.ReplaceAllString(path, "unknown")+"?"+parameter.Name+"="+value, http.StatusNotFound, "")
 						case parameter.In == "query":
-							answered(pathParameter.ReplaceAllString(path, "unknown")+"?"+parameter.Name+"="+value, http.StatusUnprocessableEntity, parameter.Name)
+							who := s.admin
+							if smallest[call.OperationID] == "operator" {
+								who = operatorKey
+							}
+							answered(pathParameter.ReplaceAllString(path, "unknown")+"?"+parameter.Name+"="+value, http.StatusUnprocessableEntity, parameter.Name, as(who))
 						case parameter.Name == "Casehook-Actor" && name != "a NUL": // net/http lets none in
 							answered(pathParameter.ReplaceAllString(path, "unknown"), http.StatusUnprocessableEntity, "Casehook-Actor", with("Casehook-Actor", "\xff"+canary))
 						}
