@@ -94,8 +94,11 @@ func TestAnAnswerMeans(t *testing.T) {
 func TestAMessageThatIsTooLargeIsSentAtOnceWithLinks(t *testing.T) {
 	onBoth(t, func(t *testing.T, dir, database string) {
 		w, r := newWorldOn(t, dir, database), newReceiver(t)
-		w.endpoint(t, r.URL, nil)
+		endpoint := w.endpoint(t, r.URL, nil)
 		r.answer = func(m message) int {
+			if m.update.Event == caseupdate.EventAddCaseComment {
+				return http.StatusInternalServerError
+			}
 			if strings.Contains(string(m.body), `"content":"`) {
 				return http.StatusRequestEntityTooLarge
 			}
@@ -104,14 +107,21 @@ func TestAMessageThatIsTooLargeIsSentAtOnceWithLinks(t *testing.T) {
 		caseID := w.newCase(t)
 		_, err := w.AddAttachment(t.Context(), w.caller, caseID, service.Upload{FileName: "scan.pdf", Content: strings.NewReader("the scan")}, nil)
 		require.NoError(t, err)
-		w.comment(t, caseID, "next")
-		messages := r.wait(t, 3)
-		require.Equal(t, oneTo(3), sequences(messages, caseID))
+		messages := r.wait(t, 2)
+		require.Equal(t, oneTo(2), sequences(messages, caseID))
 		require.Equal(t, 2, messages[1].attempt)
 		document := messages[1].update.Payload.(*caseupdate.AddCaseAttachment).Attachment
 		require.Nil(t, document.Content)
 		require.NotNil(t, document.URL)
 		require.NotNil(t, document.URLExpiresAt)
+
+		w.comment(t, caseID, "which fails")
+		require.Eventually(t, func() bool {
+			health, err := w.Health(t.Context(), endpoint)
+			require.NoError(t, err)
+			require.LessOrEqual(t, health.Failures, 1, "what was too large is no failure of the endpoint")
+			return health.Failures == 1
+		}, 30*time.Second, 10*time.Millisecond)
 	})
 }
 

@@ -173,7 +173,7 @@ func newVerdicts(outcomes []*outcome) *verdicts {
 	tallies := make(map[string]*tally)
 	var v verdicts
 	for _, o := range outcomes {
-		if o.Attempt == nil || o.State == Canceled {
+		if o.Attempt == nil || o.State == Canceled || o.Linked && !o.Message.Linked { // too large: it goes again at once, with links
 			continue
 		}
 		t := tallies[o.Message.EndpointID]
