@@ -95,6 +95,61 @@ func TestAnAttemptKeepsTheStartOfTheAnswer(t *testing.T) {
 	require.Equal(t, strings.Repeat("a", 1024), string(attempt.Answer))
 }
 
+func TestAnAnswerThatIsLargeIsReadUpTo1KiBAndThenClosed(t *testing.T) {
+	closed := make(chan struct{})
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(closed)
+		_, _ = io.Copy(io.Discard, r.Body)
+		for err := error(nil); err == nil; { // as long as it is read
+			_, err = io.WriteString(w, strings.Repeat("a", 4096))
+		}
+	}))
+	t.Cleanup(receiver.Close)
+	attempt := try(t, delivery.NewGuard(nil, true).Client(), receiver.URL, func(e *subscription.Endpoint) { e.Timeout = time.Minute })
+	<-closed
+	require.Empty(t, attempt.Error)
+	require.Equal(t, http.StatusOK, attempt.StatusCode)
+	require.Equal(t, strings.Repeat("a", 1024), string(attempt.Answer))
+}
+
+func TestAReceiverThatTricklesIsCutAtTheTimeLimit(t *testing.T) {
+	for _, test := range []struct{ name, begin string }{
+		{"its header", "HTTP/1.1 200 OK\r\nX-Filler: "},
+		{"its answer", "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"},
+		{"its answer, in chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var trickled atomic.Int64
+			closed := make(chan struct{})
+			receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(closed)
+				_, _ = io.Copy(io.Discard, r.Body)
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				tick := time.NewTicker(5 * time.Millisecond)
+				defer tick.Stop()
+				for _, err = io.WriteString(conn, test.begin); err == nil; _, err = io.WriteString(conn, "a") {
+					trickled.Add(1)
+					<-tick.C
+				}
+			}))
+			t.Cleanup(receiver.Close)
+			const limit = 250 * time.Millisecond
+			attempt := try(t, delivery.NewGuard(nil, true).Client(), receiver.URL, func(e *subscription.Endpoint) { e.Timeout = limit })
+			<-closed
+			require.Equal(t, "no answer within 250ms", attempt.Error)
+			require.Zero(t, attempt.StatusCode)
+			require.GreaterOrEqual(t, attempt.Duration, limit)
+			require.Less(t, attempt.Duration, limit+2*time.Second)
+			require.Greater(t, trickled.Load(), int64(1), "it was not silent")
+		})
+	}
+}
+
 func TestAnAttemptFollowsNoRedirect(t *testing.T) {
 	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
 	t.Cleanup(target.Close)
@@ -109,13 +164,13 @@ func TestAnAttemptThatGetsNoAnswerSaysWhyAndNotWhere(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	t.Cleanup(hanging.Close)
-	trickling := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	silent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	}))
-	t.Cleanup(trickling.Close)
+	t.Cleanup(silent.Close)
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
@@ -128,7 +183,7 @@ func TestAnAttemptThatGetsNoAnswerSaysWhyAndNotWhere(t *testing.T) {
 		want   string
 	}{
 		{"hangs", delivery.NewGuard(nil, true).Client(), hanging.URL, "no answer within 200ms"},
-		{"trickles", delivery.NewGuard(nil, true).Client(), trickling.URL, "no answer within 200ms"},
+		{"says nothing after its header", delivery.NewGuard(nil, true).Client(), silent.URL, "no answer within 200ms"},
 		{"is not there", delivery.NewGuard(nil, true).Client(), gone.URL, "connection refused"},
 		{"has a certificate of nobody", delivery.NewGuard(nil, true).Client(), secure.URL, "certificate"},
 		{"is on this machine", public, gone.URL, "not a public one"},

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/delivery"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
@@ -123,6 +124,71 @@ func TestAMessageThatIsTooLargeIsSentAtOnceWithLinks(t *testing.T) {
 			return health.Failures == 1
 		}, 30*time.Second, 10*time.Millisecond)
 	})
+}
+
+func TestAMessageThatFailsForGoodIsListedAndLetsItsLaneGoOn(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w, r := newWorldOn(t, dir, database), newReceiver(t)
+		endpoint := w.endpoint(t, r.URL, nil)
+		sick, well := w.newCase(t), w.newCase(t)
+		r.wait(t, 2)
+		r.answer = func(m message) int {
+			if m.caseID == sick && m.sequence == 2 {
+				return http.StatusBadRequest
+			}
+			return http.StatusOK
+		}
+		w.comment(t, sick, "never taken", "waits behind it")
+		failing := w.failed(t, service.DeliveryFilter{CaseID: sick})
+		for tries := 1; tries < subscription.MaxTries; tries++ { // in place of the schedule's three days
+			w.comment(t, well, "taken") // so that the endpoint is not closed
+			r.wait(t, 2+tries)
+			_, err := w.RetryDelivery(t.Context(), w.caller, failing.ID, nil)
+			require.NoError(t, err)
+			require.Eventually(t, func() bool {
+				now, _, err := w.Delivery(t.Context(), w.caller, failing.ID)
+				require.NoError(t, err)
+				return now.Tries == tries+1 && now.State != store.Sending
+			}, 10*time.Second, 10*time.Millisecond)
+		}
+
+		require.Equal(t, []int{1, 3}, sequences(r.wait(t, 2+subscription.MaxTries), sick))
+		listed, _, err := w.Deliveries(t.Context(), w.caller, service.DeliveryFilter{EndpointID: endpoint.ID, State: store.Failed}, service.Page{})
+		require.NoError(t, err)
+		require.Len(t, listed, 1)
+		require.Equal(t, failing.ID, listed[0].ID)
+		require.Equal(t, http.StatusBadRequest, listed[0].LastStatusCode)
+		require.Nil(t, listed[0].NextAttemptAt)
+		_, attempts, err := w.Delivery(t.Context(), w.caller, failing.ID)
+		require.NoError(t, err)
+		require.Len(t, attempts, subscription.MaxTries)
+		health, err := w.Health(t.Context(), endpoint)
+		require.NoError(t, err)
+		require.NotNil(t, health.FlaggedAt)
+	})
+}
+
+func TestAnAddressThatIsRefusedIsAnAttemptThatSaysSo(t *testing.T) {
+	for _, test := range []struct{ name, host string }{
+		{"loopback", "127.0.0.1"},
+		{"loopback, mapped to IPv6", "[::ffff:127.0.0.1]"},
+		{"loopback, through NAT64", "[64:ff9b::7f00:1]"},
+		{"a name that leads to loopback", "localhost"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, dir, database string) {
+				w := newWorldWith(t, dir, database, delivery.NewGuard(nil, false).Client())
+				r := newReceiver(t)
+				w.endpoint(t, strings.Replace(r.URL, "127.0.0.1", test.host, 1), nil)
+				caseID := w.newCase(t)
+				_, attempts, err := w.Delivery(t.Context(), w.caller, w.failed(t, service.DeliveryFilter{CaseID: caseID, Tried: true}).ID)
+				require.NoError(t, err)
+				require.Equal(t, "refused: the address is not a public one", attempts[0].Error)
+				require.Zero(t, attempts[0].StatusCode)
+				require.Empty(t, r.received)
+			})
+		})
+	}
 }
 
 func TestAnEndpointThatFailsIsProbedAndThenGetsAllThatHasWaited(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
-	"github.com/casehook/casehook/internal/delivery"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
@@ -365,27 +364,5 @@ func TestWhatARateLimitHoldsBackIsSentLater(t *testing.T) {
 			w.newCase(t)
 		}
 		r.wait(t, n)
-	})
-}
-
-func TestAnAddressThatIsRefusedIsAnAttemptThatSaysSo(t *testing.T) {
-	onBoth(t, func(t *testing.T, dir, database string) {
-		w := newWorldWith(t, dir, database, delivery.NewGuard(nil, false).Client())
-		r := newReceiver(t)
-		w.endpoint(t, r.URL, nil)
-		caseID := w.newCase(t)
-		require.Eventually(t, func() bool {
-			found, _, err := w.Deliveries(t.Context(), w.caller, service.DeliveryFilter{CaseID: caseID, Tried: true}, service.Page{})
-			require.NoError(t, err)
-			if len(found) == 0 {
-				return false
-			}
-			d, attempts, err := w.Delivery(t.Context(), w.caller, found[0].ID)
-			require.NoError(t, err)
-			require.Equal(t, store.Pending, d.State)
-			require.Equal(t, "refused: the address is not a public one", attempts[0].Error)
-			return true
-		}, 30*time.Second, 10*time.Millisecond)
-		require.Empty(t, r.received)
 	})
 }
