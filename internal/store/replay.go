@@ -140,11 +140,12 @@ func (r *Replay) failures(after string) conditions {
 	where.and(`endpoint_id || '' = ?`, r.EndpointID) // those that failed are few: not by the index of the endpoint's
 	where.and(`created_at <= ?`, r.CreatedAt.UnixMilli())
 	where.and(`NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)`)
+	const happened = `(SELECT events.at FROM events WHERE events.id = deliveries.event_id)`
 	if r.Since != nil {
-		where.and(`created_at >= ?`, r.Since.UnixMilli())
+		where.and(happened+` >= ?`, r.Since.UnixMilli())
 	}
 	if r.Until != nil {
-		where.and(`created_at < ?`, r.Until.UnixMilli())
+		where.and(happened+` < ?`, r.Until.UnixMilli())
 	}
 	if r.CaseID != "" {
 		where.and(`case_id || '' = ?`, r.CaseID)

@@ -88,6 +88,34 @@ var replayTests = []test{
 		require.Equal(t, []int64{1, 2, 3, 2}, s.sent[laneName{e.ID, id}])
 		c.through(r, e, s)
 	}},
+	{"what failed is found by the time of its event, whenever it was recorded that it is to be sent", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		id := c.create(nil)
+		c.clock.pass(2 * time.Hour)
+		e := c.endpoint()
+		s := newSender(c, true)
+		c.comments(1, id, s)
+		c.drain(s)
+		first := c.replay(store.Replay{EndpointID: e.ID}) // its deliveries are younger than their events
+		require.NoError(t, c.GoOn(t.Context(), first, 10))
+		s.claim(t, e.ID, 10)
+		c.work(s, func(store.Message) (store.State, *time.Time) { return store.Failed, nil })
+		c.through(first, e, s)
+		between := begin.Add(time.Hour)
+		for _, test := range []struct {
+			name string
+			r    store.Replay
+			want []int64
+		}{
+			{"until", store.Replay{Until: &between}, []int64{2}},
+			{"since", store.Replay{Since: &between}, []int64{1}},
+		} {
+			clear(s.sent)
+			test.r.EndpointID, test.r.OnlyFailed = e.ID, true
+			c.through(c.replay(test.r), e, s)
+			require.Equal(t, test.want, s.sent[laneName{e.ID, id}], test.name)
+		}
+	}},
 	{"what the endpoint was never sent is sent under new sequences, without what it may not be told", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		id := c.create(nil)
