@@ -59,7 +59,7 @@ type attempt struct {
 	Milliseconds int64           `json:"milliseconds"`
 	StatusCode   *int            `json:"statusCode" doc:"Null where there was no answer."`
 	Error        *string         `json:"error" doc:"Why there was no answer; null where there was one."`
-	Answer       string          `json:"answer" doc:"The first 1 KiB of the answer."`
+	Answer       string          `json:"answer" doc:"The first 1 KiB of the answer; empty where the key is not cleared for everything."`
 }
 
 func shownDelivery(d service.Delivery) delivery {

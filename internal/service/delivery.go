@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/store"
@@ -17,23 +18,58 @@ type Attempt = store.Attempt
 // DeliveryFilter narrows a list of deliveries; zero values do not.
 type DeliveryFilter = store.DeliveryFilter
 
-// Deliveries lists deliveries, the newest first.
+// Deliveries lists deliveries, the newest first. Those of restricted events are left out for
+// a caller who is not cleared for them, so that a page may have fewer than asked for.
 func (s *Service) Deliveries(ctx context.Context, caller Caller, filter DeliveryFilter, page Page) ([]Delivery, string, error) {
-	return byID(page, func(d Delivery) string { return d.ID }, func(before string, limit int) ([]Delivery, error) {
+	found, next, err := byID(page, func(d Delivery) string { return d.ID }, func(before string, limit int) ([]Delivery, error) {
 		return s.Store.Deliveries(ctx, caller.OrganizationID, filter, before, limit)
 	})
+	if err != nil {
+		return nil, "", err
+	}
+	found, err = visible(ctx, s, caller, found, func(d Delivery) string { return d.EventID })
+	return found, next, err
 }
 
-// Delivery returns a delivery and its attempts, the first one first. What was answered is
-// left out for a caller without clearance for PHI.
+// Delivery returns a delivery and its attempts, the first one first. That of a restricted event
+// is not there for a caller who is not cleared for it. What was answered is left out for a
+// caller who is not cleared for everything: it may repeat whatever was sent, and a full case
+// is sent with each event.
 func (s *Service) Delivery(ctx context.Context, caller Caller, id string) (Delivery, []Attempt, error) {
 	d, attempts, err := s.Store.Delivery(ctx, caller.OrganizationID, id)
-	if !caller.Clearance.PHI { // an answer may repeat what was sent
+	if err != nil {
+		return Delivery{}, nil, refused("delivery", err)
+	}
+	shown, err := visible(ctx, s, caller, []Delivery{d}, func(d Delivery) string { return d.EventID })
+	if err != nil {
+		return Delivery{}, nil, err
+	}
+	if len(shown) == 0 {
+		return Delivery{}, nil, refused("delivery", store.ErrNotFound)
+	}
+	if caller.Clearance != FullClearance {
 		for i := range attempts {
 			attempts[i].Answer = nil
 		}
 	}
-	return d, attempts, refused("delivery", err)
+	return d, attempts, nil
+}
+
+// visible returns those items of which the caller may know: all, or those whose events
+// are not restricted, as in the log.
+func visible[T any](ctx context.Context, s *Service, caller Caller, items []T, eventID func(T) string) ([]T, error) {
+	if caller.Clearance.Restricted || len(items) == 0 {
+		return items, nil
+	}
+	ids := make([]string, len(items))
+	for i, item := range items {
+		ids[i] = eventID(item)
+	}
+	restricted, err := s.Store.RestrictedEvents(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(items, func(item T) bool { return restricted[eventID(item)] }), nil
 }
 
 // RetryDelivery sends a delivery again now, whatever became of it, in the order of

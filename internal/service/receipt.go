@@ -10,7 +10,8 @@ import (
 type Receipt = store.Receipt
 
 // CaseReceipts lists what was told of a case, to whom and under which clearance, the
-// oldest first: an accounting of disclosures.
+// oldest first: an accounting of disclosures. Those of restricted events are left out for a
+// caller who is not cleared for them, so that a page may have fewer than asked for.
 func (s *Service) CaseReceipts(ctx context.Context, caller Caller, caseID string, page Page) ([]Receipt, string, error) {
 	var after int64
 	if err := page.decode(&after); err != nil {
@@ -21,9 +22,14 @@ func (s *Service) CaseReceipts(ctx context.Context, caller Caller, caseID string
 		return nil, "", err
 	}
 	receipts, err := s.Store.CaseReceipts(ctx, caller.OrganizationID, caseID, after, limit+1)
-	if err != nil || len(receipts) <= limit {
-		return receipts, "", refused("case", err)
+	if err != nil {
+		return nil, "", refused("case", err)
 	}
-	receipts = receipts[:limit]
-	return receipts, encode(receipts[limit-1].Position), nil
+	var next string
+	if len(receipts) > limit {
+		receipts = receipts[:limit]
+		next = encode(receipts[limit-1].Position)
+	}
+	receipts, err = visible(ctx, s, caller, receipts, func(r Receipt) string { return r.EventID })
+	return receipts, next, err
 }

@@ -250,15 +250,11 @@ type KnownEvent struct {
 
 // EventsKnown returns those events that are in the log, whosever they are, by their ids.
 func (s *Store) EventsKnown(ctx context.Context, ids []string) (map[string]KnownEvent, error) {
-	where := conditions{text: `id IN (''`}
-	for _, id := range ids {
-		where.arguments = append(where.arguments, id)
-		where.text += ", $" + strconv.Itoa(len(where.arguments))
-	}
+	where := among(ids)
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT id, organization_id, case_id, sequence
 		FROM events
-		WHERE `+where.text+`)`, where.arguments...)
+		WHERE `+where.text, where.arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("look for events: %w", err)
 	}
@@ -274,4 +270,65 @@ func (s *Store) EventsKnown(ctx context.Context, ids []string) (map[string]Known
 		return nil, fmt.Errorf("look for events: %w", err)
 	}
 	return known, nil
+}
+
+// RestrictedEvents returns which of the events, by their ids, are restricted. It says so too
+// of those that cannot be asked any more, as their case was erased.
+func (s *Store) RestrictedEvents(ctx context.Context, ids []string) (map[string]bool, error) {
+	where := among(ids)
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT id, case_id, type, body
+		FROM events
+		WHERE `+where.text+` AND type <> ''`, where.arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("ask which events are restricted: %w", err)
+	}
+	type sealedEvent struct {
+		caselog.Event
+		name string
+		body []byte
+	}
+	var found []sealedEvent
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var e sealedEvent
+		err := rows.Scan(&e.ID, &e.CaseID, &e.name, &e.body)
+		found = append(found, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask which events are restricted: %w", err)
+	}
+	restricted := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		restricted[id] = true
+	}
+	for _, e := range found {
+		head, err := s.head(ctx, e.CaseID)
+		if errors.Is(err, ErrNotFound) { // it was erased just now, or before the copy was made that this is
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		body, err := head.key.Open(e.body, eventPlace(e.ID))
+		if err != nil {
+			return nil, fmt.Errorf("open event %s: %w", e.ID, err)
+		}
+		if err := e.DecodeBody(caseupdate.Event(e.name), body); err != nil {
+			return nil, err
+		}
+		restricted[e.ID] = e.Activity().IsRestricted
+	}
+	return restricted, nil
+}
+
+// among is the condition that a row has one of the ids.
+func among(ids []string) conditions {
+	where := conditions{text: `id IN (''`}
+	for _, id := range ids {
+		where.arguments = append(where.arguments, id)
+		where.text += ", $" + strconv.Itoa(len(where.arguments))
+	}
+	where.text += ")"
+	return where
 }
