@@ -125,13 +125,16 @@ var (
 		FROM u
 		WHERE true
 		ON CONFLICT DO NOTHING`)
-	// What was given up while it was on its way, and then delivered, was delivered.
+	// What was given up while it was on its way, and then delivered, was delivered. If it
+	// was not, the attempt counts all the same: the next has another number.
 	updateDeliveries = over(`id text, state text, tries bigint, deferred bigint, linked bigint, due_at bigint, finished_at bigint`, `
 		UPDATE deliveries
-		SET state = u.state, tries = u.tries, deferred = u.deferred, linked = u.linked, due_at = u.due_at, finished_at = u.finished_at
+		SET tries = u.tries, deferred = u.deferred, linked = u.linked,
+			state = CASE WHEN deliveries.finished_at IS NULL OR u.state = 'delivered' THEN u.state ELSE deliveries.state END,
+			due_at = CASE WHEN deliveries.finished_at IS NULL OR u.state = 'delivered' THEN u.due_at END,
+			finished_at = CASE WHEN deliveries.finished_at IS NULL OR u.state = 'delivered' THEN u.finished_at ELSE deliveries.finished_at END
 		FROM u
-		WHERE deliveries.id = u.id AND deliveries.tries < u.tries
-			AND (deliveries.finished_at IS NULL OR u.state = 'delivered')`)
+		WHERE deliveries.id = u.id AND deliveries.tries < u.tries`)
 	// What came into the lane meanwhile keeps it with its owner. Where a message was put
 	// back, the lane is due, so that all in it is found in order.
 	settleLanes = over(`endpoint_id text, lane text, owner text, through bigint, due_at bigint, now bigint`, `

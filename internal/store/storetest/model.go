@@ -158,8 +158,9 @@ func (w *world) step(t *rapid.T, name laneName, choose func() (store.State, *tim
 		require.Equal(t, m.Event.Sequence, m.Case.Version, "the case is as of the event")
 		state, retryAt := choose()
 		if k.state == store.Canceled { // its endpoint was deleted while the message was on its way
+			k.tries = m.Tries + 1
 			if state == store.Delivered {
-				k.state, k.tries = state, m.Tries+1
+				k.state = state
 			}
 			return state, retryAt
 		}

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Ordering", orderingTests},
 		{"Node", nodeTests},
 		{"Delivery", deliveryTests},
+		{"Cancel", cancelTests},
 		{"Health", healthTests},
 		{"Replay", replayTests},
 		{"Receipt", receiptTests},
