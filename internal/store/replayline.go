@@ -246,14 +246,24 @@ var (
 		INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, created_at, replay_id)
 		SELECT id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, 'pending', created_at, replay_id
 		FROM u`)
-	// A lane that is worked on is read again once its first message is done.
+	// A lane whose first message waits for its next try waits on. One that is worked on
+	// is read again once its first message is done.
 	recallLanes = over(`endpoint_id text, lane text, now bigint`, `
 		INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at)
 		SELECT endpoint_id, lane, 1, now
 		FROM u
 		WHERE true
 		ON CONFLICT (endpoint_id, lane) DO UPDATE
-		SET due_at = CASE WHEN lanes.owner IS NULL THEN excluded.due_at END,
+		SET due_at = CASE
+				WHEN lanes.owner IS NOT NULL THEN NULL
+				WHEN lanes.due_at <= excluded.due_at OR lanes.due_at IS NOT NULL AND (
+					SELECT first.due_at
+					FROM deliveries AS first
+					WHERE first.endpoint_id = lanes.endpoint_id AND first.lane = lanes.lane AND first.state = 'pending'
+					ORDER BY first.sequence
+					LIMIT 1) IS NOT NULL THEN lanes.due_at
+				ELSE excluded.due_at
+			END,
 			recalled = CASE WHEN lanes.owner IS NULL THEN 0 ELSE 1 END`)
 )
 

@@ -116,6 +116,32 @@ var replayTests = []test{
 			require.Equal(t, test.want, s.sent[laneName{e.ID, id}], test.name)
 		}
 	}},
+	{"a lane whose first message waits goes on waiting, unless what is sent again comes before that", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		s := newSender(c, true)
+		behind, before := c.create(s), c.create(s)
+		c.comments(1, behind, s)
+		c.comments(1, before, s)
+		c.drain(s)
+		_, err := c.Retry(t.Context(), c.org.ID, c.find(store.DeliveryFilter{CaseID: behind})[0].ID, nil)
+		require.NoError(t, err)
+		_, err = c.Retry(t.Context(), c.org.ID, c.find(store.DeliveryFilter{CaseID: before})[1].ID, nil)
+		require.NoError(t, err)
+		s.claim(t, e.ID, 10)
+		later := c.clock.Now().Add(time.Hour)
+		c.work(s, func(store.Message) (store.State, *time.Time) { return store.Pending, &later })
+		requireDue(t, c, e.ID, &later)
+
+		r := c.replay(store.Replay{EndpointID: e.ID})
+		require.NoError(t, c.GoOn(t.Context(), r, 10))
+		require.Equal(t, []string{before}, c.claim(e.ID))
+		require.Equal(t, []int64{1, 2}, sequences(c.load(e.ID, before).Messages))
+		requireDue(t, c, e.ID, &later)
+		c.clock.pass(time.Hour)
+		require.Equal(t, []string{behind}, c.claim(e.ID))
+		require.Equal(t, []int64{1, 2}, sequences(c.load(e.ID, behind).Messages))
+	}},
 	{"what the endpoint was never sent is sent under new sequences, without what it may not be told", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		id := c.create(nil)
