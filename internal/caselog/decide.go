@@ -52,10 +52,7 @@ func Decide(c *Case, cmd Command, act Act) ([]Event, error) {
 
 	caseID, version, at := create.ID, int64(0), caseupdate.At(act.At)
 	if c != nil {
-		caseID, version = c.ID, c.Version
-		if at.Before(c.UpdatedAt.Time) {
-			at = c.UpdatedAt
-		}
+		caseID, version, at = c.ID, c.Version, c.notBefore(at)
 	}
 	act.At = at.Time
 	happened, err := cmd.decide(c, act)
@@ -83,4 +80,13 @@ func Decide(c *Case, cmd Command, act Act) ([]Event, error) {
 		}
 	}
 	return events, nil
+}
+
+// notBefore returns a moment, or that of the last event where that is later. What the
+// keeper of a case says of updatedAt is no event.
+func (c *Case) notBefore(at caseupdate.Time) caseupdate.Time {
+	if last := c.Activity[len(c.Activity)-1].Timestamp; at.Before(last.Time) {
+		return last
+	}
+	return at
 }

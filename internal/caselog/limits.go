@@ -103,6 +103,13 @@ func (f *faults) moment(field string, value *caseupdate.Time) {
 	}
 }
 
+// same refuses what is not as another field has it.
+func (f *faults) same(field, got, want, allowed string) {
+	if got != want {
+		f.add(field, allowed)
+	}
+}
+
 // count refuses more than limit.
 func (f *faults) count(field string, n, limit int) {
 	if n > limit {

@@ -16,18 +16,15 @@ type Opening struct{ OrganizationID, ShortID string }
 // error is a [*refusal.Error] where a case that is there is told to be created.
 func Tell(c *Case, t *Told, opening Opening, act Act) ([]Event, error) {
 	if c != nil && t.Event == caseupdate.EventCreateCase {
-		return nil, refusal.Of(refusal.Conflict, "the case is there already: CREATE_CASE can be told once, before all else")
+		return nil, t.Refuse(refusal.Conflict, "event", "must not be CREATE_CASE: the case is there already")
 	}
 	actor, at := t.who(act.Actor), t.when(act.At)
 	var version int64
 	if c != nil {
-		version = c.Version
-		if last := c.Activity[len(c.Activity)-1].Timestamp; at.Before(last.Time) {
-			at = last
-		}
+		version, at = c.Version, c.notBefore(at)
 	}
 	if version+2 > MaxEvents {
-		return nil, refusal.Of(refusal.Conflict, "the case has as many events as a case can have, 10,000")
+		return nil, t.Refuse(refusal.Conflict, "caseId", "is that of a case with as many events as a case can have, 10,000")
 	}
 	var events []Event
 	tell := func(id string, data Data, report *Report) {

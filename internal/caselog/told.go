@@ -34,6 +34,7 @@ type Told struct {
 	Event     caseupdate.Event
 	Documents []*Document // those that it brings
 
+	prefix   string // of the names of its fields
 	payload  caseupdate.Payload
 	snapshot *caseupdate.Case     // nil where it is not given
 	activity *caseupdate.Activity // nil where it is not given
@@ -42,9 +43,14 @@ type Told struct {
 	digest   []byte
 }
 
-// Is reports whether e, which has its id, is what came of the same telling.
-func (t *Told) Is(e Event) bool {
-	return e.Report != nil && e.CaseID == t.CaseID && bytes.Equal(e.Report.Digest, t.digest)
+// Is reports whether an event that has its id, and that [Report.Digest], is what came of
+// the same telling. Casehook's own events have no digest.
+func (t *Told) Is(digest []byte) bool { return digest != nil && bytes.Equal(digest, t.digest) }
+
+// Refuse returns the refusal of a telling that is as the format has it, and cannot be as
+// things stand: it names the field, as the faults of [ReadTold] do.
+func (t *Told) Refuse(kind refusal.Kind, field, why string) error {
+	return refusal.Of(kind, t.prefix+field+" "+why)
 }
 
 // Document is one that is told with its bytes.
@@ -62,11 +68,16 @@ const mustBeUUID = "must be a UUID in lower case, such as 01932b5e-7c1d-7e5a-9d3
 // maxAhead is how far the clock of a keeper may be ahead.
 const maxAhead = time.Hour
 
+const mustNotBeAhead = "must not lie in the future"
+
 // ReadTold reads a telling that comes at a moment, or returns what is wrong with it.
 // Prefix begins the names of the fields: "" or "[3].".
 func ReadTold(prefix string, telling Telling, now time.Time) (*Told, []refusal.Fault) {
 	var f faults
-	t := &Told{CaseID: telling.CaseID, ID: telling.ID, Event: caseupdate.Event(telling.Event), actor: telling.Actor, at: telling.OccurredAt}
+	t := &Told{
+		CaseID: telling.CaseID, ID: telling.ID, Event: caseupdate.Event(telling.Event),
+		prefix: prefix, actor: telling.Actor, at: telling.OccurredAt,
+	}
 	if !uuid.MatchString(t.CaseID) {
 		f.add("caseId", mustBeUUID)
 	}
@@ -82,13 +93,38 @@ func ReadTold(prefix string, telling Telling, now time.Time) (*Told, []refusal.F
 		f.required("actor.id", t.actor.ID, MaxName)
 	}
 	f.moment("occurredAt", t.at)
-	if t.when(now).After(now.Add(maxAhead)) {
-		f.add(t.whenField(), "must not lie in the future")
+	latest := now.Add(maxAhead)
+	if t.when(now).After(latest) {
+		f.add(t.whenField(), mustNotBeAhead)
 	}
+	t.checkMoments(&f, latest)
 	for i := range f {
 		f[i].Field = prefix + f[i].Field
 	}
 	return t, f
+}
+
+// checkMoments refuses a snapshot of a time that has not come: the case would be listed
+// as of then.
+func (t *Told) checkMoments(f *faults, latest time.Time) {
+	s := t.snapshot
+	if s == nil {
+		return
+	}
+	for _, moment := range []struct {
+		key string
+		at  *caseupdate.Time
+	}{
+		{"createdAt", &s.CreatedAt},
+		{"updatedAt", &s.UpdatedAt},
+		{"assignedAt", s.AssignedAt},
+		{"inProgressAt", s.InProgressAt},
+		{"closedAt", s.ClosedAt},
+	} {
+		if moment.at != nil && moment.at.After(latest) {
+			f.add("payload.case."+moment.key, mustNotBeAhead)
+		}
+	}
 }
 
 // read reads the payload, where it is as the format has it.
@@ -123,7 +159,7 @@ func (t *Told) read(f *faults, payload json.RawMessage) {
 	if given.Case != nil {
 		t.snapshot = told.Case()
 		f.line("payload.case.type", t.snapshot.Type, MaxName)
-		t.same(f, "payload.case.id", t.snapshot.ID, t.CaseID, "must be the caseId")
+		f.same("payload.case.id", t.snapshot.ID, t.CaseID, "must be the caseId")
 	}
 	if given.Activity != nil {
 		activity := told.Activity()
@@ -134,8 +170,8 @@ func (t *Told) read(f *faults, payload json.RawMessage) {
 		if t.ID == "" {
 			t.ID = activity.ID
 		}
-		t.same(f, "payload.activity.id", activity.ID, t.ID, "must be the id of the event")
-		t.same(f, "payload.activity.type", string(activity.Type), string(t.Event), "must be the event")
+		f.same("payload.activity.id", activity.ID, t.ID, "must be the id of the event")
+		f.same("payload.activity.type", string(activity.Type), string(t.Event), "must be the event")
 	}
 	t.readObject(f)
 	t.summarize()
@@ -162,12 +198,6 @@ func (t *Told) summarize() {
 		_, _ = h.Write(content[:])
 	}
 	t.digest = h.Sum(nil)
-}
-
-func (t *Told) same(f *faults, field, got, want, allowed string) {
-	if got != want {
-		f.add(field, allowed)
-	}
 }
 
 // readObject checks what the format does not say of the event's own object, and takes
@@ -207,17 +237,17 @@ func (t *Told) readObject(f *faults) {
 			f.add("payload.assignees", "must have 1 item: an event for each who is removed")
 		}
 	case *caseupdate.EscalateCase:
-		t.same(f, "payload.escalated.caseId", p.Escalated.CaseID, t.CaseID, mustBeCase)
+		f.same("payload.escalated.caseId", p.Escalated.CaseID, t.CaseID, mustBeCase)
 		if !p.Escalated.IsEscalated {
 			f.add("payload.escalated.isEscalated", "must be true")
 		}
 	case *caseupdate.DeescalateCase:
-		t.same(f, "payload.escalated.caseId", p.Escalated.CaseID, t.CaseID, mustBeCase)
+		f.same("payload.escalated.caseId", p.Escalated.CaseID, t.CaseID, mustBeCase)
 		if p.Escalated.IsEscalated {
 			f.add("payload.escalated.isEscalated", "must be false")
 		}
 	case *caseupdate.ArchiveCase:
-		t.same(f, "payload.archiveCase.caseId", p.ArchiveCase.CaseID, t.CaseID, mustBeCase)
+		f.same("payload.archiveCase.caseId", p.ArchiveCase.CaseID, t.CaseID, mustBeCase)
 		if !p.ArchiveCase.IsArchived {
 			f.add("payload.archiveCase.isArchived", "must be true")
 		}
@@ -225,16 +255,16 @@ func (t *Told) readObject(f *faults) {
 			f.add("payload.archiveCase.archiveReason", "must not be null")
 		}
 	case *caseupdate.ReopenCase:
-		t.same(f, "payload.archiveCase.caseId", p.ArchiveCase.CaseID, t.CaseID, mustBeCase)
+		f.same("payload.archiveCase.caseId", p.ArchiveCase.CaseID, t.CaseID, mustBeCase)
 		if p.ArchiveCase.IsArchived {
 			f.add("payload.archiveCase.isArchived", "must be false")
 		}
 	case *caseupdate.ChangeCaseStatus:
-		t.same(f, "payload.changeStatus.caseId", p.ChangeStatus.CaseID, t.CaseID, mustBeCase)
+		f.same("payload.changeStatus.caseId", p.ChangeStatus.CaseID, t.CaseID, mustBeCase)
 	case *caseupdate.DeleteCaseComment:
-		t.same(f, "payload.deletedComment.caseId", p.DeletedComment.CaseID, t.CaseID, mustBeCase)
+		f.same("payload.deletedComment.caseId", p.DeletedComment.CaseID, t.CaseID, mustBeCase)
 	case *caseupdate.DeleteAttachment:
-		t.same(f, "payload.deletedAttachment.caseId", p.DeletedAttachment.CaseID, t.CaseID, mustBeCase)
+		f.same("payload.deletedAttachment.caseId", p.DeletedAttachment.CaseID, t.CaseID, mustBeCase)
 	}
 }
 

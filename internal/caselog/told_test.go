@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -132,7 +133,7 @@ func TestTheKeepersWordIsFinal(t *testing.T) {
 	told, faults := caselog.ReadTold("", caselog.Telling{CaseID: toldCase, Event: "CREATE_CASE", Payload: payloadOf(t, caseupdate.EventCreateCase)}, later)
 	require.Empty(t, faults)
 	_, err := caselog.Tell(c, told, elsewhere, newAct())
-	require.ErrorContains(t, err, "the case is there already")
+	require.EqualError(t, err, "event must not be CREATE_CASE: the case is there already")
 }
 
 func TestTimeDoesNotRunBackwardsInWhatIsTold(t *testing.T) {
@@ -141,6 +142,42 @@ func TestTimeDoesNotRunBackwardsInWhatIsTold(t *testing.T) {
 	_, c := hear(t, nil, caselog.Telling{CaseID: toldCase, Event: "ESCALATE_CASE", Payload: payload, OccurredAt: &late})
 	events, _ := hear(t, c, caselog.Telling{CaseID: toldCase, Event: "DEESCALATE_CASE", Payload: only(t, payloadOf(t, caseupdate.EventDeescalateCase), "case", "activity"), OccurredAt: &early})
 	require.Equal(t, late, events[0].At)
+}
+
+func TestTheMomentsOfASnapshotAreAtMostAnHourAhead(t *testing.T) {
+	payload := string(payloadOf(t, caseupdate.EventEscalateCase))
+	for key, old := range map[string]string{
+		"createdAt": "2026-11-23T14:05:06.789Z", "updatedAt": "2026-11-23T15:30:00.000Z", "assignedAt": "2026-11-23T14:10:00.000Z",
+		"inProgressAt": "2026-11-23T14:20:00.500Z", "closedAt": "2026-11-23T15:30:00.000Z",
+	} {
+		said := func(at time.Time) []refusal.Fault {
+			telling := caselog.Telling{CaseID: toldCase, Event: "ESCALATE_CASE", Payload: json.RawMessage(
+				strings.Replace(payload, fmt.Sprintf("%q:%q", key, old), fmt.Sprintf("%q:%q", key, caseupdate.At(at)), 1))}
+			require.NotEqual(t, payload, string(telling.Payload))
+			_, faults := caselog.ReadTold("[7].", telling, later)
+			return faults
+		}
+		require.Equal(t, []refusal.Fault{{Field: "[7].payload.case." + key, Allowed: "must not lie in the future"}}, said(later.Add(time.Hour+time.Millisecond)))
+		require.Empty(t, said(later.Add(time.Hour)), "its keeper's clock may be ahead")
+	}
+}
+
+func TestWhatIsDoneLaterIsNotLiftedByTheMomentsOfASnapshot(t *testing.T) {
+	ahead := strings.Replace(string(payloadOf(t, caseupdate.EventEscalateCase)), `"updatedAt":"2026-11-23T15:30:00.000Z"`, fmt.Sprintf(`"updatedAt":%q`, caseupdate.At(later.Add(time.Hour))), 1)
+	events, c := hear(t, nil, caselog.Telling{CaseID: toldCase, Event: "ESCALATE_CASE", Payload: json.RawMessage(ahead)})
+	require.Equal(t, caseupdate.At(later.Add(time.Hour)), c.UpdatedAt)
+	last := events[len(events)-1].At
+
+	act := newAct()
+	act.At = later
+	happened, err := caselog.Decide(c, caselog.Deescalate{}, act)
+	require.NoError(t, err)
+	require.Equal(t, caseupdate.At(later), happened[0].At)
+
+	act.At = last.Add(-time.Hour)
+	happened, err = caselog.Decide(c, caselog.Deescalate{}, act)
+	require.NoError(t, err)
+	require.Equal(t, last, happened[0].At, "time does not run backwards")
 }
 
 func TestMarksAreKeptAndNeverTakenOff(t *testing.T) {

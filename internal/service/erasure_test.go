@@ -146,7 +146,7 @@ func TestAnEventOfACaseThatWasErasedIsNotTaken(t *testing.T) {
 		require.NoError(t, tell(created))
 		require.NoError(t, w.EraseCase(t.Context(), w.caller, id))
 
-		requireKind(t, refusal.NotFound, tell(created))
+		requireKind(t, refusal.Conflict, tell(created))
 		requireKind(t, refusal.Conflict, tell(escalation(id)))
 		requireKind(t, refusal.Conflict, tell(golden(t, caseupdate.EventCreateCase, id, newUUID())))
 		require.Zero(t, w.logged(t, id))

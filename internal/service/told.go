@@ -15,8 +15,8 @@ import (
 // MaxTellings is how many events can be told at once.
 const MaxTellings = 1000
 
-// maxTold is how often it is tried to record what others tell at the same time.
-const maxTold = 10
+// maxTries is how often it is tried to record what others tell at the same time.
+const maxTries = 10
 
 // Telling is an event of a case that is kept elsewhere.
 type Telling = caselog.Telling
@@ -39,14 +39,11 @@ func (s *Service) Tell(ctx context.Context, caller Caller, tellings []Telling, p
 		return nil, err
 	}
 	err = s.unlessRepeated(ctx, caller, request, func() error {
-		for range maxTold {
+		for range maxTries {
 			recorded, err = s.tell(ctx, caller, told, request)
-			if !s.toldMeanwhile(ctx, told, err) {
+			if !s.toldMeanwhile(ctx, caller, told, err) {
 				return err
 			}
-		}
-		if errors.Is(err, store.ErrCaseExists) {
-			return refusal.Of(refusal.Conflict, "a caseId is taken: it is that of a case that was erased")
 		}
 		return err
 	})
@@ -93,17 +90,14 @@ func (s *Service) knowActor(ctx context.Context, caller Caller, telling *Telling
 	return nil
 }
 
-// errTaken is the refusal of an id under which something else is known.
-var errTaken = refusal.Of(refusal.Conflict, "an id is that of another event: each event has an id of its own")
-
 // tell tries once to record what is told.
 func (s *Service) tell(ctx context.Context, caller Caller, told []*caselog.Told, request *Repeatable) ([]Recorded, error) {
 	org, err := s.Store.Organization(ctx, caller.OrganizationID)
 	if err != nil {
 		return nil, err
 	}
-	recorded := make([]Recorded, len(told))
-	if err := s.findTold(ctx, caller, told, recorded); err != nil {
+	recorded, err := s.findTold(ctx, caller, told)
+	if err != nil {
 		return nil, err
 	}
 	byCase := make(map[string][]int)
@@ -123,7 +117,11 @@ func (s *Service) tell(ctx context.Context, caller Caller, told []*caselog.Told,
 	var proposals []store.Proposal
 	var blobs []store.Blob
 	for _, caseID := range cases {
-		p, err := s.proposeTold(ctx, caller, org, caseID, told, byCase[caseID], recorded)
+		of := make([]*caselog.Told, len(byCase[caseID]))
+		for i, at := range byCase[caseID] {
+			of[i] = told[at]
+		}
+		p, err := s.proposeTold(ctx, caller, org, caseID, of)
 		blobs = append(blobs, p.Blobs...)
 		if err != nil {
 			s.discard(blobs)
@@ -131,77 +129,110 @@ func (s *Service) tell(ctx context.Context, caller Caller, told []*caselog.Told,
 		}
 		proposals = append(proposals, p)
 	}
+	// What has been decided ends with one event for each telling.
+	fill := func(committed []*store.Committed) []Recorded {
+		for i, caseID := range cases {
+			events := committed[i].Events[len(committed[i].Events)-len(byCase[caseID]):]
+			for j, at := range byCase[caseID] {
+				e := events[j]
+				recorded[at] = Recorded{EventID: e.ID, CaseID: caseID, Event: e.Type(), Sequence: e.Sequence}
+			}
+		}
+		return recorded
+	}
 	var once *store.Once
 	var answer func([]*store.Committed) ([]byte, error)
 	if request != nil {
 		once = &store.Once{Key: request.Key, Digest: request.Digest}
-		answer = func([]*store.Committed) ([]byte, error) { return request.Answer(recorded) }
+		answer = func(committed []*store.Committed) ([]byte, error) { return request.Answer(fill(committed)) }
 	}
 	committed, err := s.Store.ChangeAll(ctx, proposals, once, answer)
-	if nothingRecorded(err) || errors.Is(err, store.ErrCaseExists) || errors.Is(err, store.ErrShortIDTaken) {
+	if nothingRecorded(err) || outrun(err) {
 		s.discard(blobs)
 	}
 	if err != nil {
-		return nil, refused("case", err)
+		return nil, err
 	}
 	n := 0
 	for _, c := range committed {
 		n += len(c.Events)
 	}
 	s.Metrics.EventsRecorded(n)
-	return recorded, nil
+	return fill(committed), nil
 }
 
-// findTold fills in where those are in the log that were told before.
-func (s *Service) findTold(ctx context.Context, caller Caller, told []*caselog.Told, recorded []Recorded) error {
-	ids := idsOf(told)
+// findTold returns where those are in the log that were told before, and zero values for
+// the others.
+func (s *Service) findTold(ctx context.Context, caller Caller, told []*caselog.Told) ([]Recorded, error) {
+	recorded, ids := make([]Recorded, len(told)), idsOf(told)
 	if len(ids) == 0 {
-		return nil
+		return recorded, nil
 	}
-	known, err := s.Store.EventsKnown(ctx, ids)
+	known, err := s.Store.EventsKnown(ctx, caller.OrganizationID, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, t := range told {
 		k, ok := known[t.ID]
 		if !ok {
 			continue
 		}
-		if k.OrganizationID != caller.OrganizationID || k.CaseID != t.CaseID {
-			return errTaken
-		}
-		entries, err := s.Store.CaseFeed(ctx, caller.OrganizationID, k.CaseID, k.Sequence-1, 1)
-		if err != nil {
-			return refused("case", err)
-		}
-		if len(entries) == 0 || !t.Is(entries[0].Event) {
-			return errTaken
+		if !t.Is(k.Digest) {
+			return nil, s.whyNotKnown(ctx, caller, t, k)
 		}
 		recorded[i] = Recorded{EventID: t.ID, CaseID: t.CaseID, Event: t.Event, Sequence: k.Sequence, Known: true}
 	}
-	return nil
+	return recorded, nil
 }
 
-// proposeTold returns what the tellings with those indexes make of their case, and puts
-// their documents into the blob store. Recorded is filled in once they are decided.
-func (s *Service) proposeTold(ctx context.Context, caller Caller, org store.Organization, caseID string, told []*caselog.Told, indexes []int, recorded []Recorded) (store.Proposal, error) {
+// whyNotKnown refuses a telling whose id an event has that is none of it, or of which that
+// cannot be found out any more. Another organisation's event is answered like any other.
+func (s *Service) whyNotKnown(ctx context.Context, caller Caller, t *caselog.Told, k store.KnownEvent) error {
+	if k.OrganizationID == caller.OrganizationID && k.CaseID == t.CaseID {
+		_, _, err := s.Store.Case(ctx, caller.OrganizationID, t.CaseID, 0)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return errErased(t)
+		case err != nil:
+			return err
+		}
+	}
+	return t.Refuse(refusal.Conflict, "id", "is that of another event: each event has an id of its own")
+}
+
+func errErased(t *caselog.Told) error {
+	return t.Refuse(refusal.Conflict, "caseId", "is that of a case that was erased")
+}
+
+// proposeTold returns what the tellings make of their case, at least one, and puts their
+// documents into the blob store.
+func (s *Service) proposeTold(ctx context.Context, caller Caller, org store.Organization, caseID string, told []*caselog.Told) (store.Proposal, error) {
 	p := store.Proposal{OrganizationID: caller.OrganizationID, CaseID: caseID, Outbox: s.Engine}
 	_, key, err := s.Store.Case(ctx, caller.OrganizationID, caseID, 0)
 	if errors.Is(err, store.ErrNotFound) {
-		if _, err = s.Store.CaseKey(ctx, caseID); errors.Is(err, store.ErrNotFound) {
+		owner, notThere := s.Store.CaseOwner(ctx, caseID)
+		switch {
+		case errors.Is(notThere, store.ErrNotFound):
 			p.Creates = true
 			if p.NewKey, err = s.Store.NewCaseKey(caseID); err == nil {
 				key = p.NewKey.Key
 			}
-		} else if err == nil { // it is another organisation's, or was opened meanwhile
+		case notThere != nil:
+			err = notThere
+		case owner != caller.OrganizationID:
+			return p, told[0].Refuse(refusal.NotFound, "caseId", "is that of no case that can be told of")
+		default:
 			_, key, err = s.Store.Case(ctx, caller.OrganizationID, caseID, 0)
+			if errors.Is(err, store.ErrNotFound) { // nor was it opened meanwhile
+				return p, errErased(told[0])
+			}
 		}
 	}
 	if err != nil {
-		return p, refused("case", err)
+		return p, err
 	}
-	for _, i := range indexes {
-		for _, d := range told[i].Documents {
+	for _, t := range told {
+		for _, d := range t.Documents {
 			d.File = caselog.File{ID: newID()}
 			info, err := s.Blobs.Put(ctx, key, d.File.ID, bytes.NewReader(d.Content))
 			if err != nil {
@@ -213,16 +244,14 @@ func (s *Service) proposeTold(ctx context.Context, caller Caller, org store.Orga
 	}
 	opening := caselog.Opening{OrganizationID: org.ID, ShortID: newShortID(org.ShortIDPrefix)}
 	p.Decide = func(state *caselog.Case) (decided []caselog.Event, err error) {
-		for _, i := range indexes {
-			events, err := caselog.Tell(state, told[i], opening, act(caller))
+		for _, t := range told {
+			events, err := caselog.Tell(state, t, opening, act(caller))
 			if err != nil {
 				return nil, err
 			}
 			if state, err = caselog.Fold(state, events...); err != nil {
 				return nil, fmt.Errorf("fold what was told: %w", err)
 			}
-			last := events[len(events)-1]
-			recorded[i] = Recorded{EventID: last.ID, CaseID: caseID, Event: last.Type(), Sequence: last.Sequence}
 			decided = append(decided, events...)
 		}
 		return decided, nil
@@ -230,16 +259,22 @@ func (s *Service) proposeTold(ctx context.Context, caller Caller, org store.Orga
 	return p, nil
 }
 
+// outrun reports whether err is that nothing was recorded, because another request has
+// opened one of the cases, or erased it, at the same time.
+func outrun(err error) bool {
+	return errors.Is(err, store.ErrCaseExists) || errors.Is(err, store.ErrShortIDTaken) || errors.Is(err, store.ErrNotFound)
+}
+
 // toldMeanwhile reports whether what was not recorded is to be tried again, because
-// another request has opened one of the cases, or told the same, at the same time.
-func (s *Service) toldMeanwhile(ctx context.Context, told []*caselog.Told, err error) bool {
+// another request was faster, or told the same at the same time.
+func (s *Service) toldMeanwhile(ctx context.Context, caller Caller, told []*caselog.Told, err error) bool {
 	if err == nil || nothingRecorded(err) || ctx.Err() != nil {
 		return false
 	}
-	if errors.Is(err, store.ErrShortIDTaken) || errors.Is(err, store.ErrCaseExists) {
+	if outrun(err) {
 		return true
 	}
-	known, err := s.Store.EventsKnown(ctx, idsOf(told))
+	known, err := s.Store.EventsKnown(ctx, caller.OrganizationID, idsOf(told))
 	return err == nil && len(known) > 0
 }
 

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -61,6 +63,31 @@ func (w *world) logged(t *testing.T, caseID string) int {
 	return len(events)
 }
 
+// damageEvent makes an event unreadable, in the database.
+func damageEvent(t *testing.T, database, id string) {
+	t.Helper()
+	driver, source := "pgx", database
+	if path, ok := strings.CutPrefix(database, "sqlite:"); ok {
+		driver, source = "sqlite", "file:"+path
+	}
+	db, err := sql.Open(driver, source)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	result, err := db.ExecContext(t.Context(), `UPDATE events SET body = $2 WHERE id = $1`, id, []byte("damaged"))
+	require.NoError(t, err)
+	changed, err := result.RowsAffected()
+	require.NoError(t, err)
+	require.Equal(t, int64(1), changed)
+}
+
+// stranger returns who calls for another organisation.
+func (w *world) stranger(t *testing.T) service.Caller {
+	t.Helper()
+	other, err := w.Store.EnsureOrganization(t.Context(), "other", "OTH")
+	require.NoError(t, err)
+	return service.Caller{OrganizationID: other.ID, Role: service.Admin}
+}
+
 func TestAllThatCanBeToldIsRecordedAndSent(t *testing.T) {
 	onBoth(t, func(t *testing.T, dir, database string) {
 		w, r := newWorldOn(t, dir, database), newReceiver(t)
@@ -97,6 +124,7 @@ func TestWhatIsToldIsRecordedAllOrNone(t *testing.T) {
 			escalation(first), golden(t, caseupdate.EventCreateCase, second, newUUID()), escalation(third),
 		}, at, nil)
 		requireKind(t, refusal.Conflict, err)
+		require.ErrorContains(t, err, "[1].event must not be CREATE_CASE: the case is there already")
 		broken := escalation(third)
 		broken.Payload = json.RawMessage(`{"escalated":{}}`)
 		_, err = w.Tell(t.Context(), w.caller, []service.Telling{escalation(first), broken}, at, nil)
@@ -162,13 +190,55 @@ func TestTheSameToldByManyAtOnceIsRecordedOnce(t *testing.T) {
 func TestACaseOfAnotherOrganizationCannotBeToldOf(t *testing.T) {
 	onBoth(t, func(t *testing.T, dir, database string) {
 		w := newWorldOn(t, dir, database)
-		caseID := w.newCase(t)
-		other, err := w.Store.EnsureOrganization(t.Context(), "other", "OTH")
+		live, erased := w.newCase(t), w.newCase(t)
+		require.NoError(t, w.EraseCase(t.Context(), w.caller, erased))
+		stranger := w.stranger(t)
+		var answers []error
+		for _, caseID := range []string{live, erased} {
+			_, err := w.Tell(t.Context(), stranger, []service.Telling{escalation(newUUID()), escalation(caseID)}, at, nil)
+			requireKind(t, refusal.NotFound, err)
+			require.ErrorContains(t, err, "[1].caseId is ")
+			answers = append(answers, err)
+		}
+		require.Equal(t, answers[0], answers[1], "what has become of the case is not told")
+		require.Equal(t, 1, w.logged(t, live))
+	})
+}
+
+func TestAnIDOfAnotherOrganizationsEventIsAnsweredLikeOneOfItsOwn(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w := newWorldOn(t, dir, database)
+		told := escalation(newUUID())
+		told.ID = newUUID()
+		_, err := w.Tell(t.Context(), w.caller, []service.Telling{told}, at, nil)
 		require.NoError(t, err)
-		stranger := service.Caller{OrganizationID: other.ID, Role: service.Admin}
-		_, err = w.Tell(t.Context(), stranger, []service.Telling{escalation(caseID)}, at, nil)
-		requireKind(t, refusal.NotFound, err)
-		require.Equal(t, 1, w.logged(t, caseID))
+		other := escalation(newUUID())
+		other.ID = told.ID
+		_, own := w.Tell(t.Context(), w.caller, []service.Telling{escalation(newUUID()), other}, at, nil)
+		_, others := w.Tell(t.Context(), w.stranger(t), []service.Telling{escalation(newUUID()), other}, at, nil)
+		requireKind(t, refusal.Conflict, own)
+		require.ErrorContains(t, own, "[1].id is ")
+		require.Equal(t, own, others)
+		require.Zero(t, w.logged(t, other.CaseID))
+	})
+}
+
+func TestACaseThatWasErasedIsNamedByItsPlace(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w := newWorldOn(t, dir, database)
+		caseID, fresh := newUUID(), newUUID()
+		known := golden(t, caseupdate.EventAddCaseComment, caseID, newUUID())
+		_, err := w.Tell(t.Context(), w.caller, []service.Telling{known}, at, nil)
+		require.NoError(t, err)
+		require.NoError(t, w.EraseCase(t.Context(), w.caller, caseID))
+		for name, telling := range map[string]service.Telling{"another event": escalation(caseID), "one that was told before": known} {
+			_, err := w.Tell(t.Context(), w.caller, []service.Telling{escalation(fresh), escalation(fresh), telling}, at, nil)
+			requireKind(t, refusal.Conflict, err)
+			require.EqualError(t, err, "[2].caseId is that of a case that was erased", name)
+			require.Zero(t, w.logged(t, fresh), name)
+		}
+		_, err = w.Tell(t.Context(), w.caller, []service.Telling{escalation(caseID)}, func(int) string { return "" }, nil)
+		require.EqualError(t, err, "caseId is that of a case that was erased")
 	})
 }
 
@@ -202,5 +272,76 @@ func TestATypeThatIsToldLaterIsFound(t *testing.T) {
 		found, _, err := w.Cases(t.Context(), w.caller, store.CaseFilter{Type: "CONSULTATION"}, service.Page{})
 		require.NoError(t, err)
 		require.Len(t, found, 1)
+	})
+}
+
+func TestACaseThatIsErasedWhileItIsToldOfIsToldOfOrErased(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w := newWorldOn(t, dir, database)
+		for range 10 {
+			caseID := newUUID()
+			_, err := w.Tell(t.Context(), w.caller, []service.Telling{escalation(caseID)}, at, nil)
+			require.NoError(t, err)
+			var telling sync.WaitGroup
+			for range 4 {
+				telling.Go(func() {
+					_, err := w.Tell(t.Context(), w.caller, []service.Telling{golden(t, caseupdate.EventAddCaseAttachment, caseID, newUUID())}, at, nil)
+					if err != nil && err.Error() != "[0].caseId is that of a case that was erased" {
+						t.Error(err)
+					}
+				})
+			}
+			require.NoError(t, w.EraseCase(t.Context(), w.caller, caseID))
+			telling.Wait()
+			require.Zero(t, w.logged(t, caseID))
+		}
+	})
+}
+
+func TestWhatWasToldBeforeIsKnownAgainWithoutReadingItsCases(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w := newWorldOn(t, dir, database)
+		first, second := newUUID(), newUUID()
+		var tellings []service.Telling
+		for range 20 {
+			tellings = append(tellings, golden(t, caseupdate.EventAddCaseComment, first, newUUID()), golden(t, caseupdate.EventAddCaseComment, second, newUUID()))
+		}
+		recorded, err := w.Tell(t.Context(), w.caller, tellings, at, nil)
+		require.NoError(t, err)
+		// What is not asked for is damaged: who reads it fails.
+		damageEvent(t, database, recorded[0].EventID)
+		again, err := w.Tell(t.Context(), w.caller, tellings[1:], at, nil)
+		require.NoError(t, err)
+		for i, r := range again {
+			want := recorded[i+1]
+			want.Known = true
+			require.Equal(t, want, r)
+		}
+	})
+}
+
+func TestACaseIsListedByWhenItsKeeperSaysThatItWasCreated(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w := newWorldOn(t, dir, database)
+		caseID := newUUID()
+		_, err := w.Tell(t.Context(), w.caller, []service.Telling{escalation(caseID)}, at, nil)
+		require.NoError(t, err)
+		newer := w.newCase(t)
+		listed := func(filter store.CaseFilter) (ids []string) {
+			found, _, err := w.Cases(t.Context(), w.caller, filter, service.Page{})
+			require.NoError(t, err)
+			for _, c := range found {
+				ids = append(ids, c.ID)
+			}
+			return ids
+		}
+		require.Equal(t, []string{newer, caseID}, listed(store.CaseFilter{}))
+		yesterday := new(time.Now().AddDate(0, 0, -1))
+		require.Empty(t, listed(store.CaseFilter{CreatedBefore: yesterday}))
+
+		_, err = w.Tell(t.Context(), w.caller, []service.Telling{golden(t, caseupdate.EventEscalateCase, caseID, newUUID())}, at, nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{caseID}, listed(store.CaseFilter{CreatedBefore: yesterday}))
+		require.Equal(t, []string{newer}, listed(store.CaseFilter{CreatedAfter: yesterday}))
 	})
 }

@@ -34,6 +34,19 @@ func (s *Store) CaseKey(ctx context.Context, id string) (*vault.Key, error) {
 	return head.key, err
 }
 
+// CaseOwner returns the organisation of a case, which it stays after it was erased. The
+// error is ErrNotFound where there never was such a case.
+func (s *Store) CaseOwner(ctx context.Context, id string) (organizationID string, err error) {
+	err = s.readers.QueryRowContext(ctx, `
+		SELECT organization_id
+		FROM cases
+		WHERE id = $1`, id).Scan(&organizationID)
+	if err != nil {
+		return "", oneRow("a case", err)
+	}
+	return organizationID, nil
+}
+
 // asOf returns the case as of its event with that sequence, 0 for the last.
 func (s *Store) asOf(ctx context.Context, id string, head caseHead, sequence int64) (*caselog.Case, error) {
 	switch {

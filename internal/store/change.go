@@ -86,6 +86,7 @@ type Committed struct {
 // change is a change on its way through the writer.
 type change struct {
 	creates        bool
+	recreated      bool     // whether the events say that the case was created at another time
 	version        int64    // of the organisation's endpoints, as read
 	expected       int64    // version of the case, as read
 	key            *CaseKey // of a case to be made
@@ -228,6 +229,7 @@ func (s *Store) propose(ctx context.Context, org *organization, p Proposal) (*ch
 	}
 	if head.state != nil {
 		c.expected = head.state.Version
+		c.recreated = !head.state.CreatedAt.Equal(c.state.CreatedAt.Time)
 	}
 	for _, e := range events {
 		sealed, err := sealEvent(head.key, e)

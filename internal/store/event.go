@@ -198,25 +198,21 @@ func (s *Store) events(ctx context.Context, key *vault.Key, caseID string, after
 	}
 	events = make([]caselog.Event, 0, until-after)
 	err = scanAll(rows, func(rows *sql.Rows) error {
-		e := caselog.Event{CaseID: caseID}
-		var name string
-		var milliseconds int64
+		var id, name string
+		var sequence, milliseconds int64
 		var sealed sql.RawBytes
-		if err := rows.Scan(&e.ID, &e.Sequence, &name, &milliseconds, &sealed); err != nil {
+		if err := rows.Scan(&id, &sequence, &name, &milliseconds, &sealed); err != nil {
 			return err
 		}
 		if name == "" {
 			s.cases.erase(caseID)
 			return ErrNotFound
 		}
-		e.At = caseupdate.At(at(milliseconds))
-		body, err := key.Open(sealed, eventPlace(e.ID))
+		e, err := openEvent(key, id, caseupdate.Event(name), sealed)
 		if err != nil {
-			return fmt.Errorf("open event %s: %w", e.ID, err)
-		}
-		if err := e.DecodeBody(caseupdate.Event(name), body); err != nil {
 			return err
 		}
+		e.CaseID, e.Sequence, e.At = caseID, sequence, caseupdate.At(at(milliseconds))
 		events = append(events, e)
 		size += len(sealed)
 		return nil
@@ -239,6 +235,17 @@ func sealEvent(key *vault.Key, e caselog.Event) ([]byte, error) {
 	return sealed, nil
 }
 
+// openEvent returns an event without its place in the log and its time, which are not
+// sealed.
+func openEvent(key *vault.Key, id string, name caseupdate.Event, sealed []byte) (caselog.Event, error) {
+	e := caselog.Event{ID: id}
+	body, err := key.Open(sealed, eventPlace(id))
+	if err != nil {
+		return e, fmt.Errorf("open event %s: %w", id, err)
+	}
+	return e, e.DecodeBody(name, body)
+}
+
 func eventPlace(id string) vault.Where { return vault.Where{Table: "events", Row: id, Column: "body"} }
 
 // KnownEvent is where an event is in the log.
@@ -246,25 +253,58 @@ type KnownEvent struct {
 	OrganizationID string
 	CaseID         string
 	Sequence       int64
+	// Digest is that of the organisation's own event, where it was told; see
+	// [caselog.Report].
+	Digest []byte
 }
 
-// EventsKnown returns those events that are in the log, whosever they are, by their ids.
-func (s *Store) EventsKnown(ctx context.Context, ids []string) (map[string]KnownEvent, error) {
+// EventsKnown returns those events that are in the log by their ids, whosever they are.
+// Only those of the organisation itself are opened, each by itself, and not at all where
+// their case was erased.
+func (s *Store) EventsKnown(ctx context.Context, organizationID string, ids []string) (map[string]KnownEvent, error) {
 	where := among(ids)
 	rows, err := s.readers.QueryContext(ctx, `
-		SELECT id, organization_id, case_id, sequence
+		SELECT id, organization_id, case_id, sequence, type, body,
+			(SELECT share FROM cases WHERE cases.id = events.case_id),
+			(SELECT wrapped_key FROM cases WHERE cases.id = events.case_id)
 		FROM events
 		WHERE `+where.text, where.arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("look for events: %w", err)
 	}
-	known := make(map[string]KnownEvent)
+	known, keys := make(map[string]KnownEvent), make(map[string]*vault.Key)
 	err = scanAll(rows, func(rows *sql.Rows) error {
-		var id string
+		var id, name string
 		var k KnownEvent
-		err := rows.Scan(&id, &k.OrganizationID, &k.CaseID, &k.Sequence)
+		var body, wrapped sql.RawBytes
+		var share sql.NullString
+		if err := rows.Scan(&id, &k.OrganizationID, &k.CaseID, &k.Sequence, &name, &body, &share, &wrapped); err != nil {
+			return err
+		}
 		known[id] = k
-		return err
+		if k.OrganizationID != organizationID || name == "" {
+			return nil
+		}
+		key, ok := keys[k.CaseID]
+		if !ok {
+			var err error
+			if key, err = s.openCaseKey(k.CaseID, share, wrapped); err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+			keys[k.CaseID] = key
+		}
+		if key == nil { // it was erased before the copy was made that this is
+			return nil
+		}
+		event, err := openEvent(key, id, caseupdate.Event(name), body)
+		if err != nil {
+			return err
+		}
+		if event.Report != nil {
+			k.Digest = event.Report.Digest
+			known[id] = k
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look for events: %w", err)
@@ -283,16 +323,15 @@ func (s *Store) RestrictedEvents(ctx context.Context, ids []string) (map[string]
 	if err != nil {
 		return nil, fmt.Errorf("ask which events are restricted: %w", err)
 	}
-	type sealedEvent struct {
-		caselog.Event
-		name string
-		body []byte
+	type row struct {
+		id, caseID, name string
+		body             []byte
 	}
-	var found []sealedEvent
+	var found []row
 	err = scanAll(rows, func(rows *sql.Rows) error {
-		var e sealedEvent
-		err := rows.Scan(&e.ID, &e.CaseID, &e.name, &e.body)
-		found = append(found, e)
+		var r row
+		err := rows.Scan(&r.id, &r.caseID, &r.name, &r.body)
+		found = append(found, r)
 		return err
 	})
 	if err != nil {
@@ -302,22 +341,19 @@ func (s *Store) RestrictedEvents(ctx context.Context, ids []string) (map[string]
 	for _, id := range ids {
 		restricted[id] = true
 	}
-	for _, e := range found {
-		head, err := s.head(ctx, e.CaseID)
+	for _, r := range found {
+		head, err := s.head(ctx, r.caseID)
 		if errors.Is(err, ErrNotFound) { // it was erased just now, or before the copy was made that this is
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		body, err := head.key.Open(e.body, eventPlace(e.ID))
+		event, err := openEvent(head.key, r.id, caseupdate.Event(r.name), r.body)
 		if err != nil {
-			return nil, fmt.Errorf("open event %s: %w", e.ID, err)
-		}
-		if err := e.DecodeBody(caseupdate.Event(e.name), body); err != nil {
 			return nil, err
 		}
-		restricted[e.ID] = e.Activity().IsRestricted
+		restricted[r.id] = event.Activity().IsRestricted
 	}
 	return restricted, nil
 }

@@ -96,7 +96,7 @@ var batchTests = []test{
 		}
 		_, err := c.ChangeAll(t.Context(), []store.Proposal{again, c.proposal(first, nil, comment(3))}, nil, nil)
 		require.Error(t, err)
-		known, err := c.EventsKnown(t.Context(), []string{newID(), committed.Events[0].ID})
+		known, err := c.EventsKnown(t.Context(), c.org.ID, []string{newID(), committed.Events[0].ID})
 		require.NoError(t, err)
 		require.Equal(t, map[string]store.KnownEvent{
 			committed.Events[0].ID: {OrganizationID: c.org.ID, CaseID: first, Sequence: 2},
