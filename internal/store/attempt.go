@@ -124,7 +124,8 @@ var (
 		SELECT delivery_id, number, started_at, milliseconds, status_code, error, answer
 		FROM u
 		WHERE true
-		ON CONFLICT DO NOTHING`)
+		ON CONFLICT DO NOTHING
+		RETURNING delivery_id, number`)
 	// What was given up while it was on its way, and then delivered, was delivered. If it
 	// was not, the attempt counts all the same: the next has another number.
 	updateDeliveries = over(`id text, state text, tries bigint, deferred bigint, linked bigint, due_at bigint, finished_at bigint`, `
@@ -155,23 +156,70 @@ var (
 				WHERE deliveries.id = lanes.lane)`)
 )
 
-// attemptSteps write the attempts, and what they mean for the deliveries.
-func attemptSteps(outcomes []*outcome) []step {
-	var attempts, deliveries [][]any
+// attemptKey is the key of an attempt.
+type attemptKey struct {
+	delivery string
+	number   int64
+}
+
+// attempts are those of a transaction's outcomes.
+type attempts struct {
+	rows    [][]any
+	written map[attemptKey]bool
+}
+
+func newAttempts(outcomes []*outcome) *attempts {
+	all := &attempts{written: make(map[attemptKey]bool)}
 	for _, o := range outcomes {
-		a, id := o.Attempt, o.Message.DeliveryID
+		if a := o.Attempt; a != nil {
+			all.rows = append(all.rows, []any{o.Message.DeliveryID, int64(a.Number), a.StartedAt.UnixMilli(), a.Duration.Milliseconds(), orNull(int64(a.StatusCode)), o.sealedError, o.sealedAnswer})
+		}
+	}
+	inOrder(all.rows, 1)
+	return all
+}
+
+func (a *attempts) step() step {
+	return step{batch: insertAttempts, rows: a.rows, scan: func(row scanner) error {
+		var k attemptKey
+		err := row.Scan(&k.delivery, &k.number)
+		a.written[k] = true
+		return err
+	}}
+}
+
+// fresh returns the outcomes of attempts that were not recorded before. An outcome is
+// written again where the answer to its commit was lost.
+func (a *attempts) fresh(outcomes []*outcome) (fresh []*outcome) {
+	for _, o := range outcomes {
+		if o.Attempt == nil {
+			continue
+		}
+		k := attemptKey{o.Message.DeliveryID, int64(o.Attempt.Number)}
+		if a.written[k] {
+			fresh = append(fresh, o)
+		}
+		delete(a.written, k)
+	}
+	return fresh
+}
+
+// deliveryStep writes what attempts mean for their deliveries.
+func deliveryStep(outcomes []*outcome) step {
+	var rows [][]any
+	for _, o := range outcomes {
+		a := o.Attempt
 		if a == nil {
 			continue
 		}
-		attempts = append(attempts, []any{id, int64(a.Number), a.StartedAt.UnixMilli(), a.Duration.Milliseconds(), orNull(int64(a.StatusCode)), o.sealedError, o.sealedAnswer})
 		var finished any
 		if o.State != Pending {
 			finished = a.StartedAt.Add(a.Duration).UnixMilli()
 		}
-		deliveries = append(deliveries, []any{id, string(o.State), int64(a.Number), int64(o.Deferred), number(o.Linked), column(o.RetryAt), finished})
+		rows = append(rows, []any{o.Message.DeliveryID, string(o.State), int64(a.Number), int64(o.Deferred), number(o.Linked), column(o.RetryAt), finished})
 	}
-	inOrder(deliveries, 1)
-	return []step{{batch: insertAttempts, rows: attempts}, {batch: updateDeliveries, rows: deliveries}}
+	inOrder(rows, 1)
+	return step{batch: updateDeliveries, rows: rows}
 }
 
 // ends are how lanes are left.

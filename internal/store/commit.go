@@ -68,14 +68,16 @@ var (
 // late that all the others have to be written again.
 //
 // Rows that other processes change too are taken in one order, so that two do not
-// wait for each other: the cases, the lanes, the health of endpoints, each by their keys.
+// wait for each other: the cases, the attempts, the lanes, the health of endpoints, each
+// by their keys.
 func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, outcomes []*outcome) error {
-	winners, err := w.writeCases(ctx, tx, changes)
+	made := newAttempts(outcomes)
+	winners, err := w.writeCases(ctx, tx, changes, made.step())
 	if err != nil {
 		return err
 	}
 	uses, ends := newUses(winners, w.node), newEnds(outcomes)
-	w.verdicts = newVerdicts(outcomes)
+	w.verdicts = newVerdicts(made.fresh(outcomes))
 	var steps []step
 	if lock := w.lockLanes(); lock != nil {
 		steps = append(steps, step{batch: lock, rows: lanesOfBoth(uses, ends)})
@@ -83,7 +85,7 @@ func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, 
 	answers := newAnswers(winners)
 	steps = append(steps, eventSteps(winners)...)
 	steps = append(steps, answers.step(), uses.step())
-	steps = append(steps, attemptSteps(outcomes)...)
+	steps = append(steps, deliveryStep(outcomes))
 	steps = append(steps, ends.steps()...)
 	steps = append(steps, w.verdicts.steps()...)
 	steps = append(steps, w.receiptStep(outcomes))
@@ -96,11 +98,11 @@ func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, 
 	return tx.commit(ctx, step{batch: insertDeliveries, rows: uses.deliveries()})
 }
 
-// writeCases begins the transaction, and writes the heads of the cases. It returns
-// the changes that won: their case and the endpoints are as they were read.
-func (w *writer) writeCases(ctx context.Context, tx *transaction, changes []*change) (winners []*change, err error) {
+// writeCases begins the transaction, writes the heads of the cases, and runs also. It
+// returns the changes that won: their case and the endpoints are as they were read.
+func (w *writer) writeCases(ctx context.Context, tx *transaction, changes []*change, also step) (winners []*change, err error) {
 	if len(changes) == 0 {
-		return nil, tx.begin(ctx)
+		return nil, tx.begin(ctx, also)
 	}
 	versions, written := make(map[string]int64), make(map[string]bool, len(changes))
 	var organizations, created, changed [][]any
@@ -142,6 +144,7 @@ func (w *writer) writeCases(ctx context.Context, tx *transaction, changes []*cha
 		}},
 		step{batch: insertCases, rows: created, scan: scan},
 		step{batch: updateCases, rows: changed, scan: scan},
+		also,
 	)
 	if err := tx.begin(ctx, steps...); err != nil {
 		return nil, err

@@ -161,7 +161,8 @@ type verdict struct {
 	closed     bool
 }
 
-// newVerdicts counts the failures of each endpoint since its last success.
+// newVerdicts counts the failures of each endpoint since its last success. Each of the
+// outcomes has an attempt.
 func newVerdicts(outcomes []*outcome) *verdicts {
 	type tally struct {
 		succeeded bool
@@ -173,7 +174,7 @@ func newVerdicts(outcomes []*outcome) *verdicts {
 	tallies := make(map[string]*tally)
 	var v verdicts
 	for _, o := range outcomes {
-		if o.Attempt == nil || o.State == Canceled || o.Linked && !o.Message.Linked { // too large: it goes again at once, with links
+		if o.State == Canceled || o.Linked && !o.Message.Linked { // too large: it goes again at once, with links
 			continue
 		}
 		t := tallies[o.Message.EndpointID]

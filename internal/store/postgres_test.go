@@ -17,4 +17,9 @@ func TestTheFeedGoesOnInARestoredDatabase(t *testing.T) {
 	storetest.Restored(t, postgrestest.DSN(t))
 }
 
+func TestAnAttemptCountsOnceWhereTheAnswerToItsCommitWasLost(t *testing.T) {
+	way := postgrestest.NewDeaf(t, postgrestest.DSN(t))
+	storetest.Lost(t, way.URL, way.Lose)
+}
+
 func BenchmarkPostgreSQL(b *testing.B) { storetest.Bench(b, postgrestest.DSN(b)) }

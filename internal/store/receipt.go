@@ -45,10 +45,12 @@ func insertReceipts(d dialect) *batch {
 	return over(`organization_id text, delivery_id text, event_id text, event_type text, case_id text, endpoint_id text, recipient bytea, outcome text, attempts bigint, status_code bigint, phi bigint, restricted bigint, body_sha256 bytea, at bigint`, `
 		INSERT INTO receipts (transaction_id, organization_id, delivery_id, event_id, event_type, case_id, endpoint_id, recipient, outcome, attempts, status_code, phi, restricted, body_sha256, at)
 		SELECT `+d.transaction()+`, organization_id, delivery_id, event_id, event_type, case_id, endpoint_id, recipient, outcome, attempts, status_code, phi, restricted, body_sha256, at
-		FROM u`)
+		FROM u
+		WHERE true
+		ON CONFLICT DO NOTHING`)
 }
 
-// receiptStep writes a receipt of each outcome that ends a delivery.
+// receiptStep writes a receipt of each outcome that ends a delivery, unless there is one.
 func (w *writer) receiptStep(outcomes []*outcome) step {
 	var rows [][]any
 	for _, o := range outcomes {
@@ -72,7 +74,8 @@ func (s *Store) insertCanceled(ctx context.Context, conn *sql.Conn, clearance su
 		INSERT INTO receipts (transaction_id, organization_id, delivery_id, event_id, event_type, case_id, endpoint_id, recipient, outcome, attempts, phi, restricted, at)
 		SELECT %s, organization_id, id, event_id, event_type, case_id, endpoint_id, $%d, 'canceled', tries, $%d, $%d, $%d
 		FROM deliveries
-		WHERE tries > 0 AND state = 'pending' AND `+condition, s.connection.transaction(), first, first+1, first+2, first+3), arguments...)
+		WHERE tries > 0 AND state = 'pending' AND `+condition+`
+		ON CONFLICT DO NOTHING`, s.connection.transaction(), first, first+1, first+2, first+3), arguments...)
 	return err
 }
 

@@ -57,6 +57,39 @@ var receiptTests = []test{
 		require.Len(t, c.receipts(messages[0].Event.CaseID), 1)
 		require.Empty(t, c.receipts(messages[1].Event.CaseID))
 	}},
+	{"what is written again, because the answer to its commit was lost, is counted and receipted once", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		messages := c.waiting(e, 3)
+		again := store.Outcome{Message: messages[0], Attempt: &store.Attempt{Number: 1, StartedAt: begin, StatusCode: 500}, State: store.Failed, Recipient: "https://partner.example"}
+		for range 3 {
+			require.NoError(t, c.Record(t.Context(), again))
+			c.chain()
+		}
+		require.Len(t, c.receipts(messages[0].Event.CaseID), 1)
+		require.Equal(t, 1, c.health(e.ID).Failures)
+		require.Equal(t, int64(1), c.verify("")[0].Receipts)
+
+		again = store.Outcome{Message: messages[1], Attempt: &store.Attempt{Number: 1, StartedAt: begin, StatusCode: 204}, State: store.Delivered}
+		require.NoError(t, c.Record(t.Context(), again))
+		c.fail(messages[2], begin)
+		require.NoError(t, c.Record(t.Context(), again))
+		require.Len(t, c.receipts(messages[1].Event.CaseID), 1)
+		require.Equal(t, 1, c.health(e.ID).Failures, "what succeeded before what failed does not undo it")
+		require.Empty(t, c.verify("")[0].Fault)
+	}},
+	{"what is given up twice after the same attempt has one receipt", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		m := c.waiting(c.endpoint(), 1)[0]
+		c.fail(m, begin)
+		for range 2 {
+			_, _, err := c.Cancel(t.Context(), c.org.ID, m.DeliveryID, nil)
+			require.NoError(t, err)
+			_, err = c.Retry(t.Context(), c.org.ID, m.DeliveryID, nil)
+			require.NoError(t, err)
+		}
+		require.Len(t, c.receipts(m.Event.CaseID), 1)
+	}},
 	{"the receipts of each organisation are chained, and verified while the database is in use", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		other := c.neighbour()
@@ -86,6 +119,21 @@ var receiptTests = []test{
 		c.chain()
 		require.Equal(t, 1, rows(t, url, `SELECT COUNT(*) FROM receipt_blocks`))
 	}},
+}
+
+// Lost demands that an attempt counts once, and has one receipt, where it is not known
+// whether it was recorded. Lose has the answer to the next commit be lost.
+func Lost(t *testing.T, url string, lose func()) {
+	c := newClinic(t, url)
+	e := c.endpoint()
+	m := c.waiting(e, 1)[0]
+	o := store.Outcome{Message: m, Attempt: &store.Attempt{Number: 1, StartedAt: begin, StatusCode: 500}, State: store.Failed}
+	lose()
+	require.True(t, store.Unavailable(c.Record(t.Context(), o)))
+	require.Equal(t, 1, c.health(e.ID).Failures, "it was recorded")
+	require.NoError(t, c.Record(t.Context(), o))
+	require.Equal(t, 1, c.health(e.ID).Failures)
+	require.Len(t, c.receipts(m.Event.CaseID), 1)
 }
 
 // tamperTests: whatever is done to the receipts behind the store's back is found.
