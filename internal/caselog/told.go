@@ -91,6 +91,9 @@ func ReadTold(prefix string, telling Telling, now time.Time) (*Told, []refusal.F
 	}
 	if t.actor != nil {
 		f.required("actor.id", t.actor.ID, MaxName)
+		f.line("actor.firstName", t.actor.FirstName, MaxName)
+		f.line("actor.lastName", t.actor.LastName, MaxName)
+		f.optional("actor.email", t.actor.Email, MaxLine)
 	}
 	f.moment("occurredAt", t.at)
 	latest := now.Add(maxAhead)

@@ -221,6 +221,13 @@ func TestWhatIsToldWrongIsRefusedByField(t *testing.T) {
 		{"what is redacted", caselog.Telling{CaseID: toldCase, Event: "ESCALATE_CASE", Payload: replace(escalate, `{`, `{"redacted":[],`)}, []refusal.Fault{{Field: "[7].payload.redacted", Allowed: "must not be given"}}},
 		{"a key too many", caselog.Telling{CaseID: toldCase, Event: "ESCALATE_CASE", Payload: replace(escalate, `{`, `{"more":1,`)}, []refusal.Fault{{Field: "[7].payload.more", Allowed: "is not in the format"}}},
 		{"nobody who acts", caselog.Telling{CaseID: toldCase, Event: "ESCALATE_CASE", Payload: json.RawMessage(escalate), Actor: &caseupdate.User{}}, []refusal.Fault{{Field: "[7].actor.id", Allowed: "must not be empty"}}},
+		{"somebody whose names are no line", caselog.Telling{CaseID: toldCase, Event: "ESCALATE_CASE", Payload: json.RawMessage(escalate), Actor: &caseupdate.User{
+			ID: "nurse-7", FirstName: "Nora\n", LastName: strings.Repeat("Q", caselog.MaxName+1), Email: new("nora@clinic.example\r\nX: y"),
+		}}, []refusal.Fault{
+			{Field: "[7].actor.firstName", Allowed: "must have no control characters"},
+			{Field: "[7].actor.lastName", Allowed: "must be at most 200 bytes long"},
+			{Field: "[7].actor.email", Allowed: "must have no control characters"},
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, faults := caselog.ReadTold("[7].", test.telling, later)

@@ -61,9 +61,11 @@ func (c call) operation() huma.Operation {
 // failures are the statuses by which a call can fail, beside 422 and 500, which
 // huma adds.
 func (c call) failures(method, path string) []int {
-	failures := []int{http.StatusNotFound}
-	if roles[c.id] != anybody {
-		failures = []int{http.StatusUnauthorized, http.StatusForbidden}
+	failures := []int{http.StatusServiceUnavailable}
+	if roles[c.id] == anybody {
+		failures = append(failures, http.StatusNotFound)
+	} else {
+		failures = append(failures, http.StatusUnauthorized, http.StatusForbidden)
 	}
 	if (strings.Contains(path, "{") || c.reads) && roles[c.id] != anybody { // its body may name what is not there
 		failures = append(failures, http.StatusNotFound)
@@ -72,7 +74,7 @@ func (c call) failures(method, path string) []int {
 		failures = append(failures, http.StatusConflict)
 	}
 	if method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch {
-		failures = append(failures, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		failures = append(failures, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	return failures
 }

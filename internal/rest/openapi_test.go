@@ -49,6 +49,12 @@ func TestEveryCallIsDescribed(t *testing.T) {
 				for _, status := range []string{"422", "500"} {
 					require.Contains(t, call.Responses, status)
 				}
+				if strings.HasPrefix(method, "p") { // POST, PUT and PATCH
+					require.Contains(t, call.Responses, "408", "its body may not come in time")
+				} else {
+					require.NotContains(t, call.Responses, "408")
+				}
+				require.Contains(t, call.Responses, "503", "the database may not be there")
 				if len(call.Security) > 0 {
 					require.Contains(t, call.Responses, "401")
 					require.Contains(t, call.Responses, "403")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -41,8 +42,11 @@ func (e *Endpoint) Check(insecure bool) error {
 	if allowed := checkURL(e.URL, insecure); allowed != "" {
 		add("url", allowed)
 	}
-	if len(e.Description) > MaxDescription || !utf8.ValidString(e.Description) {
+	switch {
+	case len(e.Description) > MaxDescription || !utf8.ValidString(e.Description):
 		add("description", fmt.Sprintf("must be UTF-8, at most %d bytes long", MaxDescription))
+	case strings.ContainsFunc(e.Description, unicode.IsControl):
+		add("description", "must have no control characters")
 	}
 	if len(e.Events) == 0 {
 		add("events", `must have at least 1 item, ["*"] for all`)

@@ -37,6 +37,7 @@ func TestCheckAcceptsWhatCanBe(t *testing.T) {
 		"no document inline":   func(e *subscription.Endpoint) { e.MaxInlineBytes = new(0) },
 		"a port and an IPv6":   func(e *subscription.Endpoint) { e.URL = "https://[2606:4700::1]:8443/hooks" },
 		"an authentication":    func(e *subscription.Endpoint) { e.Headers = map[string]string{"Authorization": "Bearer x"} },
+		"a description":        func(e *subscription.Endpoint) { e.Description = "Die Apotheke in Köln 🩺" },
 		"a full case by links": func(e *subscription.Endpoint) { e.Payload, e.Documents = "full", "url" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,6 +69,9 @@ func TestCheckNamesTheFieldAndWhatIsAllowedButNoValue(t *testing.T) {
 		{"a fragment", "url", func(e *subscription.Endpoint) { e.URL = "https://partner.example/#canary" }},
 		{"a long URL", "url", func(e *subscription.Endpoint) { e.URL = "https://partner.example/" + strings.Repeat(canary, 400) }},
 		{"a long description", "description", func(e *subscription.Endpoint) { e.Description = strings.Repeat(canary, 100) }},
+		{"a description of two lines", "description", func(e *subscription.Endpoint) { e.Description = canary + "\n" + canary }},
+		{"a description that steers a terminal", "description", func(e *subscription.Endpoint) { e.Description = canary + "\x1b[2J" }},
+		{"a description with an old control character", "description", func(e *subscription.Endpoint) { e.Description = canary + "\u0085" }},
 		{"no events", "events", func(e *subscription.Endpoint) { e.Events = nil }},
 		{"an unknown event", "events[1]", func(e *subscription.Endpoint) { e.Events = []string{"CREATE_CASE", canary} }},
 		{"an event twice", "events[1]", func(e *subscription.Endpoint) { e.Events = []string{"CREATE_CASE", "CREATE_CASE"} }},
