@@ -82,7 +82,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, p patience) (err erro
 		return err
 	}
 	a.hasKeys = cfg.AdminKey != "" || slices.ContainsFunc(keys, store.Key.Usable)
-	if a.blobs, err = blob.Open(filepath.Join(cfg.Data, "blobs")); err != nil {
+	if a.blobs, err = openBlobs(ctx, cfg); err != nil {
 		return err
 	}
 	if a.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
@@ -236,6 +236,18 @@ func openStore(ctx context.Context, cfg config.Config) (*store.Store, *share.Sto
 		return nil, nil, store.Organization{}, errors.Join(err, s.Close(), shares.Close())
 	}
 	return s, shares, organization, nil
+}
+
+// openBlobs opens the bucket that is set, or else the folder in the data directory.
+func openBlobs(ctx context.Context, cfg config.Config) (*blob.Store, error) {
+	if cfg.Documents == "" {
+		return blob.Open(filepath.Join(cfg.Data, "blobs"))
+	}
+	bucket, err := blob.ParseBucket(cfg.Documents)
+	if err != nil {
+		return nil, fmt.Errorf("documents: %w", err)
+	}
+	return blob.OpenBucket(ctx, bucket)
 }
 
 // masterKeys returns the keys of the configuration, or else those in the data

@@ -27,6 +27,42 @@ import (
 
 const someID = "0190a6e1-5f0c-7b3a-9d2e-4c1f8a6b3c7f"
 
+// home is where a Store has its blobs, seen from outside. Files are named from its top.
+type home interface {
+	open(t testing.TB) *blob.Store // another one, as another process would
+	files(t testing.TB) []string   // also those that are not finished
+	read(t testing.TB, name string) []byte
+	write(t testing.TB, name string, content []byte)
+	remove(t testing.TB, name string)
+}
+
+// onBoth runs a test on each kind of Store, with none in it.
+func onBoth(t *testing.T, test func(t *testing.T, at home)) {
+	t.Helper()
+	t.Run("in a folder", func(t *testing.T) { test(t, folder(t.TempDir())) })
+	t.Run("in a bucket", func(t *testing.T) { test(t, newBucket(t)) })
+}
+
+type folder string
+
+func (f folder) open(t testing.TB) *blob.Store { return openStore(t, string(f)) }
+
+func (f folder) files(t testing.TB) []string { return filesIn(t, string(f)) }
+
+func (f folder) read(t testing.TB, name string) []byte {
+	content, err := os.ReadFile(filepath.Join(string(f), name))
+	require.NoError(t, err)
+	return content
+}
+
+func (f folder) write(t testing.TB, name string, content []byte) {
+	require.NoError(t, os.WriteFile(filepath.Join(string(f), name), content, 0o600))
+}
+
+func (f folder) remove(t testing.TB, name string) {
+	require.NoError(t, os.Remove(filepath.Join(string(f), name)))
+}
+
 func openStore(t testing.TB, dir string) *blob.Store {
 	t.Helper()
 	store, err := blob.Open(dir)
@@ -69,29 +105,31 @@ func read(ctx context.Context, store *blob.Store, key *vault.Key, id string) ([]
 
 func TestABlobComesBackAsItWasPut(t *testing.T) {
 	const chunk = 64 << 10
-	store, key := openStore(t, t.TempDir()), newKey(t)
-	rapid.Check(t, func(t *rapid.T) {
-		size := rapid.OneOf(
-			rapid.IntRange(0, 100),
-			rapid.IntRange(chunk-80, chunk+2),
-			rapid.IntRange(2*chunk-80, 2*chunk+2),
-			rapid.IntRange(0, 4*chunk),
-		).Draw(t, "size")
-		content := make([]byte, size)
-		rand.NewChaCha8([32]byte{rapid.Byte().Draw(t, "seed")}).Read(content)
-		id := uuid.Must(uuid.NewV7()).String()
+	onBoth(t, func(t *testing.T, at home) {
+		store, key := at.open(t), newKey(t)
+		rapid.Check(t, func(t *rapid.T) {
+			size := rapid.OneOf(
+				rapid.IntRange(0, 100),
+				rapid.IntRange(chunk-80, chunk+2),
+				rapid.IntRange(2*chunk-80, 2*chunk+2),
+				rapid.IntRange(0, 4*chunk),
+			).Draw(t, "size")
+			content := make([]byte, size)
+			rand.NewChaCha8([32]byte{rapid.Byte().Draw(t, "seed")}).Read(content)
+			id := uuid.Must(uuid.NewV7()).String()
 
-		info, err := store.Put(context.Background(), key, id, bytes.NewReader(content))
-		require.NoError(t, err)
-		want := blob.Info{Size: int64(size), SHA256: sha256.Sum256(content)}
-		if diff := cmp.Diff(want, info); diff != "" {
-			t.Fatal(diff)
-		}
-		got, err := read(context.Background(), store, key, id)
-		require.NoError(t, err)
-		if !bytes.Equal(content, got) {
-			t.Fatalf("%d bytes came back as %d others", size, len(got))
-		}
+			info, err := store.Put(context.Background(), key, id, bytes.NewReader(content))
+			require.NoError(t, err)
+			want := blob.Info{Size: int64(size), SHA256: sha256.Sum256(content)}
+			if diff := cmp.Diff(want, info); diff != "" {
+				t.Fatal(diff)
+			}
+			got, err := read(context.Background(), store, key, id)
+			require.NoError(t, err)
+			if !bytes.Equal(content, got) {
+				t.Fatalf("%d bytes came back as %d others", size, len(got))
+			}
+		})
 	})
 }
 
@@ -112,31 +150,37 @@ func TestOpenMakesFoldersForTheirOwnerOnly(t *testing.T) {
 }
 
 func TestBlobsOutliveTheStore(t *testing.T) {
-	dir, key := t.TempDir(), newKey(t)
-	store, err := blob.Open(dir)
-	require.NoError(t, err)
-	_, err = store.Put(t.Context(), key, someID, bytes.NewReader([]byte("content")))
-	require.NoError(t, err)
-	require.NoError(t, store.Close())
-
-	_, err = store.Put(t.Context(), key, someID, bytes.NewReader([]byte("content")))
-	require.ErrorIs(t, err, os.ErrClosed)
-	content, err := read(t.Context(), openStore(t, dir), key, someID)
-	require.NoError(t, err)
-	require.Equal(t, "content", string(content))
+	onBoth(t, func(t *testing.T, at home) {
+		key := newKey(t)
+		_, err := at.open(t).Put(t.Context(), key, someID, bytes.NewReader([]byte("content")))
+		require.NoError(t, err)
+		content, err := read(t.Context(), at.open(t), key, someID)
+		require.NoError(t, err)
+		require.Equal(t, "content", string(content))
+	})
 }
 
-func TestNothingOfADocumentCanBeReadInItsFile(t *testing.T) {
-	dir := t.TempDir()
-	store := openStore(t, dir)
-	marker := []byte("Ada Lovelace, F32.1")
-	_, err := store.Put(t.Context(), newKey(t), someID, bytes.NewReader(bytes.Repeat(marker, 10_000)))
+func TestAStoreThatWasClosedTakesNothing(t *testing.T) {
+	store, err := blob.Open(t.TempDir())
 	require.NoError(t, err)
+	require.NoError(t, store.Close())
+	_, err = store.Put(t.Context(), newKey(t), someID, bytes.NewReader([]byte("content")))
+	require.ErrorIs(t, err, os.ErrClosed)
+}
 
-	sealed, err := os.ReadFile(filepath.Join(dir, "7f", someID))
-	require.NoError(t, err)
-	require.Greater(t, len(sealed), 10_000*len(marker))
-	require.False(t, bytes.Contains(sealed, marker))
+func TestNothingOfADocumentCanBeReadWhereItLies(t *testing.T) {
+	onBoth(t, func(t *testing.T, at home) {
+		marker := []byte("Ada Lovelace, F32.1")
+		content := bytes.Repeat(marker, 10_000)
+		_, err := at.open(t).Put(t.Context(), newKey(t), someID, bytes.NewReader(content))
+		require.NoError(t, err)
+
+		sealed := at.read(t, "7f/"+someID)
+		require.Greater(t, len(sealed), len(content))
+		require.False(t, bytes.Contains(sealed, marker))
+		_, err = read(t.Context(), at.open(t), newKey(t), someID)
+		require.ErrorIs(t, err, vault.ErrTampered, "with another key")
+	})
 }
 
 func TestABlobDoesNotOpen(t *testing.T) {
@@ -153,52 +197,54 @@ func TestABlobDoesNotOpen(t *testing.T) {
 		{"when something was added", func(b []byte) []byte { return append(b, 0) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			dir, key := t.TempDir(), newKey(t)
-			store := openStore(t, dir)
-			_, err := store.Put(t.Context(), key, someID, bytes.NewReader(content))
-			require.NoError(t, err)
-			path := filepath.Join(dir, "7f", someID)
-			sealed, err := os.ReadFile(path)
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(path, test.change(sealed), 0o600))
+			onBoth(t, func(t *testing.T, at home) {
+				store, key := at.open(t), newKey(t)
+				_, err := store.Put(t.Context(), key, someID, bytes.NewReader(content))
+				require.NoError(t, err)
+				at.write(t, "7f/"+someID, test.change(at.read(t, "7f/"+someID)))
 
-			_, err = read(t.Context(), store, key, someID)
-			require.ErrorIs(t, err, vault.ErrTampered)
+				_, err = read(t.Context(), store, key, someID)
+				require.ErrorIs(t, err, vault.ErrTampered)
+			})
 		})
 	}
 	t.Run("with the key of another case", func(t *testing.T) {
-		store := openStore(t, t.TempDir())
-		_, err := store.Put(t.Context(), newKey(t), someID, bytes.NewReader(content))
-		require.NoError(t, err)
-		_, err = read(t.Context(), store, newKey(t), someID)
-		require.ErrorIs(t, err, vault.ErrTampered)
+		onBoth(t, func(t *testing.T, at home) {
+			store := at.open(t)
+			_, err := store.Put(t.Context(), newKey(t), someID, bytes.NewReader(content))
+			require.NoError(t, err)
+			_, err = read(t.Context(), store, newKey(t), someID)
+			require.ErrorIs(t, err, vault.ErrTampered)
+		})
 	})
 	t.Run("under another id", func(t *testing.T) {
-		dir, key := t.TempDir(), newKey(t)
-		store := openStore(t, dir)
-		_, err := store.Put(t.Context(), key, someID, bytes.NewReader(content))
-		require.NoError(t, err)
-		require.NoError(t, os.Rename(filepath.Join(dir, "7f", someID), filepath.Join(dir, "00", otherID)))
-		_, err = read(t.Context(), store, key, otherID)
-		require.ErrorIs(t, err, vault.ErrTampered)
+		onBoth(t, func(t *testing.T, at home) {
+			store, key := at.open(t), newKey(t)
+			_, err := store.Put(t.Context(), key, someID, bytes.NewReader(content))
+			require.NoError(t, err)
+			at.write(t, "00/"+otherID, at.read(t, "7f/"+someID))
+			_, err = read(t.Context(), store, key, otherID)
+			require.ErrorIs(t, err, vault.ErrTampered)
+		})
 	})
 }
 
 func TestIDsThatAreNotUUIDsAreRefused(t *testing.T) {
-	dir, key := t.TempDir(), newKey(t)
-	store := openStore(t, dir)
-	for _, id := range []string{
-		"", "..", "../../etc/passwd", "7f/" + someID, someID + "/..", someID + "\x00", " " + someID,
-		"0190A6E1-5F0C-7B3A-9D2E-4C1F8A6B3C7F", "0190a6e15f0c7b3a9d2e4c1f8a6b3c7f",
-		"{" + someID + "}", "urn:uuid:" + someID, "0190a6e1-5f0c-7b3a-9d2e-4c1f8a6b3c..",
-	} {
-		_, err := store.Put(t.Context(), key, id, bytes.NewReader(nil))
-		require.ErrorIs(t, err, blob.ErrInvalidID, "%q", id)
-		_, err = store.Get(t.Context(), key, id)
-		require.ErrorIs(t, err, blob.ErrInvalidID, "%q", id)
-		require.ErrorIs(t, store.Delete(t.Context(), id), blob.ErrInvalidID, "%q", id)
-	}
-	require.Empty(t, filesIn(t, dir))
+	onBoth(t, func(t *testing.T, at home) {
+		store, key := at.open(t), newKey(t)
+		for _, id := range []string{
+			"", "..", "../../etc/passwd", "7f/" + someID, someID + "/..", someID + "\x00", " " + someID,
+			"0190A6E1-5F0C-7B3A-9D2E-4C1F8A6B3C7F", "0190a6e15f0c7b3a9d2e4c1f8a6b3c7f",
+			"{" + someID + "}", "urn:uuid:" + someID, "0190a6e1-5f0c-7b3a-9d2e-4c1f8a6b3c..",
+		} {
+			_, err := store.Put(t.Context(), key, id, bytes.NewReader(nil))
+			require.ErrorIs(t, err, blob.ErrInvalidID, "%q", id)
+			_, err = store.Get(t.Context(), key, id)
+			require.ErrorIs(t, err, blob.ErrInvalidID, "%q", id)
+			require.ErrorIs(t, store.Delete(t.Context(), id), blob.ErrInvalidID, "%q", id)
+		}
+		require.Empty(t, at.files(t))
+	})
 }
 
 func TestALinkOutOfTheFolderIsNotFollowed(t *testing.T) {
@@ -213,78 +259,93 @@ func TestALinkOutOfTheFolderIsNotFollowed(t *testing.T) {
 }
 
 func TestAnAbsentBlobIsReportedAsSuch(t *testing.T) {
-	store, key := openStore(t, t.TempDir()), newKey(t)
-	_, err := store.Get(t.Context(), key, someID)
-	require.ErrorIs(t, err, fs.ErrNotExist)
+	onBoth(t, func(t *testing.T, at home) {
+		store, key := at.open(t), newKey(t)
+		_, err := store.Get(t.Context(), key, someID)
+		require.ErrorIs(t, err, fs.ErrNotExist)
+	})
 }
 
 func TestDelete(t *testing.T) {
-	dir, key := t.TempDir(), newKey(t)
-	store := openStore(t, dir)
-	_, err := store.Put(t.Context(), key, someID, bytes.NewReader([]byte("content")))
-	require.NoError(t, err)
+	onBoth(t, func(t *testing.T, at home) {
+		store, key := at.open(t), newKey(t)
+		_, err := store.Put(t.Context(), key, someID, bytes.NewReader([]byte("content")))
+		require.NoError(t, err)
+		require.Equal(t, []string{"7f/" + someID}, at.files(t))
 
-	require.NoError(t, store.Delete(t.Context(), someID))
-	require.Empty(t, filesIn(t, dir))
-	_, err = store.Get(t.Context(), key, someID)
-	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.NoError(t, store.Delete(t.Context(), someID), "deleted twice")
+		require.NoError(t, store.Delete(t.Context(), someID))
+		require.Empty(t, at.files(t))
+		_, err = store.Get(t.Context(), key, someID)
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		require.NoError(t, store.Delete(t.Context(), someID), "deleted twice")
+	})
 }
 
 func TestAPutThatFailsLeavesNothingBehind(t *testing.T) {
 	broken := errors.New("connection reset")
-	long := func() io.Reader { return bytes.NewReader(make([]byte, 300_000)) }
+	short := func() io.Reader { return bytes.NewReader(make([]byte, 300_000)) }
+	long := func() io.Reader { return bytes.NewReader(make([]byte, 6<<20)) } // in a bucket, two parts
 	for _, test := range []struct {
 		name string
-		put  func(t *testing.T, dir string, put func(context.Context, io.Reader) error) error
+		put  func(t *testing.T, put func(context.Context, io.Reader) error) error
 		want error
 	}{
-		{"when the upload breaks off", func(t *testing.T, _ string, put func(context.Context, io.Reader) error) error {
+		{"when the upload breaks off", func(t *testing.T, put func(context.Context, io.Reader) error) error {
+			return put(t.Context(), io.MultiReader(short(), iotest.ErrReader(broken)))
+		}, broken},
+		{"when a long upload breaks off", func(t *testing.T, put func(context.Context, io.Reader) error) error {
 			return put(t.Context(), io.MultiReader(long(), iotest.ErrReader(broken)))
 		}, broken},
-		{"when the upload breaks off at once", func(t *testing.T, _ string, put func(context.Context, io.Reader) error) error {
+		{"when the upload breaks off at once", func(t *testing.T, put func(context.Context, io.Reader) error) error {
 			return put(t.Context(), iotest.ErrReader(broken))
 		}, broken},
-		{"when its context was done before", func(t *testing.T, _ string, put func(context.Context, io.Reader) error) error {
+		{"when its context was done before", func(t *testing.T, put func(context.Context, io.Reader) error) error {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			return put(ctx, long())
+			return put(ctx, short())
 		}, context.Canceled},
-		{"when its context is done midway", func(t *testing.T, _ string, put func(context.Context, io.Reader) error) error {
+		{"when its context is done midway", func(t *testing.T, put func(context.Context, io.Reader) error) error {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			return put(ctx, io.MultiReader(long(), calls(cancel), long()))
 		}, context.Canceled},
-		{"when its context is done as the upload ends", func(t *testing.T, _ string, put func(context.Context, io.Reader) error) error {
+		{"when its context is done as the upload ends", func(t *testing.T, put func(context.Context, io.Reader) error) error {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			return put(ctx, io.MultiReader(long(), calls(cancel)))
 		}, context.Canceled},
-		{"when it cannot be given its name", func(t *testing.T, dir string, put func(context.Context, io.Reader) error) error {
-			require.NoError(t, os.Remove(filepath.Join(dir, "7f")))
-			return put(t.Context(), long())
-		}, fs.ErrNotExist},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			dir, key := t.TempDir(), newKey(t)
-			store := openStore(t, dir)
-			err := test.put(t, dir, func(ctx context.Context, r io.Reader) error {
-				_, err := store.Put(ctx, key, someID, r)
-				return err
+			onBoth(t, func(t *testing.T, at home) {
+				store, key := at.open(t), newKey(t)
+				err := test.put(t, func(ctx context.Context, r io.Reader) error {
+					_, err := store.Put(ctx, key, someID, r)
+					return err
+				})
+				require.ErrorIs(t, err, test.want)
+				require.Empty(t, at.files(t))
 			})
-			require.ErrorIs(t, err, test.want)
-			require.Empty(t, filesIn(t, dir))
 		})
 	}
+	t.Run("when it cannot be given its name", func(t *testing.T) {
+		dir := t.TempDir()
+		store := openStore(t, dir)
+		require.NoError(t, os.Remove(filepath.Join(dir, "7f")))
+		_, err := store.Put(t.Context(), newKey(t), someID, short())
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		require.Empty(t, filesIn(t, dir))
+	})
 	t.Run("and what the id held before stays", func(t *testing.T) {
-		store, key := openStore(t, t.TempDir()), newKey(t)
-		_, err := store.Put(t.Context(), key, someID, bytes.NewReader([]byte("before")))
-		require.NoError(t, err)
-		_, err = store.Put(t.Context(), key, someID, iotest.ErrReader(broken))
-		require.ErrorIs(t, err, broken)
-		content, err := read(t.Context(), store, key, someID)
-		require.NoError(t, err)
-		require.Equal(t, "before", string(content))
+		onBoth(t, func(t *testing.T, at home) {
+			store, key := at.open(t), newKey(t)
+			_, err := store.Put(t.Context(), key, someID, bytes.NewReader([]byte("before")))
+			require.NoError(t, err)
+			_, err = store.Put(t.Context(), key, someID, iotest.ErrReader(broken))
+			require.ErrorIs(t, err, broken)
+			content, err := read(t.Context(), store, key, someID)
+			require.NoError(t, err)
+			require.Equal(t, "before", string(content))
+		})
 	})
 }
 
@@ -297,20 +358,22 @@ func (c calls) Read([]byte) (int, error) {
 }
 
 func TestReadsFailOnceTheContextIsDone(t *testing.T) {
-	store, key := openStore(t, t.TempDir()), newKey(t)
-	_, err := store.Put(t.Context(), key, someID, bytes.NewReader([]byte("content")))
-	require.NoError(t, err)
+	onBoth(t, func(t *testing.T, at home) {
+		store, key := at.open(t), newKey(t)
+		_, err := store.Put(t.Context(), key, someID, bytes.NewReader([]byte("content")))
+		require.NoError(t, err)
 
-	ctx, cancel := context.WithCancel(t.Context())
-	r, err := store.Get(ctx, key, someID)
-	require.NoError(t, err)
-	defer r.Close()
-	cancel()
-	_, err = io.ReadAll(r)
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = store.Get(ctx, key, someID)
-	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorIs(t, store.Delete(ctx, someID), context.Canceled)
+		ctx, cancel := context.WithCancel(t.Context())
+		r, err := store.Get(ctx, key, someID)
+		require.NoError(t, err)
+		defer r.Close()
+		cancel()
+		_, err = io.ReadAll(r)
+		require.ErrorIs(t, err, context.Canceled)
+		_, err = store.Get(ctx, key, someID)
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, store.Delete(ctx, someID), context.Canceled)
+	})
 }
 
 func TestOpenSweepsWhatACrashLeftAndSparesWhatIsBeingWritten(t *testing.T) {
@@ -335,30 +398,32 @@ func TestOpenRefusesAPathThatIsAFile(t *testing.T) {
 }
 
 func TestAStoreIsSafeForConcurrentUse(t *testing.T) {
-	dir, key := t.TempDir(), newKey(t)
-	stores := []*blob.Store{openStore(t, dir), openStore(t, dir)} // as two processes would
-	content := bytes.Repeat([]byte("content."), 20_000)
-	var group sync.WaitGroup
-	for i := range 8 {
-		store := stores[i%len(stores)]
-		group.Go(func() {
-			own := uuid.Must(uuid.NewV7()).String()
-			for _, id := range []string{someID, own, someID} {
-				if _, err := store.Put(t.Context(), key, id, bytes.NewReader(content)); err != nil {
+	onBoth(t, func(t *testing.T, at home) {
+		key := newKey(t)
+		stores := []*blob.Store{at.open(t), at.open(t)} // as two processes would
+		content := bytes.Repeat([]byte("content."), 20_000)
+		var group sync.WaitGroup
+		for i := range 8 {
+			store := stores[i%len(stores)]
+			group.Go(func() {
+				own := uuid.Must(uuid.NewV7()).String()
+				for _, id := range []string{someID, own, someID} {
+					if _, err := store.Put(t.Context(), key, id, bytes.NewReader(content)); err != nil {
+						t.Error(err)
+					}
+					got, err := read(t.Context(), store, key, id)
+					if err != nil || !bytes.Equal(content, got) {
+						t.Errorf("read %d bytes of %d, %v", len(got), len(content), err)
+					}
+				}
+				if err := store.Delete(t.Context(), own); err != nil {
 					t.Error(err)
 				}
-				got, err := read(t.Context(), store, key, id)
-				if err != nil || !bytes.Equal(content, got) {
-					t.Errorf("read %d bytes of %d, %v", len(got), len(content), err)
-				}
-			}
-			if err := store.Delete(t.Context(), own); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	group.Wait()
-	require.Equal(t, []string{"7f/" + someID}, filesIn(t, dir))
+			})
+		}
+		group.Wait()
+		require.Equal(t, []string{"7f/" + someID}, at.files(t))
+	})
 }
 
 func TestMemoryDoesNotGrowWithTheDocument(t *testing.T) {

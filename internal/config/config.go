@@ -31,6 +31,9 @@ type Config struct {
 	Database string
 	// Data is the directory of what casehook keeps in files.
 	Data string
+	// Documents is where the bytes of documents are kept: s3://BUCKET/PREFIX, as
+	// [blob.ParseBucket] reads it. Empty means blobs in Data.
+	Documents string
 	// PublicURL is where clients and receivers reach the server, without a slash
 	// at the end. Empty means wherever it listens.
 	PublicURL string
@@ -67,6 +70,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("listen", c.Listen),
 		slog.String("database", withoutPassword(c.Database)),
 		slog.String("data", c.Data),
+		slog.String("documents", c.Documents),
 		slog.String("public-url", c.PublicURL),
 		slog.Bool("dev", c.Dev),
 		slog.String("allow-cidrs", joinCIDRs(c.AllowCIDRs)),

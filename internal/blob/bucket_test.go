@@ -1,0 +1,279 @@
+package blob_test
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/blob"
+	"github.com/casehook/casehook/internal/s3test"
+)
+
+const (
+	bucketName = "documents"
+	prefix     = "casehook/one/"
+)
+
+type bucket struct {
+	*s3test.Server
+}
+
+func newBucket(t testing.TB) bucket { return bucket{s3test.Start(t, bucketName)} }
+
+func (b bucket) url(t testing.TB) blob.Bucket {
+	at, err := blob.ParseBucket("s3://" + bucketName + "/" + prefix + "?endpoint=" + b.URL + "&region=eu-central-1")
+	require.NoError(t, err)
+	return at
+}
+
+func (b bucket) open(t testing.TB) *blob.Store {
+	store, err := blob.OpenBucket(t.Context(), b.url(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+func (b bucket) files(t testing.TB) []string {
+	files := []string{}
+	for _, key := range append(b.Keys(t, bucketName), b.Unfinished(t, bucketName)...) {
+		name, ours := strings.CutPrefix(key, prefix)
+		require.True(t, ours, key)
+		files = append(files, name)
+	}
+	return files
+}
+
+func (b bucket) read(t testing.TB, name string) []byte {
+	return b.Object(t, bucketName, prefix+name)
+}
+
+func (b bucket) write(t testing.TB, name string, content []byte) {
+	b.Put(t, bucketName, prefix+name, content)
+}
+
+func (b bucket) remove(t testing.TB, name string) { b.Remove(t, bucketName, prefix+name) }
+
+func TestParseBucket(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want blob.Bucket // without its endpoint
+		at   string
+	}{
+		{"s3://documents", blob.Bucket{Name: "documents"}, "https://s3.amazonaws.com"},
+		{"s3://documents/", blob.Bucket{Name: "documents"}, "https://s3.amazonaws.com"},
+		{"s3://documents/case/hook?region=eu-central-1", blob.Bucket{Name: "documents", Prefix: "case/hook/", Region: "eu-central-1"}, "https://s3.amazonaws.com"},
+		{"s3://documents/casehook/?endpoint=http://127.0.0.1:9000", blob.Bucket{Name: "documents", Prefix: "casehook/"}, "http://127.0.0.1:9000"},
+		{"s3://documents?endpoint=https%3A%2F%2Fs3.example&region=garage", blob.Bucket{Name: "documents", Region: "garage"}, "https://s3.example"},
+	} {
+		t.Run(test.text, func(t *testing.T) {
+			got, err := blob.ParseBucket(test.text)
+			require.NoError(t, err)
+			require.Equal(t, test.at, got.Endpoint.String())
+			got.Endpoint = nil
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("bucket (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseBucketRefusesWhatNamesNone(t *testing.T) {
+	for _, text := range []string{
+		"", "documents", "/srv/documents", "s3:documents", "s3://", "s3:///documents", "gs://documents", "s3://UPPER", "s3://a",
+		"s3://key:secret@documents", "s3://documents#part", "s3://documents/../other", "s3://documents/./x", "s3://documents/%ff",
+		"s3://documents?endpoint=", "s3://documents?region=", "s3://documents?acl=public", "s3://documents?region=a&region=b",
+		"s3://documents?endpoint=s3.example", "s3://documents?endpoint=ftp://s3.example", "s3://documents?endpoint=https://s3.example/path",
+		"s3://documents?endpoint=https://key:secret@s3.example", "s3://documents?endpoint=https://", "s3://documents?%zz",
+		"s3://documents?endpoint=https://s3.example%3Fa=b",
+	} {
+		_, err := blob.ParseBucket(text)
+		require.ErrorIs(t, err, blob.ErrInvalidURL, "%q", text)
+		if text != "" && text != "s3://" {
+			require.NotContains(t, err.Error(), text)
+		}
+	}
+}
+
+func TestALongDocumentIsSentInPartsAsItComes(t *testing.T) {
+	const size = 12 << 20
+	at := newBucket(t)
+	store, key := at.open(t), newKey(t)
+	parts := func() int {
+		return len(slices.DeleteFunc(at.Requests(), func(request string) bool {
+			return !strings.HasPrefix(request, "PUT ") || !strings.Contains(request, "partNumber")
+		}))
+	}
+	sent := 0
+
+	info, err := store.Put(t.Context(), key, someID, io.MultiReader(
+		io.LimitReader(zeros{}, size),
+		calls(func() { sent = parts() }),
+	))
+	require.NoError(t, err)
+	require.EqualValues(t, size, info.Size)
+	require.Equal(t, 2, sent, "parts that were sent before the document had ended")
+	require.Equal(t, 3, parts())
+	require.EqualValues(t, 5<<20, at.Largest(), "the longest body")
+
+	require.Equal(t, []string{"7f/" + someID}, at.files(t))
+	got := allocated(func() {
+		r, err := store.Get(t.Context(), key, someID)
+		require.NoError(t, err)
+		n, err := io.Copy(io.Discard, r)
+		require.NoError(t, err)
+		require.EqualValues(t, size, n)
+		require.NoError(t, r.Close())
+	})
+	require.Less(t, got, uint64(2<<20), "bytes allocated by Get, and by the server")
+}
+
+func TestWhatTheStoreDoesNotTakeLeavesNothingBehind(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		size   int
+		broken func(r *http.Request) bool
+		want   string
+	}{
+		{"the only part", 1000, func(r *http.Request) bool { return r.Method == http.MethodPut }, "put blob " + someID + ": "},
+		{"the beginning", 6 << 20, func(r *http.Request) bool { return r.Method == http.MethodPost && r.URL.Query().Has("uploads") }, "begin the upload: "},
+		{"the first part", 6 << 20, func(r *http.Request) bool { return r.URL.Query().Get("partNumber") == "1" }, "upload part 1: "},
+		{"the last part", 6 << 20, func(r *http.Request) bool { return r.URL.Query().Get("partNumber") == "2" }, "upload part 2: "},
+		{"the end", 6 << 20, func(r *http.Request) bool { return r.Method == http.MethodPost && r.URL.Query().Has("uploadId") }, "finish the upload: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			at := newBucket(t)
+			store, key := at.open(t), newKey(t)
+			at.Break(test.broken)
+			_, err := store.Put(t.Context(), key, someID, bytes.NewReader(make([]byte, test.size)))
+			require.ErrorContains(t, err, test.want)
+			require.Empty(t, at.files(t))
+
+			at.Break(nil)
+			_, err = store.Put(t.Context(), key, someID, bytes.NewReader(make([]byte, test.size)))
+			require.NoError(t, err)
+			require.Equal(t, []string{"7f/" + someID}, at.files(t))
+		})
+	}
+}
+
+func TestWhatCannotBeDiscardedIsSaid(t *testing.T) {
+	at := newBucket(t)
+	store, key := at.open(t), newKey(t)
+	at.Break(func(r *http.Request) bool { return r.Method == http.MethodDelete })
+	_, err := store.Put(t.Context(), key, someID, io.MultiReader(io.LimitReader(zeros{}, 6<<20), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.ErrorContains(t, err, "discard the upload: ")
+	require.ErrorContains(t, store.Delete(t.Context(), someID), "delete blob "+someID+": ")
+}
+
+func TestADownloadThatBreaksOffIsNoDocument(t *testing.T) {
+	at := newBucket(t)
+	store, key := at.open(t), newKey(t)
+	_, err := store.Put(t.Context(), key, someID, bytes.NewReader(make([]byte, 300_000)))
+	require.NoError(t, err)
+	sealed := at.read(t, "7f/"+someID)
+	cutting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Query().Has("uploads"):
+			io.WriteString(w, "<ListMultipartUploadsResult></ListMultipartUploadsResult>")
+		case r.Method == http.MethodGet:
+			w.Header().Set("Content-Length", "300000")
+			w.Header().Set("ETag", `"0"`)
+			w.Header().Set("Last-Modified", time.Now().UTC().Format(http.TimeFormat))
+			w.Write(sealed[:200_000])
+		}
+	}))
+	defer cutting.Close()
+	where := at.url(t)
+	where.Endpoint, err = url.Parse(cutting.URL)
+	require.NoError(t, err)
+	store, err = blob.OpenBucket(t.Context(), where)
+	require.NoError(t, err)
+	_, err = read(t.Context(), store, key, someID)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+}
+
+func TestOpenBucketRemovesWhatACrashLeftAndSparesWhatIsBeingWritten(t *testing.T) {
+	at := newBucket(t)
+	store, key := at.open(t), newKey(t)
+	const young = "0190a6e1-5f0c-7b3a-9d2e-4c1f8a6b3c00"
+	at.Break(func(r *http.Request) bool { return r.Method == http.MethodDelete }) // as after a crash
+	at.Pass(-49 * time.Hour)
+	_, err := store.Put(t.Context(), key, someID, io.MultiReader(io.LimitReader(zeros{}, 6<<20), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	require.Error(t, err)
+	at.Pass(49 * time.Hour)
+	_, err = store.Put(t.Context(), key, young, io.MultiReader(io.LimitReader(zeros{}, 6<<20), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	require.Error(t, err)
+	at.Break(nil)
+	require.Len(t, at.files(t), 2)
+
+	at.open(t)
+	require.Equal(t, []string{"00/" + young}, at.files(t))
+}
+
+func TestOpenBucketSaysWhatIsWrong(t *testing.T) {
+	at := newBucket(t)
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for _, test := range []struct {
+		name   string
+		place  string
+		broken func(r *http.Request) bool
+		want   []string
+	}{
+		{"the bucket is missing", "s3://elsewhere?endpoint=" + at.URL, nil, []string{"bucket elsewhere at " + at.URL, "there is no such bucket"}},
+		{"nobody listens", "s3://documents?endpoint=" + gone.URL, nil, []string{"bucket documents at " + gone.URL, "reach it: ", "connection refused"}},
+		{"access is denied", "s3://documents?endpoint=" + at.URL, func(*http.Request) bool { return true }, []string{"reach it: Access Denied"}},
+		{"uploads cannot be listed", "s3://documents?endpoint=" + at.URL, func(r *http.Request) bool { return r.URL.Query().Has("uploads") }, []string{"remove abandoned uploads: "}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			at.Break(test.broken)
+			defer at.Break(nil)
+			place, err := blob.ParseBucket(test.place + "&region=us-east-1")
+			require.NoError(t, err)
+			_, err = blob.OpenBucket(t.Context(), place)
+			for _, want := range append(test.want, "open blob store: ") {
+				require.ErrorContains(t, err, want)
+			}
+			require.NotContains(t, err.Error(), "s3test-secret")
+		})
+	}
+}
+
+func TestOpenBucketWithoutCredentialsSaysSo(t *testing.T) {
+	at := newBucket(t)
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY", "AWS_SECRET_KEY"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+	// Where a role would be asked for, nobody answers.
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/role")
+	_, err := blob.OpenBucket(t.Context(), at.url(t))
+	require.ErrorContains(t, err, "no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+}
+
+func TestADocumentThatWasMovedToABucketOpensThere(t *testing.T) {
+	here, there, key := folder(t.TempDir()), newBucket(t), newKey(t)
+	_, err := here.open(t).Put(t.Context(), key, someID, strings.NewReader("content"))
+	require.NoError(t, err)
+	for _, name := range here.files(t) {
+		there.write(t, name, here.read(t, name))
+		here.remove(t, name)
+	}
+	content, err := read(t.Context(), there.open(t), key, someID)
+	require.NoError(t, err)
+	require.Equal(t, "content", string(content))
+	_, err = here.open(t).Get(t.Context(), key, someID)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
