@@ -37,7 +37,7 @@ func (e *Engine) deliver(t *target, l *lane) {
 		e.log.Error("could not find the endpoint of a delivery", "delivery", m.DeliveryID, "error", err)
 		again := now.Add(pause)
 		back = &again
-	case attempt == nil: // the endpoint is closed, paused, disabled or deleted
+	case attempt == nil: // the endpoint is closed, paused, disabled or deleted, or the lane is gone
 		back = &now
 	default:
 		outcome.Recipient, outcome.Clearance = endpoint.Recipient(), endpoint.Clearance
@@ -96,6 +96,8 @@ func (e *Engine) attempt(m store.Message) (*subscription.Endpoint, *store.Attemp
 	case err != nil:
 		return nil, nil, err
 	case endpoint.State != subscription.Active:
+		return endpoint, nil, nil
+	case endpoint.Ordering == subscription.OrderingCase && m.Lane != m.Event.CaseID: // it asks for order since: it is in the lane of its case now
 		return endpoint, nil, nil
 	case endpoint.Clearance.Withholds(m.Event.Activity()):
 		return endpoint, &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC(), Error: withheld}, nil

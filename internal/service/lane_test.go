@@ -276,6 +276,37 @@ func TestWithoutOrderNoMessageWaitsForAnother(t *testing.T) {
 	})
 }
 
+func TestAnEndpointThatAsksForOrderIsSentWhatWaitsInOrder(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w, r := newWorldOn(t, dir, database), newReceiver(t)
+		r.retryAfter = "1"
+		first, release := make(chan struct{}), make(chan struct{})
+		r.answer = func(m message) int {
+			if m.sequence == 1 {
+				close(first)
+				<-release
+			}
+			if m.sequence == 2 && m.attempt == 1 {
+				return http.StatusServiceUnavailable
+			}
+			return http.StatusOK
+		}
+		endpoint := w.endpoint(t, r.URL, func(e *subscription.Endpoint) {
+			e.Ordering, e.MaxInFlight, e.Timeout = subscription.OrderingNone, 1, 3*time.Second
+		})
+		caseID := w.newCase(t)
+		<-first
+		w.comment(t, caseID, "these are in memory", "behind that")
+		_, err := w.UpdateEndpoint(t.Context(), w.caller, endpoint.ID, func(e *subscription.Endpoint) {
+			e.Ordering, e.MaxInFlight = subscription.OrderingCase, 32
+		})
+		require.NoError(t, err)
+		w.comment(t, caseID, "and new")
+		close(release)
+		require.Equal(t, oneTo(4), sequences(r.wait(t, 4), caseID))
+	})
+}
+
 func TestADeletedEndpointIsSentNothing(t *testing.T) {
 	onBoth(t, func(t *testing.T, dir, database string) {
 		w, r := newWorldOn(t, dir, database), newReceiver(t)

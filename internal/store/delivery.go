@@ -181,46 +181,58 @@ func (s *Store) Delivery(ctx context.Context, organizationID, id string) (Delive
 // lane. The error is ErrNotFound where there is none, its endpoint was deleted, or its
 // case erased.
 func (s *Store) Retry(ctx context.Context, organizationID, id string, once *Kept) (endpointID string, err error) {
-	org, err := s.organization(ctx, organizationID)
-	if err != nil {
-		return "", err
-	}
-	keep, err := s.keep(org, once)
-	if err != nil {
-		return "", err
-	}
-	now := s.now().UnixMilli()
-	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		var lane string
-		err := conn.QueryRowContext(ctx, `
-			UPDATE deliveries
-			SET state = 'pending', due_at = NULL, finished_at = NULL
-			WHERE id = $1 AND organization_id = $2 AND EXISTS (
-				SELECT 1
-				FROM endpoints
-				WHERE endpoints.id = deliveries.endpoint_id AND endpoints.state <> 'deleted')
-				AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)
-			RETURNING endpoint_id, lane`, id, organizationID).Scan(&endpointID, &lane)
+	err = s.whileHeld(ctx, organizationID, func(org *organization) error {
+		keep, err := s.keep(org, once)
 		if err != nil {
-			return oneRow("a delivery", err)
-		}
-		if _, err := conn.ExecContext(ctx, `
-			INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at)
-			VALUES ($1, $2, 1, $3)
-			ON CONFLICT (endpoint_id, lane) DO UPDATE
-			SET due_at = CASE WHEN lanes.owner IS NULL THEN excluded.due_at END,
-				recalled = CASE WHEN lanes.owner IS NULL THEN 0 ELSE 1 END`, endpointID, lane, now); err != nil {
 			return err
 		}
-		if err := s.connection.notify(ctx, conn, lanesDue); err != nil {
-			return err
-		}
-		return keep(ctx, conn)
+		return s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+			if err := s.hold(ctx, org); err != nil {
+				return err
+			}
+			if endpointID, err = s.putBack(ctx, conn, org, id); err != nil {
+				return err
+			}
+			return keep(ctx, conn)
+		})
 	})
 	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrAnswered) {
 		return "", fmt.Errorf("retry delivery %s: %w", id, err)
 	}
 	return endpointID, err
+}
+
+// putBack puts a delivery back into its lane, which is due now.
+func (s *Store) putBack(ctx context.Context, conn *sql.Conn, org *organization, id string) (endpointID string, err error) {
+	var caseID, lane string
+	err = conn.QueryRowContext(ctx, `
+		SELECT endpoint_id, case_id
+		FROM deliveries
+		WHERE id = $1 AND organization_id = $2`, id, org.ID).Scan(&endpointID, &caseID)
+	if err != nil {
+		return "", oneRow("a delivery", err)
+	}
+	endpoint, ok := org.byID[endpointID]
+	if !ok {
+		return "", ErrNotFound
+	}
+	err = conn.QueryRowContext(ctx, `
+		UPDATE deliveries
+		SET lane = CASE WHEN state = 'pending' THEN lane ELSE $2 END, state = 'pending', due_at = NULL, finished_at = NULL
+		WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)
+		RETURNING lane`, id, laneOf(endpoint, id, caseID)).Scan(&lane)
+	if err != nil {
+		return "", oneRow("a delivery", err)
+	}
+	if _, err := conn.ExecContext(ctx, `
+		INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at)
+		VALUES ($1, $2, 1, $3)
+		ON CONFLICT (endpoint_id, lane) DO UPDATE
+		SET due_at = CASE WHEN lanes.owner IS NULL THEN excluded.due_at END,
+			recalled = CASE WHEN lanes.owner IS NULL THEN 0 ELSE 1 END`, endpointID, lane, s.now().UnixMilli()); err != nil {
+		return "", err
+	}
+	return endpointID, s.connection.notify(ctx, conn, lanesDue)
 }
 
 // Cancel gives a delivery up that waits, or is being sent: if that attempt succeeds, it

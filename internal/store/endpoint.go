@@ -13,7 +13,7 @@ import (
 
 // InsertEndpoint keeps a new endpoint, which has its id and its organisation.
 func (s *Store) InsertEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept) error {
-	return s.writeEndpoint(ctx, e, once, func(ctx context.Context, conn *sql.Conn, settings []byte) error {
+	return s.writeEndpoint(ctx, e, once, func(ctx context.Context, conn *sql.Conn, _ *organization, settings []byte) error {
 		_, err := conn.ExecContext(ctx, `
 			INSERT INTO endpoints (id, organization_id, state, settings)
 			VALUES ($1, $2, $3, $4)`,
@@ -22,16 +22,24 @@ func (s *Store) InsertEndpoint(ctx context.Context, e *subscription.Endpoint, on
 	})
 }
 
-// UpdateEndpoint keeps a changed endpoint. The error is ErrNotFound where it was
+// UpdateEndpoint keeps a changed endpoint. Where it asks for order now, what waits for it
+// is in the order of its cases from then on. The error is ErrNotFound where it was
 // deleted meanwhile.
 func (s *Store) UpdateEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept) error {
-	return s.writeEndpoint(ctx, e, once, func(ctx context.Context, conn *sql.Conn, settings []byte) error {
+	return s.writeEndpoint(ctx, e, once, func(ctx context.Context, conn *sql.Conn, org *organization, settings []byte) error {
+		asks, err := asksForOrder(ctx, conn, org, e)
+		if err != nil {
+			return err
+		}
 		result, err := conn.ExecContext(ctx, `
 			UPDATE endpoints
 			SET state = $3, settings = $4
 			WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`,
 			e.ID, e.OrganizationID, string(e.State), settings)
-		return oneChanged(result, err)
+		if err := oneChanged(result, err); err != nil || !asks {
+			return err
+		}
+		return s.intoOrder(ctx, conn, e)
 	})
 }
 
@@ -166,7 +174,7 @@ func (s *Store) finishDeletions(ctx context.Context) error {
 
 // writeEndpoint seals the endpoint and has it written, and with it the answer that
 // once keeps.
-func (s *Store) writeEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept, write func(context.Context, *sql.Conn, []byte) error) error {
+func (s *Store) writeEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept, write func(context.Context, *sql.Conn, *organization, []byte) error) error {
 	org, err := s.organization(ctx, e.OrganizationID)
 	if err != nil {
 		return err
@@ -184,7 +192,7 @@ func (s *Store) writeEndpoint(ctx context.Context, e *subscription.Endpoint, onc
 		return err
 	}
 	err = s.changeEndpoints(ctx, e.OrganizationID, func(ctx context.Context, conn *sql.Conn) error {
-		if err := write(ctx, conn, sealed); err != nil {
+		if err := write(ctx, conn, org, sealed); err != nil {
 			return err
 		}
 		return keep(ctx, conn)
@@ -277,21 +285,27 @@ func (s *Store) readEndpoints(ctx context.Context, org *organization, after stri
 		if err := rows.Scan(&id, &state, &sealed); err != nil {
 			return err
 		}
-		settings, err := org.key.Open(sealed, endpointPlace(id))
-		if err != nil {
-			return fmt.Errorf("open endpoint %s: %w", id, err)
-		}
-		endpoint := &subscription.Endpoint{State: subscription.State(state)}
-		if err := json.Unmarshal(settings, endpoint); err != nil {
-			return fmt.Errorf("decode endpoint %s: its settings are not those of an endpoint", id)
-		}
+		endpoint, err := openEndpoint(org, id, state, sealed)
 		endpoints = append(endpoints, endpoint)
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read endpoints: %w", err)
 	}
 	return endpoints, nil
+}
+
+// openEndpoint returns the endpoint of a row.
+func openEndpoint(org *organization, id, state string, sealed []byte) (*subscription.Endpoint, error) {
+	settings, err := org.key.Open(sealed, endpointPlace(id))
+	if err != nil {
+		return nil, fmt.Errorf("open endpoint %s: %w", id, err)
+	}
+	endpoint := &subscription.Endpoint{State: subscription.State(state)}
+	if err := json.Unmarshal(settings, endpoint); err != nil {
+		return nil, fmt.Errorf("decode endpoint %s: its settings are not those of an endpoint", id)
+	}
+	return endpoint, nil
 }
 
 func endpointPlace(id string) vault.Where {

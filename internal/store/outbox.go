@@ -74,14 +74,11 @@ func lanesOf(org *organization, key *vault.Key, events []caselog.Event, states [
 				DeliveryID:     newID(),
 				OrganizationID: endpoint.OrganizationID,
 				EndpointID:     endpoint.ID,
-				Lane:           use.lane,
 				Event:          e,
 				Case:           states[i],
 				Key:            key,
 			}
-			if endpoint.Ordering == subscription.OrderingNone {
-				m.Lane = m.DeliveryID
-			}
+			m.Lane = laneOf(endpoint, m.DeliveryID, e.CaseID)
 			use.messages = append(use.messages, m)
 		}
 	}

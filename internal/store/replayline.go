@@ -27,13 +27,19 @@ type candidate struct {
 // read. Where there are none left, and none waits, the replay is done. The error is
 // ErrReplayEnded where it does not run any more, or somebody else has gone on with it.
 func (s *Store) GoOn(ctx context.Context, r Replay, limit int) error {
-	endpoint, err := s.Endpoint(ctx, r.OrganizationID, r.EndpointID)
-	if errors.Is(err, ErrNotFound) {
+	err := s.whileHeld(ctx, r.OrganizationID, func(org *organization) error { return s.goOn(ctx, org, r, limit) })
+	if err != nil && !errors.Is(err, ErrReplayEnded) {
+		return fmt.Errorf("go on with replay %s: %w", r.ID, err)
+	}
+	return err
+}
+
+func (s *Store) goOn(ctx context.Context, org *organization, r Replay, limit int) error {
+	endpoint, ok := org.byID[r.EndpointID]
+	if !ok {
 		return s.endReplay(ctx, r, ReplayStopped)
 	}
-	if err != nil {
-		return err
-	}
+	var err error
 	next := r
 	var found []candidate
 	switch {
@@ -45,7 +51,7 @@ func (s *Store) GoOn(ctx context.Context, r Replay, limit int) error {
 		found, err = s.ofLog(ctx, &next, limit)
 	}
 	if err != nil {
-		return fmt.Errorf("go on with replay %s: %w", r.ID, err)
+		return err
 	}
 	if len(found) == 0 && next.reached == r.reached {
 		if r.Waiting > 0 {
@@ -56,10 +62,13 @@ func (s *Store) GoOn(ctx context.Context, r Replay, limit int) error {
 	found = slices.DeleteFunc(found, func(c candidate) bool { return !endpoint.Subscribes(c.event) })
 	if !r.OnlyFailed {
 		if found, err = s.undelivered(ctx, r, endpoint, found); err != nil {
-			return fmt.Errorf("go on with replay %s: %w", r.ID, err)
+			return err
 		}
 	}
-	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+	return s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		if err := s.hold(ctx, org); err != nil {
+			return err
+		}
 		queued, err := s.line(ctx, r, endpoint, found)
 		if err != nil {
 			return err
@@ -75,10 +84,6 @@ func (s *Store) GoOn(ctx context.Context, r Replay, limit int) error {
 		}
 		return s.connection.notify(ctx, conn, lanesDue)
 	})
-	if err != nil && !errors.Is(err, ErrReplayEnded) {
-		return fmt.Errorf("go on with replay %s: %w", r.ID, err)
-	}
-	return err
 }
 
 func replayRuns(result sql.Result, err error) error {
@@ -235,9 +240,9 @@ func (s *Store) receives(ctx context.Context, endpoint *subscription.Endpoint, c
 
 var (
 	// What a delivery was tried before costs none of its new schedule.
-	replayDeliveries = over(`id text, replay_id text`, `
+	replayDeliveries = over(`id text, lane text, replay_id text`, `
 		UPDATE deliveries
-		SET state = 'pending', replaced = deliveries.state, replay_id = u.replay_id, deferred = deliveries.tries, due_at = NULL, finished_at = NULL
+		SET state = 'pending', lane = u.lane, replaced = deliveries.state, replay_id = u.replay_id, deferred = deliveries.tries, due_at = NULL, finished_at = NULL
 		FROM u
 		WHERE deliveries.id = u.id AND deliveries.state <> 'pending'
 			AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)
@@ -277,7 +282,7 @@ func (s *Store) line(ctx context.Context, r Replay, endpoint *subscription.Endpo
 	var fresh []candidate
 	for _, c := range found {
 		if c.delivery != "" {
-			again = append(again, []any{c.delivery, r.ID})
+			again = append(again, []any{c.delivery, laneOf(endpoint, c.delivery, c.caseID), r.ID})
 			continue
 		}
 		fresh = append(fresh, c)
@@ -315,10 +320,8 @@ func (s *Store) line(ctx context.Context, r Replay, endpoint *subscription.Endpo
 	}
 	var made [][]any
 	for _, c := range fresh {
-		id, lane := newID(), c.caseID
-		if endpoint.Ordering == subscription.OrderingNone {
-			lane = id
-		}
+		id := newID()
+		lane := laneOf(endpoint, id, c.caseID)
 		lanes[lane] = true
 		queued++
 		cases[c.caseID]--

@@ -1,12 +1,14 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
 )
 
 var orderingTests = []test{
@@ -88,4 +90,116 @@ var orderingTests = []test{
 		c.deliver(first, nil)
 		require.False(t, c.deliver(third, &store.End{Through: 3}))
 	}},
+	{"what is sent again goes by what its endpoint asks for now", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		ordered, free := func(*subscription.Endpoint) {}, unordered
+		retry := func(e *subscription.Endpoint, _ string) {
+			for _, d := range c.find(store.DeliveryFilter{EndpointID: e.ID}) {
+				_, err := c.Retry(t.Context(), c.org.ID, d.ID, nil)
+				require.NoError(t, err)
+			}
+		}
+		replay := func(e *subscription.Endpoint, caseID string) {
+			require.NoError(t, c.GoOn(t.Context(), c.replay(store.Replay{EndpointID: e.ID, CaseID: caseID}), 10))
+		}
+		for _, test := range []struct {
+			name     string
+			was, now func(*subscription.Endpoint)
+			again    func(e *subscription.Endpoint, caseID string)
+			want     [][]int64 // by lane
+		}{
+			{"retried, now in order", free, ordered, retry, [][]int64{{1, 2, 3}}},
+			{"replayed, now in order", free, ordered, replay, [][]int64{{1, 2, 3}}},
+			{"retried, now without", ordered, free, retry, [][]int64{{1}, {2}, {3}}},
+			{"replayed, now without", ordered, free, replay, [][]int64{{1}, {2}, {3}}},
+		} {
+			e := c.endpoint(test.was)
+			s := newSender(c, true)
+			id := c.create(s)
+			c.comments(2, id, s)
+			c.drain(s)
+			c.reorder(e, test.now)
+			test.again(e, id)
+			var got [][]int64
+			for _, lane := range c.claim(e.ID) {
+				got = append(got, sequences(c.load(e.ID, lane).Messages))
+			}
+			slices.SortFunc(got, slices.Compare)
+			require.Equal(t, test.want, got, test.name)
+			require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID))
+		}
+	}},
+	{"what waits comes into the order of its case where its endpoint asks for that, and before what is new", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint(unordered)
+		outbox := new(tray)
+		id, other := c.create(outbox), c.create(outbox)
+		messages := outbox.take()
+		later := begin.Add(time.Hour)
+		c.fail(messages[1], later)
+		require.False(t, c.deliver(messages[0], &store.End{Through: 1}))
+		outbox.full = true
+		c.comments(2, id, outbox)
+		c.comments(1, other, outbox)
+		c.reorder(e, func(*subscription.Endpoint) {})
+		require.Equal(t, 2, rows(t, url, `SELECT count(*) FROM lanes`), "of the cases")
+		outbox.full = false
+		c.comments(1, id, outbox)
+		c.comments(1, other, outbox)
+		require.Empty(t, outbox.take(), "it waits behind the others")
+
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		require.Equal(t, []int64{2, 3, 4}, sequences(c.load(e.ID, id).Messages))
+		requireDue(t, c, e.ID, &later)
+		c.clock.pass(time.Hour)
+		require.Equal(t, []string{other}, c.claim(e.ID))
+		require.Equal(t, []int64{1, 2, 3}, sequences(c.load(e.ID, other).Messages))
+	}},
+	{"what is on its way while an endpoint asks for order is waited for, as long as an attempt may take", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint(unordered)
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(2, id, outbox)
+		onWay := outbox.take()
+		c.reorder(e, func(*subscription.Endpoint) {})
+		c.comments(1, id, outbox)
+		require.Empty(t, outbox.take())
+		require.Empty(t, c.claim(e.ID))
+		again := begin.Add(time.Second)
+		require.False(t, c.deliver(onWay[1], &store.End{Through: 2}), "its lane is gone")
+		require.False(t, c.fail(onWay[2], again))
+		require.Empty(t, c.claim(e.ID))
+		c.clock.pass(e.Timeout + time.Second)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		require.Equal(t, []int64{1, 3, 4}, sequences(c.load(e.ID, id).Messages))
+	}},
+	{"what waits when an endpoint gives up order goes as it was to", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := &tray{full: true}
+		id := c.create(outbox)
+		c.comments(1, id, outbox)
+		c.reorder(e, unordered)
+		outbox.full = false
+		c.comments(1, id, outbox)
+		require.Equal(t, []int64{3}, sequences(outbox.take()))
+		_, err := c.Retry(t.Context(), c.org.ID, c.find(store.DeliveryFilter{})[1].ID, nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		lane := c.load(e.ID, id)
+		require.Equal(t, []int64{1, 2}, sequences(lane.Messages))
+		c.deliver(lane.Messages[0], nil)
+		require.False(t, c.deliver(lane.Messages[1], &store.End{Through: lane.Last}))
+		requireDue(t, c, e.ID, nil)
+	}},
+}
+
+// reorder has an endpoint ask for what set says, in order but for that.
+func (c *clinic) reorder(e *subscription.Endpoint, set func(*subscription.Endpoint)) {
+	c.t.Helper()
+	changed := *e
+	changed.Ordering = subscription.OrderingCase
+	set(&changed)
+	require.NoError(c.t, c.UpdateEndpoint(c.ctx, &changed, nil))
 }
