@@ -18,16 +18,16 @@ const (
 	replayIdle   = 2 * time.Second
 )
 
-// replay goes on with the replays that run, of all endpoints, where this process is the
+// replay advances the replays that run, of all endpoints, where this process is the
 // one to do it.
 func (e *Engine) replay(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait := replayIdle
 		if e.Leads() {
-			running, err := e.goOnWithReplays(ctx)
+			running, err := e.advanceReplays(ctx)
 			switch {
 			case err != nil && ctx.Err() == nil:
-				e.log.Error("could not go on with a replay", "error", err)
+				e.log.Error("could not advance a replay", "error", err)
 			case running:
 				wait = replayBreath
 			}
@@ -36,8 +36,8 @@ func (e *Engine) replay(ctx context.Context) {
 	}
 }
 
-// goOnWithReplays puts more of each replay in line, once half of what was has gone.
-func (e *Engine) goOnWithReplays(ctx context.Context) (running bool, err error) {
+// advanceReplays puts more of each replay in line, once half of what was has gone.
+func (e *Engine) advanceReplays(ctx context.Context) (running bool, err error) {
 	replays, err := e.store.RunningReplays(ctx)
 	if err != nil {
 		return false, err
@@ -47,7 +47,7 @@ func (e *Engine) goOnWithReplays(ctx context.Context) (running bool, err error) 
 		if r.Waiting > maxReplayed/2 {
 			continue
 		}
-		err := e.store.GoOn(ctx, r, maxReplayed-int(r.Waiting))
+		err := e.store.AdvanceReplay(ctx, r, maxReplayed-int(r.Waiting))
 		if err != nil && !errors.Is(err, store.ErrReplayEnded) {
 			errs = append(errs, err)
 		}

@@ -39,10 +39,14 @@ type Replay struct {
 	CreatedAt  time.Time
 	FinishedAt *time.Time // nil while it runs
 
-	first         int64    // the place before its first event
-	last, reached Position // the place of its last event, and the one up to which all is in line
-	reachedID     string   // the last that was put in line of those that failed
+	first           int64  // the number of the place before its first event
+	last, reached   place  // of its last event, and the one up to which all is in line
+	reachedDelivery string // the last that was put in line of those that failed
 }
+
+// place is how far a replay is: in the log, a transaction and a position; in a case, a
+// sequence; among what failed, how many.
+type place struct{ transaction, number int64 }
 
 var (
 	// ErrReplaying means that an endpoint has a replay that runs.
@@ -72,11 +76,11 @@ func (s *Store) InsertReplay(ctx context.Context, r *Replay, once *Kept) error {
 	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		result, err := conn.ExecContext(ctx, `
 			INSERT INTO replays (id, organization_id, endpoint_id, state, since, until, case_id, events, only_failed,
-				first_at, last_in, last_at, reached_in, reached_at, reached_id, queued, created_at)
+				first_number, last_transaction, last_number, reached_transaction, reached_number, reached_delivery, queued, created_at)
 			VALUES ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9, $10, $11, 0, $9, '', 0, $12)
 			ON CONFLICT DO NOTHING`,
 			r.ID, r.OrganizationID, r.EndpointID, column(r.Since), column(r.Until), orNull(r.CaseID), joined(r.Events), number(r.OnlyFailed),
-			r.first, r.last.Transaction, r.last.Event, r.CreatedAt.UnixMilli())
+			r.first, r.last.transaction, r.last.number, r.CreatedAt.UnixMilli())
 		if err := oneChanged(result, err); err != nil {
 			if errors.Is(err, ErrNotFound) {
 				return ErrReplaying
@@ -99,7 +103,7 @@ func (s *Store) bound(ctx context.Context, r *Replay) error {
 		err := s.readers.QueryRowContext(ctx, `
 			SELECT COUNT(*)
 			FROM deliveries
-			WHERE `+where.text, where.arguments...).Scan(&r.last.Event)
+			WHERE `+where.text, where.arguments...).Scan(&r.last.number)
 		if err != nil {
 			return fmt.Errorf("count what failed: %w", err)
 		}
@@ -108,14 +112,14 @@ func (s *Store) bound(ctx context.Context, r *Replay) error {
 		if err != nil {
 			return err
 		}
-		r.last.Event = state.Version
+		r.last.number = state.Version
 	default:
 		err := s.readers.QueryRowContext(ctx, `
 			SELECT transaction_id, position
 			FROM events
 			WHERE organization_id = $1 AND `+s.connection.settled()+`
 			ORDER BY transaction_id DESC, position DESC
-			LIMIT 1`, r.OrganizationID).Scan(&r.last.Transaction, &r.last.Event)
+			LIMIT 1`, r.OrganizationID).Scan(&r.last.transaction, &r.last.number)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("find the end of the log: %w", err)
 		}
@@ -155,7 +159,7 @@ func (r *Replay) failures(after string) conditions {
 
 const selectReplays = `
 	SELECT id, organization_id, endpoint_id, state, since, until, COALESCE(case_id, ''), events, only_failed,
-		first_at, last_in, last_at, reached_in, reached_at, reached_id, queued, created_at, finished_at,
+		first_number, last_transaction, last_number, reached_transaction, reached_number, reached_delivery, queued, created_at, finished_at,
 		(SELECT COUNT(*) FROM deliveries WHERE deliveries.replay_id = replays.id AND deliveries.state = 'pending' AND deliveries.tries = deliveries.deferred)
 	FROM replays`
 
@@ -164,13 +168,13 @@ func scanReplay(row scanner) (r Replay, err error) {
 	var onlyFailed, created int64
 	var since, until, finished sql.NullInt64
 	err = row.Scan(&r.ID, &r.OrganizationID, &r.EndpointID, &r.State, &since, &until, &r.CaseID, &events, &onlyFailed,
-		&r.first, &r.last.Transaction, &r.last.Event, &r.reached.Transaction, &r.reached.Event, &r.reachedID, &r.Queued, &created, &finished, &r.Waiting)
+		&r.first, &r.last.transaction, &r.last.number, &r.reached.transaction, &r.reached.number, &r.reachedDelivery, &r.Queued, &created, &finished, &r.Waiting)
 	for name := range strings.FieldsSeq(events) {
 		r.Events = append(r.Events, caseupdate.Event(name))
 	}
 	r.OnlyFailed = onlyFailed == 1
 	r.Since, r.Until, r.CreatedAt, r.FinishedAt = maybeAt(since), maybeAt(until), at(created), maybeAt(finished)
-	switch all, done := r.last.Event-r.first, r.reached.Event-r.first; {
+	switch all, done := r.last.number-r.first, r.reached.number-r.first; {
 	case r.State == ReplayDone || all <= 0:
 		r.Progress = 1
 	default:

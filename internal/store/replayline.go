@@ -23,18 +23,18 @@ type candidate struct {
 	delivery string // that it has; "" for none
 }
 
-// GoOn puts at most limit more deliveries of a replay in line, as it was when r was
-// read. Where there are none left, and none waits, the replay is done. The error is
-// ErrReplayEnded where it does not run any more, or somebody else has gone on with it.
-func (s *Store) GoOn(ctx context.Context, r Replay, limit int) error {
-	err := s.whileHeld(ctx, r.OrganizationID, func(org *organization) error { return s.goOn(ctx, org, r, limit) })
+// AdvanceReplay puts at most limit more deliveries of a replay in line, as it was when r
+// was read. Where there are none left, and none waits, the replay is done. The error is
+// ErrReplayEnded where it does not run any more, or somebody else has advanced it.
+func (s *Store) AdvanceReplay(ctx context.Context, r Replay, limit int) error {
+	err := s.whileHeld(ctx, r.OrganizationID, func(org *organization) error { return s.advanceReplay(ctx, org, r, limit) })
 	if err != nil && !errors.Is(err, ErrReplayEnded) {
-		return fmt.Errorf("go on with replay %s: %w", r.ID, err)
+		return fmt.Errorf("advance replay %s: %w", r.ID, err)
 	}
 	return err
 }
 
-func (s *Store) goOn(ctx context.Context, org *organization, r Replay, limit int) error {
+func (s *Store) advanceReplay(ctx context.Context, org *organization, r Replay, limit int) error {
 	endpoint, ok := org.byID[r.EndpointID]
 	if !ok {
 		return s.endReplay(ctx, r, ReplayStopped)
@@ -75,10 +75,10 @@ func (s *Store) goOn(ctx context.Context, org *organization, r Replay, limit int
 		}
 		result, err := conn.ExecContext(ctx, `
 			UPDATE replays
-			SET reached_in = $2, reached_at = $3, reached_id = $4, queued = queued + $5
-			WHERE id = $1 AND state = 'running' AND reached_in = $6 AND reached_at = $7 AND reached_id = $8`,
-			r.ID, next.reached.Transaction, next.reached.Event, next.reachedID, queued,
-			r.reached.Transaction, r.reached.Event, r.reachedID)
+			SET reached_transaction = $2, reached_number = $3, reached_delivery = $4, queued = queued + $5
+			WHERE id = $1 AND state = 'running' AND reached_transaction = $6 AND reached_number = $7 AND reached_delivery = $8`,
+			r.ID, next.reached.transaction, next.reached.number, next.reachedDelivery, queued,
+			r.reached.transaction, r.reached.number, r.reachedDelivery)
 		if err := replayRuns(result, err); err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ const maxScanned = 2000
 
 // failed returns what failed, from where the replay is on, and moves it there.
 func (s *Store) failed(ctx context.Context, r *Replay, limit int) (found []candidate, err error) {
-	where := r.failures(r.reachedID)
+	where := r.failures(r.reachedDelivery)
 	where.arguments = append(where.arguments, limit)
 	rows, err := s.readers.QueryContext(ctx, fmt.Sprintf(`
 		SELECT id, case_id, event_id, event_type
@@ -121,8 +121,8 @@ func (s *Store) failed(ctx context.Context, r *Replay, limit int) (found []candi
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		var c candidate
 		err := rows.Scan(&c.delivery, &c.caseID, &c.eventID, &c.event)
-		r.reachedID = c.delivery
-		r.reached.Event++
+		r.reachedDelivery = c.delivery
+		r.reached.number++
 		if len(r.Events) == 0 || slices.Contains(r.Events, c.event) {
 			found = append(found, c)
 		}
@@ -138,7 +138,7 @@ func (s *Store) ofCase(ctx context.Context, r *Replay, limit int) (found []candi
 		FROM events
 		WHERE case_id = $1 AND sequence > $2 AND sequence <= $3 AND type <> ''
 		ORDER BY sequence
-		LIMIT $4`, r.CaseID, r.reached.Event, r.last.Event, limit)
+		LIMIT $4`, r.CaseID, r.reached.number, r.last.number, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (s *Store) ofCase(ctx context.Context, r *Replay, limit int) (found []candi
 		c := candidate{caseID: r.CaseID}
 		var milliseconds int64
 		err := rows.Scan(&c.eventID, &c.event, &milliseconds, &c.sequence)
-		r.reached.Event = c.sequence
+		r.reached.number = c.sequence
 		if r.wants(c.event, milliseconds) {
 			found = append(found, c)
 		}
@@ -162,14 +162,14 @@ func (s *Store) ofLog(ctx context.Context, r *Replay, limit int) (found []candid
 		FROM events
 		WHERE organization_id = $1 AND (transaction_id, position) > ($2, $3) AND (transaction_id, position) <= ($4, $5) AND type <> ''
 		ORDER BY transaction_id, position
-		LIMIT $6`, r.OrganizationID, r.reached.Transaction, r.reached.Event, r.last.Transaction, r.last.Event, maxScanned)
+		LIMIT $6`, r.OrganizationID, r.reached.transaction, r.reached.number, r.last.transaction, r.last.number, maxScanned)
 	if err != nil {
 		return nil, err
 	}
 	for rows.Next() && len(found) < limit {
 		var c candidate
 		var milliseconds int64
-		if err := rows.Scan(&r.reached.Transaction, &r.reached.Event, &c.caseID, &c.eventID, &c.event, &milliseconds, &c.sequence); err != nil {
+		if err := rows.Scan(&r.reached.transaction, &r.reached.number, &c.caseID, &c.eventID, &c.event, &milliseconds, &c.sequence); err != nil {
 			return nil, errors.Join(err, rows.Close())
 		}
 		if r.wants(c.event, milliseconds) {

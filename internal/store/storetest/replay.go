@@ -78,7 +78,7 @@ var replayTests = []test{
 			return store.Delivered, nil
 		})
 		r := c.replay(store.Replay{EndpointID: e.ID, OnlyFailed: true})
-		require.NoError(t, c.GoOn(t.Context(), r, 10))
+		require.NoError(t, c.AdvanceReplay(t.Context(), r, 10))
 		require.Equal(t, []string{"1 CREATE_CASE delivered", "2 ADD_CASE_COMMENT pending", "3 ADD_CASE_COMMENT delivered"}, c.deliveries(store.DeliveryFilter{}))
 		s.claim(t, e.ID, 10)
 		m := c.load(e.ID, id).Messages[0]
@@ -97,7 +97,7 @@ var replayTests = []test{
 		c.comments(1, id, s)
 		c.drain(s)
 		first := c.replay(store.Replay{EndpointID: e.ID}) // its deliveries are younger than their events
-		require.NoError(t, c.GoOn(t.Context(), first, 10))
+		require.NoError(t, c.AdvanceReplay(t.Context(), first, 10))
 		s.claim(t, e.ID, 10)
 		c.work(s, func(store.Message) (store.State, *time.Time) { return store.Failed, nil })
 		c.through(first, e, s)
@@ -134,7 +134,7 @@ var replayTests = []test{
 		requireDue(t, c, e.ID, &later)
 
 		r := c.replay(store.Replay{EndpointID: e.ID})
-		require.NoError(t, c.GoOn(t.Context(), r, 10))
+		require.NoError(t, c.AdvanceReplay(t.Context(), r, 10))
 		require.Equal(t, []string{before}, c.claim(e.ID))
 		require.Equal(t, []int64{1, 2}, sequences(c.load(e.ID, before).Messages))
 		requireDue(t, c, e.ID, &later)
@@ -173,8 +173,8 @@ var replayTests = []test{
 		c.drain(s)
 		r := c.replay(store.Replay{EndpointID: e.ID})
 		require.Zero(t, r.Progress)
-		require.NoError(t, c.GoOn(t.Context(), r, 4))
-		require.ErrorIs(t, c.GoOn(t.Context(), r, 4), store.ErrReplayEnded)
+		require.NoError(t, c.AdvanceReplay(t.Context(), r, 4))
+		require.ErrorIs(t, c.AdvanceReplay(t.Context(), r, 4), store.ErrReplayEnded)
 		r = c.replayed(r)
 		require.Equal(t, []int64{4, 4}, []int64{r.Queued, r.Waiting})
 		require.InDelta(t, 0.4, r.Progress, 0.01)
@@ -198,7 +198,7 @@ var replayTests = []test{
 			return store.Delivered, nil
 		})
 		r := c.replay(store.Replay{EndpointID: e.ID})
-		require.NoError(t, c.GoOn(t.Context(), r, 10))
+		require.NoError(t, c.AdvanceReplay(t.Context(), r, 10))
 		require.Len(t, c.find(store.DeliveryFilter{State: store.Pending}), 3)
 		kept := &store.Kept{Once: store.Once{Key: "stop", Digest: [32]byte{1}}, Answer: []byte("stopped")}
 		endpointID, err := c.StopReplay(t.Context(), c.org.ID, r.ID, kept)
@@ -230,7 +230,7 @@ var replayTests = []test{
 		require.Len(t, running, 1)
 		require.Equal(t, other.ID, running[0].EndpointID)
 		require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, other.ID))
-		require.NoError(t, c.GoOn(t.Context(), running[0], 10))
+		require.NoError(t, c.AdvanceReplay(t.Context(), running[0], 10))
 		require.Equal(t, store.ReplayStopped, c.replayed(running[0]).State)
 		list, err := c.Replays(t.Context(), c.org.ID, "", 10)
 		require.NoError(t, err)
@@ -268,11 +268,11 @@ func (c *clinic) replayed(r store.Replay) store.Replay {
 	return now
 }
 
-// through goes on with a replay until it is done, while what it puts in line is sent.
+// through advances a replay until it is done, while what it puts in line is sent.
 func (c *clinic) through(r store.Replay, e *subscription.Endpoint, s *sender) {
 	c.t.Helper()
 	for r = c.replayed(r); r.State == store.ReplayRunning; r = c.replayed(r) {
-		require.NoError(c.t, c.GoOn(c.ctx, r, 3))
+		require.NoError(c.t, c.AdvanceReplay(c.ctx, r, 3))
 		s.claim(c.t, e.ID, 1000)
 		c.drain(s)
 	}

@@ -19,24 +19,24 @@ CREATE INDEX deliveries_replayed ON deliveries (replay_id) WHERE replay_id IS NO
 -- What an endpoint is sent again: of the log, of one case, or only what failed. Events that are recorded after its
 -- beginning are none of it.
 CREATE TABLE replays (
-    id              TEXT    NOT NULL PRIMARY KEY,
-    organization_id TEXT    NOT NULL,
-    endpoint_id     TEXT    NOT NULL,
-    state           TEXT    NOT NULL CHECK (state IN ('running', 'done', 'stopped')),
-    since           BIGINT,
-    until           BIGINT,
-    case_id         TEXT,
-    events          TEXT    NOT NULL, -- names, separated by spaces; empty: all
-    only_failed     BIGINT  NOT NULL,
-    first_at        BIGINT  NOT NULL, -- the place before its first event: a position in the log, a sequence of the case, or 0
-    last_in         BIGINT  NOT NULL, -- the place of its last: a transaction and a position, a sequence, or how many failed
-    last_at         BIGINT  NOT NULL,
-    reached_in      BIGINT  NOT NULL, -- the place up to which all is in line
-    reached_at      BIGINT  NOT NULL,
-    reached_id      TEXT    NOT NULL, -- the last that was put in line of those that failed
-    queued          BIGINT  NOT NULL, -- how many were put in line
-    created_at      BIGINT  NOT NULL,
-    finished_at     BIGINT
+    id                  TEXT    NOT NULL PRIMARY KEY,
+    organization_id     TEXT    NOT NULL,
+    endpoint_id         TEXT    NOT NULL,
+    state               TEXT    NOT NULL CHECK (state IN ('running', 'done', 'stopped')),
+    since               BIGINT,
+    until               BIGINT,
+    case_id             TEXT,
+    events              TEXT    NOT NULL, -- names, separated by spaces; empty: all
+    only_failed         BIGINT  NOT NULL,
+    first_number        BIGINT  NOT NULL, -- the place before its first event: a position in the log, a sequence of the case, or 0
+    last_transaction    BIGINT  NOT NULL, -- the place of its last: a transaction and a position, a sequence, or how many failed
+    last_number         BIGINT  NOT NULL,
+    reached_transaction BIGINT  NOT NULL, -- the place up to which all is in line
+    reached_number      BIGINT  NOT NULL,
+    reached_delivery    TEXT    NOT NULL, -- the last that was put in line of those that failed
+    queued              BIGINT  NOT NULL, -- how many were put in line
+    created_at          BIGINT  NOT NULL,
+    finished_at         BIGINT
 );
 
 CREATE INDEX replays_organization ON replays (organization_id, id);
