@@ -11,19 +11,19 @@ import (
 	"github.com/casehook/casehook/internal/subscription"
 )
 
-// deliver makes one attempt at the first message of a lane and records it.
-func (e *Engine) deliver(t *target, l *lane) {
+// deliver makes one attempt at the first message of a lane and records it. Where the
+// endpoint is not open to it, the lane is put back.
+func (e *Engine) deliver(t *target, l *lane, open bool) {
 	e.mu.Lock()
 	m := l.queue[0]
 	givenUp := l.givenUp[m.DeliveryID] || e.erased[m.Event.CaseID] || m.ReplayID != "" && t.stopped[m.ReplayID]
-	closed, probe := e.closed[m.EndpointID], l.probe
 	l.probe = false
 	e.mu.Unlock()
 
 	var endpoint *subscription.Endpoint
 	var attempt *store.Attempt
 	var err error
-	if !givenUp && (probe || !closed) {
+	if !givenUp && open {
 		endpoint, attempt, err = e.attempt(m)
 	}
 	if e.sending.Err() != nil && (attempt == nil || attempt.StatusCode == 0) {

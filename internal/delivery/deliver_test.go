@@ -76,6 +76,47 @@ func TestAReplayHasHalfOfWhatMayBeOnItsWayAndWhatIsNewGoesFirst(t *testing.T) {
 	require.Nil(t, target.queue())
 }
 
+func TestAReplayGetsAnEighthWhereSomethingNewIsAlwaysReady(t *testing.T) {
+	target := new(target)
+	target.see(newTestEndpoint(4), 1)
+	replayed := 0
+	for range 80 {
+		target.line(&lane{queue: []store.Message{{ReplayID: "replay"}}})
+		target.line(&lane{queue: []store.Message{{}}})
+		if l := target.depart(target.queue()); l.queue[0].ReplayID != "" {
+			replayed++
+		}
+		target.inFlight, target.open, target.replayed = 0, 0, 0
+	}
+	require.Equal(t, 10, replayed)
+}
+
+func TestAProbeGoesFirst(t *testing.T) {
+	target := new(target)
+	target.see(newTestEndpoint(4), 1)
+	probe := &lane{queue: []store.Message{{ReplayID: "replay"}}, probe: true}
+	target.line(&lane{queue: []store.Message{{}}})
+	target.line(probe)
+	target.passed = maxPassed
+	require.Same(t, probe, target.depart(target.queue()))
+}
+
+func TestWhatIsNewComesIntoMemoryBehindWhatWaitsInTheTable(t *testing.T) {
+	for _, test := range []struct {
+		waiting bool
+		queued  int
+		want    bool
+	}{
+		{false, maxQueued - 1, true},
+		{false, maxQueued, false},
+		{true, maxQueued/4 - 1, true},
+		{true, maxQueued / 4, false},
+	} {
+		target := &target{waiting: test.waiting, queued: test.queued}
+		require.Equal(t, test.want, target.accepts(), "%+v", test)
+	}
+}
+
 func TestTheLimitsOfAnEndpointAreSharedOutAmongTheNodes(t *testing.T) {
 	target, endpoint := new(target), newTestEndpoint(8)
 	limit := 100

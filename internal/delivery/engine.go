@@ -302,7 +302,7 @@ func (e *Engine) Refresh(endpoint *subscription.Endpoint) {
 func (e *Engine) Accepts(endpoint *subscription.Endpoint) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return !e.stopped && e.alive() && !e.closed[endpoint.ID] && e.target(endpoint).queued < maxQueued
+	return !e.stopped && e.alive() && !e.closed[endpoint.ID] && e.target(endpoint).accepts()
 }
 
 // Waiting implements [store.Outbox].

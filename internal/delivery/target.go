@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -9,6 +10,10 @@ import (
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
 )
+
+// maxPassed is how many new messages of an endpoint go past one that is replayed, where
+// something new is ready all the time.
+const maxPassed = 7
 
 // target is what the engine holds of one endpoint.
 type target struct {
@@ -20,6 +25,7 @@ type target struct {
 	stopped  map[string]bool        // replays that were stopped
 	inFlight int                    // messages on their way
 	replayed int                    // of those, how many are replays'
+	passed   int                    // messages that went past a replay since one of its own went
 	open     int                    // those, and those that were answered but are not recorded yet
 	queued   int                    // messages in all queues
 	loading  int                    // lanes that are being read from the table
@@ -91,27 +97,63 @@ func (t *target) width() int {
 	return width
 }
 
-// line has a lane wait for its first message to be sent.
+// accepts reports whether what is new may come into memory. Where others wait in the
+// table, they are claimed first, from half of maxQueued on: else it would never be their turn
+// at an endpoint that never rests.
+func (t *target) accepts() bool {
+	if t.waiting {
+		return t.queued < maxQueued/4
+	}
+	return t.queued < maxQueued
+}
+
+// line has a lane wait for its first message to be sent. A probe goes first: until it is
+// answered, nothing else is sent.
 func (t *target) line(l *lane) {
-	if l.queue[0].ReplayID != "" {
+	switch {
+	case l.probe:
+		t.ready = slices.Insert(t.ready, 0, l)
+	case l.queue[0].ReplayID != "":
 		t.replays = append(t.replays, l)
-	} else {
+	default:
 		t.ready = append(t.ready, l)
 	}
 }
 
-// queue returns the line whose first is next: replays come last, and have at most half
-// of what may be on its way. It is nil where nothing may be sent.
+// queue returns the line whose first is next: what is new goes first, but for every
+// eighth, which is a replay's where one waits. Replays have at most half of what may be
+// on its way. It is nil where nothing may be sent.
 func (t *target) queue() *[]*lane {
+	replays := len(t.replays) > 0 && t.replayed < max(t.width()/2, 1)
 	switch {
 	case t.inFlight >= t.width() || t.open >= 2*t.share(t.endpoint.MaxInFlight):
 		return nil
-	case len(t.ready) > 0:
+	case len(t.ready) > 0 && !(replays && t.passed >= maxPassed):
 		return &t.ready
-	case len(t.replays) > 0 && t.replayed < max(t.width()/2, 1):
+	case replays:
 		return &t.replays
 	}
 	return nil
+}
+
+// depart takes the first lane out of a line: its message is on its way.
+func (t *target) depart(line *[]*lane) *lane {
+	l := (*line)[0]
+	(*line)[0] = nil
+	*line = (*line)[1:]
+	switch {
+	case line == &t.replays:
+		t.passed = 0
+	case len(t.replays) > 0:
+		t.passed++
+	}
+	l.busy = true
+	t.inFlight++
+	t.open++
+	if l.queue[0].ReplayID != "" {
+		t.replayed++
+	}
+	return l
 }
 
 // adapt has fewer messages on their way, half as many each time, where the receiver
@@ -136,28 +178,22 @@ func (e *Engine) pumpAll() {
 	}
 }
 
-// pump sends the ready messages of an endpoint, as many as may be in flight.
-// e.mu is held.
+// pump sends the ready messages of an endpoint, as many as may be in flight, or puts them
+// back where it is closed. e.mu is held.
 func (e *Engine) pump(t *target) {
 	for !t.dropped && !e.stopped && e.alive() {
 		line := t.queue()
 		if line == nil {
 			return
 		}
-		if t.limiter != nil && !t.limiter.Allow() {
+		// What is put back costs none of the rate: the probe needs it.
+		open := (*line)[0].probe || !e.closed[t.endpoint.ID]
+		if open && t.limiter != nil && !t.limiter.Allow() {
 			e.pumpLater(t)
 			return
 		}
-		l := (*line)[0]
-		(*line)[0] = nil
-		*line = (*line)[1:]
-		l.busy = true
-		t.inFlight++
-		t.open++
-		if l.queue[0].ReplayID != "" {
-			t.replayed++
-		}
-		e.work.Go(func() { e.deliver(t, l) })
+		l := t.depart(line)
+		e.work.Go(func() { e.deliver(t, l, open) })
 	}
 }
 
