@@ -108,11 +108,9 @@ func (s *Store) Record(ctx context.Context, o Outcome) error {
 				return fmt.Errorf("seal an attempt of delivery %s: %w", o.Message.DeliveryID, err)
 			}
 		}
-		if o.State != Pending {
-			var err error
-			if recorded.recipient, err = s.sealRecipient(ctx, o.Message.OrganizationID, o.Message.DeliveryID, a.Number, o.Recipient); err != nil {
-				return err
-			}
+		var err error // it may have been given up meanwhile, and has a receipt then
+		if recorded.recipient, err = s.sealRecipient(ctx, o.Message.OrganizationID, o.Message.DeliveryID, a.Number, o.Recipient); err != nil {
+			return err
 		}
 	}
 	return s.writer.do(ctx, job{outcome: recorded})

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -234,60 +233,6 @@ func (s *Store) putBack(ctx context.Context, conn *sql.Conn, org *organization, 
 	}
 	return endpointID, s.connection.notify(ctx, conn, lanesDue)
 }
-
-// Cancel gives a delivery up that waits, or is being sent: if that attempt succeeds, it
-// was delivered after all. It returns the lane; the error is ErrNotFound where there is
-// no such delivery, and ErrFinished where there is nothing to give up.
-func (s *Store) Cancel(ctx context.Context, organizationID, id string, once *Kept) (endpointID, lane string, err error) {
-	org, err := s.organization(ctx, organizationID)
-	if err != nil {
-		return "", "", err
-	}
-	keep, err := s.keep(org, once)
-	if err != nil {
-		return "", "", err
-	}
-	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		var tries int
-		err := conn.QueryRowContext(ctx, `
-			SELECT endpoint_id, lane, tries
-			FROM deliveries
-			WHERE id = $1 AND organization_id = $2`, id, organizationID).Scan(&endpointID, &lane, &tries)
-		if err != nil {
-			return oneRow("a delivery", err)
-		}
-		if endpoint := org.byID[endpointID]; endpoint != nil && tries > 0 {
-			recipient, err := s.sealRecipient(ctx, organizationID, id, tries, endpoint.Recipient())
-			if err == nil {
-				err = s.insertCanceled(ctx, conn, endpoint.Clearance, recipient, `id = $1`, id)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		result, err := conn.ExecContext(ctx, `
-			UPDATE deliveries
-			SET state = 'canceled', due_at = NULL, finished_at = $2
-			WHERE id = $1 AND state = 'pending'`, id, s.now().UnixMilli())
-		if err := oneChanged(result, err); err != nil {
-			if errors.Is(err, ErrNotFound) {
-				return ErrFinished
-			}
-			return err
-		}
-		if err := s.connection.notify(ctx, conn, strings.Join([]string{deliveryCanceled, endpointID, lane, id}, " ")); err != nil {
-			return err
-		}
-		return keep(ctx, conn)
-	})
-	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrAnswered) && !errors.Is(err, ErrFinished) {
-		return "", "", fmt.Errorf("cancel delivery %s: %w", id, err)
-	}
-	return endpointID, lane, err
-}
-
-// ErrFinished means that a delivery is finished: there is nothing to give up.
-var ErrFinished = errors.New("the delivery is finished")
 
 func scanDelivery(row interface{ Scan(...any) error }) (Delivery, error) {
 	var d Delivery

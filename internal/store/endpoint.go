@@ -63,9 +63,9 @@ func (s *Store) DisableEndpoint(ctx context.Context, organizationID, id string) 
 // for it. Its deliveries can still be read. The error is ErrNotFound where there is
 // none.
 func (s *Store) DeleteEndpoint(ctx context.Context, organizationID, id string) error {
-	clearance := everything
-	if known, err := s.Endpoint(ctx, organizationID, id); err == nil {
-		clearance = known.Clearance
+	known := make(map[string]*subscription.Endpoint)
+	if endpoint, err := s.Endpoint(ctx, organizationID, id); err == nil {
+		known[id] = endpoint
 	}
 	err := s.changeEndpoints(ctx, organizationID, func(ctx context.Context, conn *sql.Conn) error {
 		result, err := conn.ExecContext(ctx, `
@@ -85,7 +85,7 @@ func (s *Store) DeleteEndpoint(ctx context.Context, organizationID, id string) e
 		return err
 	}
 	if err == nil {
-		err = s.cancelAll(ctx, id, clearance)
+		err = s.cancelAll(ctx, id, known)
 	}
 	if err != nil {
 		return fmt.Errorf("delete endpoint %s: %w", id, err)
@@ -97,41 +97,38 @@ func (s *Store) DeleteEndpoint(ctx context.Context, organizationID, id string) e
 var everything = subscription.Clearance{PHI: true, Restricted: true}
 
 // cancelAll cancels what waits for an endpoint that was deleted, a little at a time:
-// it may be much, and others write too.
-func (s *Store) cancelAll(ctx context.Context, endpointID string, clearance subscription.Clearance) error {
-	now := s.now().UnixMilli()
-	cancel := func(ctx context.Context, conn *sql.Conn) (sql.Result, error) {
-		const some = `id IN (
-				SELECT id
-				FROM deliveries
-				WHERE endpoint_id = $1 AND state = 'pending'
-				ORDER BY lane, sequence
-				LIMIT 1000)`
-		if err := s.insertCanceled(ctx, conn, clearance, nil, some, endpointID); err != nil {
-			return nil, err
+// it may be much, and others write too. The endpoint is in known where it still is.
+func (s *Store) cancelAll(ctx context.Context, endpointID string, known map[string]*subscription.Endpoint) error {
+	cancel := func(ctx context.Context, conn *sql.Conn) (int64, error) {
+		ids, err := readIDs(ctx, conn, `
+			SELECT id
+			FROM deliveries
+			WHERE endpoint_id = $1 AND state = 'pending'
+			ORDER BY lane, sequence
+			LIMIT 1000`, endpointID)
+		if err != nil {
+			return 0, err
 		}
-		return conn.ExecContext(ctx, `
-			UPDATE deliveries
-			SET state = 'canceled', due_at = NULL, finished_at = $2
-			WHERE `+some, endpointID, now)
+		given, err := s.giveUp(ctx, ids, "", known)
+		return int64(len(given)), err
 	}
-	remove := func(ctx context.Context, conn *sql.Conn) (sql.Result, error) {
-		return conn.ExecContext(ctx, `
+	remove := func(ctx context.Context, conn *sql.Conn) (int64, error) {
+		result, err := conn.ExecContext(ctx, `
 			DELETE FROM lanes
 			WHERE endpoint_id = $1 AND lane IN (
 				SELECT lane
 				FROM lanes
 				WHERE endpoint_id = $1
 				LIMIT 1000)`, endpointID)
+		if err != nil {
+			return 0, err
+		}
+		return result.RowsAffected()
 	}
-	for _, some := range []func(context.Context, *sql.Conn) (sql.Result, error){cancel, remove} {
+	for _, some := range []func(context.Context, *sql.Conn) (int64, error){cancel, remove} {
 		for more := true; more; {
 			err := s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
-				result, err := some(ctx, conn)
-				if err != nil {
-					return err
-				}
-				n, err := result.RowsAffected()
+				n, err := some(ctx, conn)
 				more = n > 0
 				return err
 			})
@@ -164,7 +161,7 @@ func (s *Store) finishDeletions(ctx context.Context) error {
 		return err
 	})
 	for _, id := range ids {
-		err = errors.Join(err, s.cancelAll(ctx, id, everything))
+		err = errors.Join(err, s.cancelAll(ctx, id, nil))
 	}
 	if err != nil {
 		return fmt.Errorf("finish the deletion of endpoints: %w", err)

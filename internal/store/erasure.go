@@ -127,50 +127,6 @@ func (s *Store) erase(ctx context.Context, conn *sql.Conn, org *organization, e 
 	return s.connection.notify(ctx, conn, caseErased+" "+e.CaseID)
 }
 
-// cancelCase cancels what waits to be sent of a case. What was attempted may have been
-// received: of that there are receipts.
-func (s *Store) cancelCase(ctx context.Context, conn *sql.Conn, org *organization, caseID string) error {
-	type tried struct {
-		id, endpointID string
-		tries          int
-	}
-	rows, err := conn.QueryContext(ctx, `
-		SELECT id, endpoint_id, tries
-		FROM deliveries
-		WHERE case_id = $1 AND state = 'pending' AND tries > 0
-		ORDER BY id`, caseID)
-	if err != nil {
-		return err
-	}
-	var all []tried
-	err = scanAll(rows, func(rows *sql.Rows) error {
-		var d tried
-		err := rows.Scan(&d.id, &d.endpointID, &d.tries)
-		all = append(all, d)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, d := range all {
-		clearance, recipient := everything, []byte(nil)
-		if endpoint := org.byID[d.endpointID]; endpoint != nil {
-			clearance = endpoint.Clearance
-			if recipient, err = s.sealRecipient(ctx, org.ID, d.id, d.tries, endpoint.Recipient()); err != nil {
-				return err
-			}
-		}
-		if err := s.insertCanceled(ctx, conn, clearance, recipient, `id = $1`, d.id); err != nil {
-			return err
-		}
-	}
-	_, err = conn.ExecContext(ctx, `
-		UPDATE deliveries
-		SET state = 'canceled', due_at = NULL, finished_at = $2
-		WHERE case_id = $1 AND state = 'pending'`, caseID, s.now().UnixMilli())
-	return err
-}
-
 // cancelErased cancels what was put in line of a case while it was erased.
 func (s *Store) cancelErased(ctx context.Context, organizationID, caseID string) error {
 	org, err := s.organization(ctx, organizationID)

@@ -41,21 +41,28 @@ type receiptRow struct {
 	sealed         []byte // the recipient
 }
 
+// insertReceipts writes receipts, once the deliveries are as they are to be: not of what
+// waits, unless that was delivered before; and what was given up meanwhile, and was not
+// delivered, was canceled.
 func insertReceipts(d dialect) *batch {
 	return over(`organization_id text, delivery_id text, event_id text, event_type text, case_id text, endpoint_id text, recipient bytea, outcome text, attempts bigint, status_code bigint, phi bigint, restricted bigint, body_sha256 bytea, at bigint`, `
 		INSERT INTO receipts (transaction_id, organization_id, delivery_id, event_id, event_type, case_id, endpoint_id, recipient, outcome, attempts, status_code, phi, restricted, body_sha256, at)
-		SELECT `+d.transaction()+`, organization_id, delivery_id, event_id, event_type, case_id, endpoint_id, recipient, outcome, attempts, status_code, phi, restricted, body_sha256, at
+		SELECT `+d.transaction()+`, u.organization_id, u.delivery_id, u.event_id, u.event_type, u.case_id, u.endpoint_id, u.recipient,
+			CASE WHEN u.outcome = 'delivered' OR u.outcome = deliveries.state THEN u.outcome ELSE 'canceled' END,
+			u.attempts, u.status_code, u.phi, u.restricted, u.body_sha256, u.at
 		FROM u
-		WHERE true
+		LEFT JOIN deliveries ON deliveries.id = u.delivery_id
+		WHERE u.outcome = 'delivered' OR deliveries.state IS DISTINCT FROM 'pending'
 		ON CONFLICT DO NOTHING`)
 }
 
-// receiptStep writes a receipt of each outcome that ends a delivery, unless there is one.
+// receiptStep writes a receipt of each outcome that ends a delivery, or comes after its
+// end, unless there is one.
 func (w *writer) receiptStep(outcomes []*outcome) step {
 	var rows [][]any
 	for _, o := range outcomes {
 		a, m := o.Attempt, o.Message
-		if a == nil || o.State == Pending {
+		if a == nil {
 			continue
 		}
 		rows = append(rows, []any{m.OrganizationID, m.DeliveryID, m.Event.ID, string(m.Event.Type()), m.Event.CaseID, m.EndpointID,
@@ -63,20 +70,6 @@ func (w *writer) receiptStep(outcomes []*outcome) step {
 			a.BodySHA256, a.StartedAt.Add(a.Duration).UnixMilli()})
 	}
 	return step{batch: w.insertReceipts, rows: rows}
-}
-
-// insertCanceled writes receipts of deliveries that were given up after attempts that
-// failed: they may have been received all the same. Which are those of the condition.
-func (s *Store) insertCanceled(ctx context.Context, conn *sql.Conn, clearance subscription.Clearance, recipient []byte, condition string, arguments ...any) error {
-	arguments = append(arguments, recipient, number(clearance.PHI), number(clearance.Restricted), s.now().UnixMilli())
-	first := len(arguments) - 3
-	_, err := conn.ExecContext(ctx, fmt.Sprintf(`
-		INSERT INTO receipts (transaction_id, organization_id, delivery_id, event_id, event_type, case_id, endpoint_id, recipient, outcome, attempts, phi, restricted, at)
-		SELECT %s, organization_id, id, event_id, event_type, case_id, endpoint_id, $%d, 'canceled', tries, $%d, $%d, $%d
-		FROM deliveries
-		WHERE tries > 0 AND state = 'pending' AND `+condition+`
-		ON CONFLICT DO NOTHING`, s.connection.transaction(), first, first+1, first+2, first+3), arguments...)
-	return err
 }
 
 // sealRecipient returns a recipient as a receipt keeps it; nil for "".

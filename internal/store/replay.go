@@ -279,10 +279,14 @@ func (s *Store) StopReplay(ctx context.Context, organizationID, id string, once 
 		if err := replayRuns(result, err); err != nil {
 			return err
 		}
-		if _, err := conn.ExecContext(ctx, `
-			UPDATE deliveries
-			SET state = COALESCE(replaced, 'canceled'), finished_at = $2
-			WHERE replay_id = $1 AND state = 'pending' AND tries = deferred`, id, now); err != nil {
+		ids, err := readIDs(ctx, conn, `
+			SELECT id
+			FROM deliveries
+			WHERE replay_id = $1 AND state = 'pending' AND tries = deferred`, id)
+		if err != nil {
+			return err
+		}
+		if _, err := s.giveUp(ctx, ids, id, org.byID); err != nil {
 			return err
 		}
 		if err := s.connection.notify(ctx, conn, strings.Join([]string{replayStopped, r.EndpointID, id}, " ")); err != nil {

@@ -1,12 +1,14 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
 )
 
 var cancelTests = []test{
@@ -33,5 +35,80 @@ var cancelTests = []test{
 		require.NoError(t, err)
 		require.Len(t, attempts, 2)
 		require.Equal(t, []int{503, 204}, []int{attempts[0].StatusCode, attempts[1].StatusCode})
+	}},
+	{"what is given up while it is on its way, and fails, has a receipt: it may have been received", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		for i, m := range c.waiting(c.endpoint(), 2) {
+			_, _, err := c.Cancel(t.Context(), c.org.ID, m.DeliveryID, nil)
+			require.NoError(t, err)
+			require.Empty(t, c.receipts(m.Event.CaseID), "nothing is known to be sent")
+			due := begin.Add(time.Hour)
+			c.record(store.Outcome{
+				Message: m, State: []store.State{store.Pending, store.Failed}[i], RetryAt: &due,
+				Recipient: "https://partner.example/hooks", Clearance: subscription.Clearance{Restricted: true},
+				Attempt: &store.Attempt{Number: 1, StartedAt: begin, StatusCode: 503, BodySHA256: []byte{31: 7}},
+			}, &store.End{Due: &due})
+			require.Equal(t, store.Canceled, c.find(store.DeliveryFilter{CaseID: m.Event.CaseID})[0].State)
+			receipts := c.receipts(m.Event.CaseID)
+			require.Len(t, receipts, 1)
+			got := receipts[0]
+			require.Equal(t, store.Canceled, got.Outcome)
+			require.Equal(t, []int{1, 503}, []int{got.Attempts, got.StatusCode})
+			require.Equal(t, []byte{31: 7}, got.BodySHA256)
+			require.Equal(t, "https://partner.example/hooks", got.Recipient)
+			require.Equal(t, subscription.Clearance{Restricted: true}, got.Clearance)
+		}
+	}},
+	{"what a replay has sent has a receipt when it is stopped, and what it has not has none", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		old := c.create(nil)
+		e := c.endpoint()
+		s := newSender(c, true)
+		id := c.create(s)
+		c.comments(2, id, s)
+		c.drain(s)
+		r := c.replay(store.Replay{EndpointID: e.ID})
+		require.NoError(t, c.GoOn(t.Context(), r, 10))
+		c.claim(e.ID)
+		// Two attempts are told to wait, which costs no try of the schedule.
+		for _, lane := range []string{old, id} {
+			m := c.load(e.ID, lane).Messages[0]
+			due := begin.Add(time.Hour)
+			c.record(store.Outcome{
+				Message: m, State: store.Pending, Deferred: m.Deferred + 1, RetryAt: &due,
+				Attempt: &store.Attempt{Number: m.Tries + 1, StartedAt: begin, StatusCode: 503},
+			}, &store.End{Due: &due})
+		}
+		_, err := c.StopReplay(t.Context(), c.org.ID, r.ID, nil)
+		require.NoError(t, err)
+		outcomes := func(caseID string) (all []string) {
+			for _, r := range c.receipts(caseID) {
+				all = append(all, fmt.Sprintf("%s %d %s", r.Outcome, r.Attempts, r.Recipient))
+			}
+			return all
+		}
+		require.Equal(t, []string{"1 CREATE_CASE canceled"}, c.deliveries(store.DeliveryFilter{CaseID: old}))
+		require.Equal(t, []string{"canceled 1 https://partner.example/hooks"}, outcomes(old))
+		require.Equal(t, []string{"1 CREATE_CASE delivered", "2 ADD_CASE_COMMENT delivered", "3 ADD_CASE_COMMENT delivered"}, c.deliveries(store.DeliveryFilter{CaseID: id}))
+		require.Equal(t, []string{"delivered 1 ", "delivered 1 ", "delivered 1 ", "canceled 2 https://partner.example/hooks"}, outcomes(id))
+	}},
+	{"what a replay is sending when it is stopped, and fails, is as it was before, with a receipt", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		s := newSender(c, true)
+		id := c.create(s)
+		c.drain(s)
+		r := c.replay(store.Replay{EndpointID: e.ID})
+		require.NoError(t, c.GoOn(t.Context(), r, 10))
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		m := c.load(e.ID, id).Messages[0]
+		_, err := c.StopReplay(t.Context(), c.org.ID, r.ID, nil)
+		require.NoError(t, err)
+		c.fail(m, begin.Add(time.Hour))
+		require.Equal(t, []string{"1 CREATE_CASE delivered"}, c.deliveries(store.DeliveryFilter{}))
+		receipts := c.receipts(id)
+		require.Len(t, receipts, 2)
+		require.Equal(t, store.Canceled, receipts[1].Outcome)
+		require.Equal(t, 2, receipts[1].Attempts)
 	}},
 }

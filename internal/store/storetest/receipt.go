@@ -54,7 +54,10 @@ var receiptTests = []test{
 		messages := c.waiting(e, 2)
 		c.fail(messages[0], begin)
 		require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID))
-		require.Len(t, c.receipts(messages[0].Event.CaseID), 1)
+		receipts := c.receipts(messages[0].Event.CaseID)
+		require.Len(t, receipts, 1)
+		require.Equal(t, store.Canceled, receipts[0].Outcome)
+		require.Equal(t, "https://partner.example/hooks", receipts[0].Recipient)
 		require.Empty(t, c.receipts(messages[1].Event.CaseID))
 	}},
 	{"what is written again, because the answer to its commit was lost, is counted and receipted once", func(t *testing.T, url string) {
