@@ -69,6 +69,7 @@ func TestWhatIsToldWrongIsRefusedByField(t *testing.T) {
 		{"an actor without an id", strings.TrimSuffix(escalated(caseID), "}") + `,"actor":{"firstName":"marker"}}`, "actor.id", "must not be empty"},
 		{"an actor that is none", strings.TrimSuffix(escalated(caseID), "}") + `,"actor":"marker"}`, "actor.id", "must be given"},
 		{"no moment", strings.TrimSuffix(escalated(caseID), "}") + `,"occurredAt":"marker"}`, "occurredAt", "must be a timestamp, such as 2026-11-23T14:05:06.789Z"},
+		{"no moment at all", strings.TrimSuffix(escalated(caseID), "}") + `,"occurredAt":null}`, "occurredAt", "must be a timestamp, such as 2026-11-23T14:05:06.789Z"},
 		{"the future", strings.TrimSuffix(escalated(caseID), "}") + `,"occurredAt":"2999-01-01T00:00:00Z"}`, "occurredAt", "must not lie in the future"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 // The types of this file are values in requests that encoding/json could only
 // refuse without naming the field, and with an error that repeats the value. They
 // read whatever there is, remember that it was not what it should be, and say so,
-// by Resolve, when huma knows where they stand.
+// by Resolve, when huma knows where they stand. Null is none of them: caseupdate's types
+// leave what they are as it was.
 
 // timestamp is a moment.
 type timestamp struct {
@@ -25,7 +26,7 @@ type timestamp struct {
 // UnmarshalJSON reads an RFC 3339 timestamp. It never fails. A moment of which the
 // year has not four digits in UTC could not be written.
 func (t *timestamp) UnmarshalJSON(b []byte) error {
-	t.broken = t.moment.UnmarshalJSON(b) != nil || t.moment.Year() < 1 || t.moment.Year() > 9999
+	t.broken = isNull(b) || t.moment.UnmarshalJSON(b) != nil || t.moment.Year() < 1 || t.moment.Year() > 9999
 	return nil
 }
 
@@ -53,7 +54,7 @@ type amount struct {
 
 // UnmarshalJSON reads a number. It never fails.
 func (a *amount) UnmarshalJSON(b []byte) error {
-	a.broken = a.minor.UnmarshalJSON(b) != nil
+	a.broken = isNull(b) || a.minor.UnmarshalJSON(b) != nil
 	return nil
 }
 
@@ -73,7 +74,11 @@ type content struct {
 
 // UnmarshalJSON reads a string of base64 (RFC 4648, section 4). It never fails.
 func (c *content) UnmarshalJSON(b []byte) error {
-	encoded := bytes.Trim(b, `"`)
+	if b[0] != '"' {
+		c.broken = true // though null, true and many a number could be base64
+		return nil
+	}
+	encoded := b[1 : len(b)-1]
 	if bytes.Contains(b, []byte(`\`)) { // some encoders write / as \/
 		var unescaped string
 		c.broken = json.Unmarshal(b, &unescaped) != nil
@@ -95,6 +100,8 @@ func (c *content) Resolve(_ huma.Context, path *huma.PathBuffer) []error {
 func (content) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"contentEncoding": "base64"}}
 }
+
+func isNull(b []byte) bool { return string(b) == "null" }
 
 func refuseIf(broken bool, path *huma.PathBuffer, allowed string) []error {
 	if !broken {
