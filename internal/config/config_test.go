@@ -394,7 +394,7 @@ func networks(cidrs ...string) []netip.Prefix {
 }
 
 // parse returns all flags with args taken in.
-func parse(t *testing.T, args ...string) *pflag.FlagSet {
+func parse(t testing.TB, args ...string) *pflag.FlagSet {
 	t.Helper()
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	config.AddFlags(flags)
@@ -402,7 +402,7 @@ func parse(t *testing.T, args ...string) *pflag.FlagSet {
 	return flags
 }
 
-func writeFile(t *testing.T, content string) string {
+func writeFile(t testing.TB, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "settings.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))

@@ -2,9 +2,11 @@ package share_test
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -14,7 +16,7 @@ import (
 	"github.com/casehook/casehook/internal/vault"
 )
 
-func open(t *testing.T, dir string) *share.Store {
+func open(t testing.TB, dir string) *share.Store {
 	t.Helper()
 	s, err := share.Open(dir)
 	require.NoError(t, err)
@@ -123,4 +125,35 @@ func TestNoPathIsMadeOfANameThatIsNone(t *testing.T) {
 	_, err = s.Get(absent)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorIs(t, s.Destroy(absent), fs.ErrNotExist)
+}
+
+// FuzzName requires that a share is read by its one name, and destroyed by no other.
+func FuzzName(f *testing.F) {
+	s := open(f, f.TempDir())
+	name, given, err := s.New()
+	require.NoError(f, err)
+	block, _, _ := strings.Cut(name, "/")
+	for _, seed := range []string{"", "/", "0", "1", "00", "+0", "-1", "-0", "0x1", "1e1", "255", "256", "65536", "9223372036854775808", "0/", "/0", "../0", "\x00"} {
+		f.Add(seed, block)
+		f.Add(seed, strings.ToUpper(block))
+	}
+	f.Add("0", "../"+block)
+	f.Add("0", "{"+block+"}")
+	f.Add("0", "")
+	f.Fuzz(func(t *testing.T, number, block string) {
+		other := block + "/" + number
+		if other == name {
+			return
+		}
+		got, err := s.Get(other)
+		destroyed := s.Destroy(other)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			require.Equal(t, share.ErrInvalidName, err)
+			require.Equal(t, share.ErrInvalidName, destroyed)
+		}
+		require.False(t, got == given)
+		got, err = s.Get(name)
+		require.NoError(t, err)
+		require.True(t, got == given, "another name is that of another share")
+	})
 }
