@@ -72,6 +72,9 @@ func (e *Engine) deliver(t *target, l *lane, open bool) {
 	e.mu.Unlock()
 
 	e.record(outcome)
+	if m.ReplayID != "" {
+		e.WakeReplays()
+	}
 
 	e.mu.Lock()
 	defer e.mu.Unlock()

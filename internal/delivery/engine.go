@@ -59,6 +59,7 @@ type Engine struct {
 	cutOff  context.CancelFunc
 	wake    chan struct{} // has a token when the claimer is to look at the table
 	renew   chan struct{} // has a token when the lease is to be renewed at once
+	replays chan struct{} // has a token when a replay may have more to do
 
 	mu      sync.Mutex         // protects all below, and what it points to
 	targets map[string]*target // by endpoint
@@ -81,6 +82,7 @@ func NewEngine(s *store.Store, sender *Sender, metrics Metrics, log *slog.Logger
 		log:     log,
 		wake:    make(chan struct{}, 1),
 		renew:   make(chan struct{}, 1),
+		replays: make(chan struct{}, 1),
 		targets: make(map[string]*target),
 		erased:  make(map[string]bool),
 		closed:  make(map[string]bool),
@@ -208,6 +210,7 @@ func (e *Engine) gate(endpointID string, closed bool) {
 		e.pump(t) // what is ready goes, or is put back
 	}
 	e.Wake()
+	e.WakeReplays()
 }
 
 // drop gives all lanes up: it is not known any more which are this process's own.
@@ -296,6 +299,7 @@ func (e *Engine) Refresh(endpoint *subscription.Endpoint) {
 	}
 	e.mu.Unlock()
 	e.Wake()
+	e.WakeReplays()
 }
 
 // Accepts implements [store.Outbox]: there is room for more.

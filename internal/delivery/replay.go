@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/casehook/casehook/internal/store"
@@ -12,8 +13,8 @@ const (
 	// maxReplayed is how many deliveries of a replay wait to be sent at once. The others
 	// are not in line yet, so that what is new never waits behind them.
 	maxReplayed = 256
-	// replayBreath is how long to wait before a replay that runs is looked at again, and
-	// replayIdle where none does.
+	// replayBreath is the least time between two looks at the replays that run, and
+	// replayIdle the most.
 	replayBreath = 20 * time.Millisecond
 	replayIdle   = 2 * time.Second
 )
@@ -21,37 +22,83 @@ const (
 // replay advances the replays that run, of all endpoints, where this process is the
 // one to do it.
 func (e *Engine) replay(ctx context.Context) {
+	var p pace
 	for ctx.Err() == nil {
-		wait := replayIdle
+		rest := replayIdle
 		if e.Leads() {
-			running, err := e.advanceReplays(ctx)
-			switch {
-			case err != nil && ctx.Err() == nil:
+			replays, advanced, err := e.advanceReplays(ctx)
+			if err != nil && ctx.Err() == nil {
 				e.log.Error("could not advance a replay", "error", err)
-			case running:
-				wait = replayBreath
 			}
+			rest = p.after(replays, advanced)
 		}
-		sleep(ctx, wait)
+		timer := time.NewTimer(rest)
+		select {
+		case <-timer.C:
+		case <-e.replays:
+			timer.Stop()
+			sleep(ctx, replayBreath)
+		case <-ctx.Done():
+			timer.Stop()
+		}
 	}
 }
 
-// advanceReplays puts more of each replay in line, once half of what was has gone.
-func (e *Engine) advanceReplays(ctx context.Context) (running bool, err error) {
-	replays, err := e.store.RunningReplays(ctx)
+// WakeReplays has the engine look at the replays that run: one may have more to do.
+func (e *Engine) WakeReplays() {
+	select {
+	case e.replays <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// advanceReplays puts more of each replay in line, once half of what was has gone. It
+// returns the replays as they were, and whether it did anything.
+func (e *Engine) advanceReplays(ctx context.Context) (replays []store.Replay, advanced bool, err error) {
+	replays, err = e.store.RunningReplays(ctx)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	var errs []error
 	for _, r := range replays {
 		if r.Waiting > maxReplayed/2 {
 			continue
 		}
-		err := e.store.AdvanceReplay(ctx, r, maxReplayed-int(r.Waiting))
+		moved, err := e.store.AdvanceReplay(ctx, r, maxReplayed-int(r.Waiting))
 		if err != nil && !errors.Is(err, store.ErrReplayEnded) {
 			errs = append(errs, err)
 		}
+		advanced = advanced || moved
+	}
+	if advanced {
 		e.Wake()
 	}
-	return len(replays) > 0, errors.Join(errs...)
+	return replays, advanced, errors.Join(errs...)
+}
+
+// pace is how often replays are looked at: all the time while they move, and less and
+// less while they do not. This process is woken by what it does itself; what others
+// have sent, it sees.
+type pace struct {
+	waiting map[string]int64 // of each replay that ran
+	rest    time.Duration
+}
+
+// after returns how long to rest after a look.
+func (p *pace) after(replays []store.Replay, advanced bool) time.Duration {
+	waiting := make(map[string]int64, len(replays))
+	for _, r := range replays {
+		waiting[r.ID] = r.Waiting
+	}
+	moved := advanced || !maps.Equal(waiting, p.waiting)
+	p.waiting = waiting
+	switch {
+	case len(replays) == 0:
+		p.rest = replayIdle
+	case moved:
+		p.rest = replayBreath
+	default:
+		p.rest = min(2*p.rest, replayIdle)
+	}
+	return p.rest
 }

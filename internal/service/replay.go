@@ -51,6 +51,9 @@ func (s *Service) Replay(ctx context.Context, caller Caller, endpointID string, 
 		if errors.Is(err, store.ErrReplaying) {
 			return refusal.Of(refusal.Conflict, "a replay of the endpoint is running: stop it, or wait")
 		}
+		if err == nil {
+			s.Engine.WakeReplays()
+		}
 		return refused("endpoint, or case", err)
 	})
 	return replay, err

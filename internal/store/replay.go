@@ -35,6 +35,7 @@ type Replay struct {
 	State      ReplayState
 	Progress   float64 // how much was looked through, from 0 to 1
 	Queued     int64   // deliveries that were put in line
+	AllQueued  bool    // nothing more comes in line
 	Waiting    int64   // of those, how many were not attempted again yet
 	CreatedAt  time.Time
 	FinishedAt *time.Time // nil while it runs
@@ -141,7 +142,7 @@ func (s *Store) bound(ctx context.Context, r *Replay) error {
 func (r *Replay) failures(after string) conditions {
 	where := conditions{text: `state = 'failed' AND organization_id = $1`, arguments: []any{r.OrganizationID}}
 	where.and(`id > ?`, after)
-	where.and(`endpoint_id || '' = ?`, r.EndpointID) // those that failed are few: not by the index of the endpoint's
+	where.and(`endpoint_id = ?`, r.EndpointID)
 	where.and(`created_at <= ?`, r.CreatedAt.UnixMilli())
 	where.and(`NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)`)
 	const happened = `(SELECT events.at FROM events WHERE events.id = deliveries.event_id)`
@@ -152,27 +153,27 @@ func (r *Replay) failures(after string) conditions {
 		where.and(happened+` < ?`, r.Until.UnixMilli())
 	}
 	if r.CaseID != "" {
-		where.and(`case_id || '' = ?`, r.CaseID)
+		where.and(`case_id = ?`, r.CaseID)
 	}
 	return where
 }
 
 const selectReplays = `
 	SELECT id, organization_id, endpoint_id, state, since, until, COALESCE(case_id, ''), events, only_failed,
-		first_number, last_transaction, last_number, reached_transaction, reached_number, reached_delivery, queued, created_at, finished_at,
+		first_number, last_transaction, last_number, reached_transaction, reached_number, reached_delivery, all_queued, queued, created_at, finished_at,
 		(SELECT COUNT(*) FROM deliveries WHERE deliveries.replay_id = replays.id AND deliveries.state = 'pending' AND deliveries.tries = deliveries.deferred)
 	FROM replays`
 
 func scanReplay(row scanner) (r Replay, err error) {
 	var events string
-	var onlyFailed, created int64
+	var onlyFailed, allQueued, created int64
 	var since, until, finished sql.NullInt64
 	err = row.Scan(&r.ID, &r.OrganizationID, &r.EndpointID, &r.State, &since, &until, &r.CaseID, &events, &onlyFailed,
-		&r.first, &r.last.transaction, &r.last.number, &r.reached.transaction, &r.reached.number, &r.reachedDelivery, &r.Queued, &created, &finished, &r.Waiting)
+		&r.first, &r.last.transaction, &r.last.number, &r.reached.transaction, &r.reached.number, &r.reachedDelivery, &allQueued, &r.Queued, &created, &finished, &r.Waiting)
 	for name := range strings.FieldsSeq(events) {
 		r.Events = append(r.Events, caseupdate.Event(name))
 	}
-	r.OnlyFailed = onlyFailed == 1
+	r.OnlyFailed, r.AllQueued = onlyFailed == 1, allQueued == 1
 	r.Since, r.Until, r.CreatedAt, r.FinishedAt = maybeAt(since), maybeAt(until), at(created), maybeAt(finished)
 	switch all, done := r.last.number-r.first, r.reached.number-r.first; {
 	case r.State == ReplayDone || all <= 0:

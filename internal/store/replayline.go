@@ -24,21 +24,30 @@ type candidate struct {
 }
 
 // AdvanceReplay puts at most limit more deliveries of a replay in line, as it was when r
-// was read. Where there are none left, and none waits, the replay is done. The error is
-// ErrReplayEnded where it does not run any more, or somebody else has advanced it.
-func (s *Store) AdvanceReplay(ctx context.Context, r Replay, limit int) error {
-	err := s.whileHeld(ctx, r.OrganizationID, func(org *organization) error { return s.advanceReplay(ctx, org, r, limit) })
+// was read. Where there are none left, and none waits, the replay is done. It reports
+// whether the replay is not as it was. The error is ErrReplayEnded where it does not run
+// any more, or somebody else has advanced it.
+func (s *Store) AdvanceReplay(ctx context.Context, r Replay, limit int) (advanced bool, err error) {
+	err = s.whileHeld(ctx, r.OrganizationID, func(org *organization) error {
+		endpoint, ok := org.byID[r.EndpointID]
+		advanced = !ok || !r.AllQueued || r.Waiting == 0
+		switch {
+		case !advanced:
+			return nil
+		case !ok:
+			return s.endReplay(ctx, r, ReplayStopped)
+		case r.AllQueued:
+			return s.endReplay(ctx, r, ReplayDone)
+		}
+		return s.advanceReplay(ctx, org, endpoint, r, limit)
+	})
 	if err != nil && !errors.Is(err, ErrReplayEnded) {
-		return fmt.Errorf("advance replay %s: %w", r.ID, err)
+		err = fmt.Errorf("advance replay %s: %w", r.ID, err)
 	}
-	return err
+	return advanced && err == nil, err
 }
 
-func (s *Store) advanceReplay(ctx context.Context, org *organization, r Replay, limit int) error {
-	endpoint, ok := org.byID[r.EndpointID]
-	if !ok {
-		return s.endReplay(ctx, r, ReplayStopped)
-	}
+func (s *Store) advanceReplay(ctx context.Context, org *organization, endpoint *subscription.Endpoint, r Replay, limit int) error {
 	var err error
 	next := r
 	var found []candidate
@@ -53,10 +62,8 @@ func (s *Store) advanceReplay(ctx context.Context, org *organization, r Replay, 
 	if err != nil {
 		return err
 	}
-	if len(found) == 0 && next.reached == r.reached {
-		if r.Waiting > 0 {
-			return nil
-		}
+	next.AllQueued = len(found) == 0 && next.reached == r.reached
+	if next.AllQueued && r.Waiting == 0 {
 		return s.endReplay(ctx, r, ReplayDone)
 	}
 	found = slices.DeleteFunc(found, func(c candidate) bool { return !endpoint.Subscribes(c.event) })
@@ -75,9 +82,9 @@ func (s *Store) advanceReplay(ctx context.Context, org *organization, r Replay, 
 		}
 		result, err := conn.ExecContext(ctx, `
 			UPDATE replays
-			SET reached_transaction = $2, reached_number = $3, reached_delivery = $4, queued = queued + $5
-			WHERE id = $1 AND state = 'running' AND reached_transaction = $6 AND reached_number = $7 AND reached_delivery = $8`,
-			r.ID, next.reached.transaction, next.reached.number, next.reachedDelivery, queued,
+			SET reached_transaction = $2, reached_number = $3, reached_delivery = $4, queued = queued + $5, all_queued = $6
+			WHERE id = $1 AND state = 'running' AND reached_transaction = $7 AND reached_number = $8 AND reached_delivery = $9`,
+			r.ID, next.reached.transaction, next.reached.number, next.reachedDelivery, queued, number(next.AllQueued),
 			r.reached.transaction, r.reached.number, r.reachedDelivery)
 		if err := replayRuns(result, err); err != nil {
 			return err

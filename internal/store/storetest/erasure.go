@@ -169,7 +169,7 @@ var erasureTests = []test{
 		}
 		require.NoError(t, c.erase(c.org.ID, messages[0].Event.CaseID))
 		r := c.replay(store.Replay{EndpointID: e.ID, OnlyFailed: true})
-		require.NoError(t, c.AdvanceReplay(t.Context(), r, 10))
+		c.advance(r, 10)
 		require.Equal(t, []string{"1 CREATE_CASE failed"}, c.deliveries(store.DeliveryFilter{CaseID: messages[0].Event.CaseID}))
 		require.Equal(t, []string{"1 CREATE_CASE sending"}, c.deliveries(store.DeliveryFilter{CaseID: messages[1].Event.CaseID}))
 	}},

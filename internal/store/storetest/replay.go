@@ -78,7 +78,7 @@ var replayTests = []test{
 			return store.Delivered, nil
 		})
 		r := c.replay(store.Replay{EndpointID: e.ID, OnlyFailed: true})
-		require.NoError(t, c.AdvanceReplay(t.Context(), r, 10))
+		c.advance(r, 10)
 		require.Equal(t, []string{"1 CREATE_CASE delivered", "2 ADD_CASE_COMMENT pending", "3 ADD_CASE_COMMENT delivered"}, c.deliveries(store.DeliveryFilter{}))
 		s.claim(t, e.ID, 10)
 		m := c.load(e.ID, id).Messages[0]
@@ -97,7 +97,7 @@ var replayTests = []test{
 		c.comments(1, id, s)
 		c.drain(s)
 		first := c.replay(store.Replay{EndpointID: e.ID}) // its deliveries are younger than their events
-		require.NoError(t, c.AdvanceReplay(t.Context(), first, 10))
+		c.advance(first, 10)
 		s.claim(t, e.ID, 10)
 		c.work(s, func(store.Message) (store.State, *time.Time) { return store.Failed, nil })
 		c.through(first, e, s)
@@ -115,6 +115,27 @@ var replayTests = []test{
 			c.through(c.replay(test.r), e, s)
 			require.Equal(t, test.want, s.sent[laneName{e.ID, id}], test.name)
 		}
+	}},
+	{"a replay of which all is in line rests until that was attempted, and takes up no more", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		s := newSender(c, true)
+		first, second := c.create(s), c.create(s)
+		fail := func(store.Message) (store.State, *time.Time) { return store.Failed, nil }
+		s.step(t, laneName{e.ID, first}, fail)
+		r := c.replay(store.Replay{EndpointID: e.ID, OnlyFailed: true})
+		require.True(t, c.advance(r, 10))
+		require.False(t, c.replayed(r).AllQueued)
+		require.True(t, c.advance(r, 10))
+		require.True(t, c.replayed(r).AllQueued)
+		s.step(t, laneName{e.ID, second}, fail)
+		require.False(t, c.advance(r, 10))
+		require.Equal(t, []int64{1, 1}, []int64{c.replayed(r).Queued, c.replayed(r).Waiting})
+		s.claim(t, e.ID, 10)
+		c.drain(s)
+		require.True(t, c.advance(r, 10))
+		require.Equal(t, store.ReplayDone, c.replayed(r).State)
+		require.Equal(t, []string{"1 CREATE_CASE failed"}, c.deliveries(store.DeliveryFilter{CaseID: second}))
 	}},
 	{"a lane whose first message waits goes on waiting, unless what is sent again comes before that", func(t *testing.T, url string) {
 		c := newClinic(t, url)
@@ -134,7 +155,7 @@ var replayTests = []test{
 		requireDue(t, c, e.ID, &later)
 
 		r := c.replay(store.Replay{EndpointID: e.ID})
-		require.NoError(t, c.AdvanceReplay(t.Context(), r, 10))
+		c.advance(r, 10)
 		require.Equal(t, []string{before}, c.claim(e.ID))
 		require.Equal(t, []int64{1, 2}, sequences(c.load(e.ID, before).Messages))
 		requireDue(t, c, e.ID, &later)
@@ -173,8 +194,9 @@ var replayTests = []test{
 		c.drain(s)
 		r := c.replay(store.Replay{EndpointID: e.ID})
 		require.Zero(t, r.Progress)
-		require.NoError(t, c.AdvanceReplay(t.Context(), r, 4))
-		require.ErrorIs(t, c.AdvanceReplay(t.Context(), r, 4), store.ErrReplayEnded)
+		c.advance(r, 4)
+		_, err := c.AdvanceReplay(t.Context(), r, 4)
+		require.ErrorIs(t, err, store.ErrReplayEnded)
 		r = c.replayed(r)
 		require.Equal(t, []int64{4, 4}, []int64{r.Queued, r.Waiting})
 		require.InDelta(t, 0.4, r.Progress, 0.01)
@@ -198,7 +220,7 @@ var replayTests = []test{
 			return store.Delivered, nil
 		})
 		r := c.replay(store.Replay{EndpointID: e.ID})
-		require.NoError(t, c.AdvanceReplay(t.Context(), r, 10))
+		c.advance(r, 10)
 		require.Len(t, c.find(store.DeliveryFilter{State: store.Pending}), 3)
 		kept := &store.Kept{Once: store.Once{Key: "stop", Digest: [32]byte{1}}, Answer: []byte("stopped")}
 		endpointID, err := c.StopReplay(t.Context(), c.org.ID, r.ID, kept)
@@ -230,7 +252,7 @@ var replayTests = []test{
 		require.Len(t, running, 1)
 		require.Equal(t, other.ID, running[0].EndpointID)
 		require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, other.ID))
-		require.NoError(t, c.AdvanceReplay(t.Context(), running[0], 10))
+		c.advance(running[0], 10)
 		require.Equal(t, store.ReplayStopped, c.replayed(running[0]).State)
 		list, err := c.Replays(t.Context(), c.org.ID, "", 10)
 		require.NoError(t, err)
@@ -260,6 +282,14 @@ func (c *clinic) replay(r store.Replay) store.Replay {
 	return c.replayed(r)
 }
 
+// advance advances a replay from where it is now, and reports whether that moved it.
+func (c *clinic) advance(r store.Replay, limit int) bool {
+	c.t.Helper()
+	advanced, err := c.AdvanceReplay(c.ctx, c.replayed(r), limit)
+	require.NoError(c.t, err)
+	return advanced
+}
+
 // replayed returns a replay as it is now.
 func (c *clinic) replayed(r store.Replay) store.Replay {
 	c.t.Helper()
@@ -272,7 +302,7 @@ func (c *clinic) replayed(r store.Replay) store.Replay {
 func (c *clinic) through(r store.Replay, e *subscription.Endpoint, s *sender) {
 	c.t.Helper()
 	for r = c.replayed(r); r.State == store.ReplayRunning; r = c.replayed(r) {
-		require.NoError(c.t, c.AdvanceReplay(c.ctx, r, 3))
+		c.advance(r, 3)
 		s.claim(c.t, e.ID, 1000)
 		c.drain(s)
 	}

@@ -14,6 +14,7 @@ ALTER TABLE deliveries ADD COLUMN replay_id TEXT; -- the replay that sends it ag
 ALTER TABLE deliveries ADD COLUMN replaced TEXT; -- its state before that; null where the replay made it
 
 CREATE INDEX deliveries_event ON deliveries (event_id);
+CREATE INDEX deliveries_failed_endpoint ON deliveries (endpoint_id, id) WHERE state = 'failed';
 CREATE INDEX deliveries_replayed ON deliveries (replay_id) WHERE replay_id IS NOT NULL AND state = 'pending';
 
 -- What an endpoint is sent again: of the log, of one case, or only what failed. Events that are recorded after its
@@ -34,6 +35,7 @@ CREATE TABLE replays (
     reached_transaction INTEGER NOT NULL, -- the place up to which all is in line
     reached_number      INTEGER NOT NULL,
     reached_delivery    TEXT    NOT NULL, -- the last that was put in line of those that failed
+    all_queued          INTEGER NOT NULL DEFAULT 0, -- 1: nothing more comes in line
     queued              INTEGER NOT NULL, -- how many were put in line
     created_at          INTEGER NOT NULL,
     finished_at         INTEGER
@@ -92,6 +94,7 @@ DROP TABLE receipt_chain;
 DROP TABLE receipts;
 DROP TABLE replays;
 DROP INDEX deliveries_replayed;
+DROP INDEX deliveries_failed_endpoint;
 DROP INDEX deliveries_event;
 ALTER TABLE deliveries DROP COLUMN replaced;
 ALTER TABLE deliveries DROP COLUMN replay_id;
