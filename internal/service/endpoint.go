@@ -61,7 +61,7 @@ func (s *Service) UpdateEndpoint(ctx context.Context, caller Caller, id string, 
 	}
 	return s.updateEndpoint(ctx, caller, id, nil, func(e *subscription.Endpoint) error {
 		change(e)
-		return nil
+		return e.Check(true) // its URL was asked about, or is as it was
 	})
 }
 
@@ -134,25 +134,19 @@ func (s *Service) TestEndpoint(ctx context.Context, caller Caller, id string, ev
 	return attempt, err
 }
 
-// updateEndpoint changes a copy of an endpoint and keeps it.
+// updateEndpoint changes an endpoint and keeps it.
 func (s *Service) updateEndpoint(ctx context.Context, caller Caller, id string, request *Repeatable, change func(*subscription.Endpoint) error) (endpoint *subscription.Endpoint, err error) {
 	err = s.unlessRepeated(ctx, caller, request, func() error {
 		s.endpoints.Lock()
 		defer s.endpoints.Unlock()
-		known, err := s.Store.Endpoint(ctx, caller.OrganizationID, id)
+		endpoint, err = s.Store.UpdateEndpoint(ctx, caller.OrganizationID, id, func(e *subscription.Endpoint) (*store.Kept, error) {
+			if err := change(e); err != nil {
+				return nil, err
+			}
+			e.UpdatedAt = now()
+			return request.kept(e)
+		})
 		if err != nil {
-			return refused("endpoint", err)
-		}
-		endpoint = clone(known)
-		if err := change(endpoint); err != nil {
-			return err
-		}
-		endpoint.UpdatedAt = now()
-		kept, err := request.kept(endpoint)
-		if err != nil {
-			return err
-		}
-		if err := s.Store.UpdateEndpoint(ctx, endpoint, kept); err != nil {
 			return refused("endpoint", err)
 		}
 		s.Engine.Refresh(endpoint)

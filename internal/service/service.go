@@ -56,7 +56,7 @@ type Service struct {
 	Options
 	adminHash    [32]byte
 	operatorHash [32]byte
-	endpoints    sync.Mutex // one change of endpoints at a time
+	endpoints    sync.Mutex // has the engine see changes of endpoints in their order
 	turns        turns      // of idempotency keys
 }
 

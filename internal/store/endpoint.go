@@ -13,34 +13,82 @@ import (
 
 // InsertEndpoint keeps a new endpoint, which has its id and its organisation.
 func (s *Store) InsertEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept) error {
-	return s.writeEndpoint(ctx, e, once, func(ctx context.Context, conn *sql.Conn, _ *organization, settings []byte) error {
-		_, err := conn.ExecContext(ctx, `
+	org, err := s.organization(ctx, e.OrganizationID)
+	if err != nil {
+		return err
+	}
+	sealed, err := sealEndpoint(org, e)
+	if err != nil {
+		return err
+	}
+	keep, err := s.keep(org, once)
+	if err != nil {
+		return err
+	}
+	err = s.changeEndpoints(ctx, org.ID, func(ctx context.Context, conn *sql.Conn) error {
+		if _, err := conn.ExecContext(ctx, `
 			INSERT INTO endpoints (id, organization_id, state, settings)
 			VALUES ($1, $2, $3, $4)`,
-			e.ID, e.OrganizationID, string(e.State), settings)
-		return err
+			e.ID, org.ID, string(e.State), sealed); err != nil {
+			return err
+		}
+		return keep(ctx, conn)
 	})
+	if err != nil && !errors.Is(err, ErrAnswered) {
+		return fmt.Errorf("insert endpoint %s: %w", e.ID, err)
+	}
+	return err
 }
 
-// UpdateEndpoint keeps a changed endpoint. Where it asks for order now, what waits for it
-// is in the order of its cases from then on. The error is ErrNotFound where it was
-// deleted meanwhile.
-func (s *Store) UpdateEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept) error {
-	return s.writeEndpoint(ctx, e, once, func(ctx context.Context, conn *sql.Conn, org *organization, settings []byte) error {
-		asks, err := asksForOrder(ctx, conn, org, e)
+// UpdateEndpoint has an endpoint changed as it is now, whoever changed it last, and
+// returns it. Change returns the answer to be kept, or nil; after its error nothing is
+// changed. Where others are in the way it is called again, with the endpoint as they left
+// it. Where the endpoint asks for order now, what waits for it is in the order of its cases
+// from then on. The error is ErrNotFound where there is none.
+func (s *Store) UpdateEndpoint(ctx context.Context, organizationID, id string, change func(*subscription.Endpoint) (*Kept, error)) (*subscription.Endpoint, error) {
+	org, err := s.organization(ctx, organizationID)
+	if err != nil {
+		return nil, err
+	}
+	var endpoint *subscription.Endpoint
+	err = s.changeEndpoints(ctx, organizationID, func(ctx context.Context, conn *sql.Conn) (err error) {
+		endpoint, err = openEndpoint(org, conn.QueryRowContext(ctx, `
+			SELECT id, state, settings
+			FROM endpoints
+			WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`, id, organizationID))
+		if err != nil {
+			return oneRow("an endpoint", err)
+		}
+		was := endpoint.Ordering
+		once, err := change(endpoint)
 		if err != nil {
 			return err
 		}
-		result, err := conn.ExecContext(ctx, `
-			UPDATE endpoints
-			SET state = $3, settings = $4
-			WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`,
-			e.ID, e.OrganizationID, string(e.State), settings)
-		if err := oneChanged(result, err); err != nil || !asks {
+		sealed, err := sealEndpoint(org, endpoint)
+		if err != nil {
 			return err
 		}
-		return s.intoOrder(ctx, conn, e)
+		if _, err := conn.ExecContext(ctx, `
+			UPDATE endpoints
+			SET state = $2, settings = $3
+			WHERE id = $1`, id, string(endpoint.State), sealed); err != nil {
+			return err
+		}
+		if endpoint.Ordering == subscription.OrderingCase && was != endpoint.Ordering {
+			if err := s.intoOrder(ctx, conn, endpoint); err != nil {
+				return err
+			}
+		}
+		keep, err := s.keep(org, once)
+		if err != nil {
+			return err
+		}
+		return keep(ctx, conn)
 	})
+	if err != nil {
+		return nil, fmt.Errorf("update endpoint %s: %w", id, err)
+	}
+	return endpoint, nil
 }
 
 // DisableEndpoint has an endpoint that is active sent nothing until it is resumed, and
@@ -169,37 +217,6 @@ func (s *Store) finishDeletions(ctx context.Context) error {
 	return nil
 }
 
-// writeEndpoint seals the endpoint and has it written, and with it the answer that
-// once keeps.
-func (s *Store) writeEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept, write func(context.Context, *sql.Conn, *organization, []byte) error) error {
-	org, err := s.organization(ctx, e.OrganizationID)
-	if err != nil {
-		return err
-	}
-	settings, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("encode endpoint %s: %w", e.ID, err)
-	}
-	sealed, err := org.key.Seal(settings, endpointPlace(e.ID))
-	if err != nil {
-		return fmt.Errorf("seal endpoint %s: %w", e.ID, err)
-	}
-	keep, err := s.keep(org, once)
-	if err != nil {
-		return err
-	}
-	err = s.changeEndpoints(ctx, e.OrganizationID, func(ctx context.Context, conn *sql.Conn) error {
-		if err := write(ctx, conn, org, sealed); err != nil {
-			return err
-		}
-		return keep(ctx, conn)
-	})
-	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrAnswered) {
-		return fmt.Errorf("write endpoint %s: %w", e.ID, err)
-	}
-	return err
-}
-
 // changeEndpoints runs f, and sees to it that no change made up from the endpoints
 // as they were before commits after it.
 func (s *Store) changeEndpoints(ctx context.Context, organizationID string, f func(context.Context, *sql.Conn) error) error {
@@ -277,12 +294,10 @@ func (s *Store) readEndpoints(ctx context.Context, org *organization, after stri
 	}
 	var endpoints []*subscription.Endpoint
 	err = scanAll(rows, func(rows *sql.Rows) error {
-		var id, state string
-		var sealed []byte
-		if err := rows.Scan(&id, &state, &sealed); err != nil {
+		endpoint, err := openEndpoint(org, rows)
+		if err != nil {
 			return err
 		}
-		endpoint, err := openEndpoint(org, id, state, sealed)
 		endpoints = append(endpoints, endpoint)
 		return err
 	})
@@ -292,8 +307,26 @@ func (s *Store) readEndpoints(ctx context.Context, org *organization, after stri
 	return endpoints, nil
 }
 
-// openEndpoint returns the endpoint of a row.
-func openEndpoint(org *organization, id, state string, sealed []byte) (*subscription.Endpoint, error) {
+// sealEndpoint returns an endpoint as it is kept.
+func sealEndpoint(org *organization, e *subscription.Endpoint) ([]byte, error) {
+	settings, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("encode endpoint %s: %w", e.ID, err)
+	}
+	sealed, err := org.key.Seal(settings, endpointPlace(e.ID))
+	if err != nil {
+		return nil, fmt.Errorf("seal endpoint %s: %w", e.ID, err)
+	}
+	return sealed, nil
+}
+
+// openEndpoint returns the endpoint of a row of its id, state and settings.
+func openEndpoint(org *organization, row scanner) (*subscription.Endpoint, error) {
+	var id, state string
+	var sealed []byte
+	if err := row.Scan(&id, &state, &sealed); err != nil {
+		return nil, err
+	}
 	settings, err := org.key.Open(sealed, endpointPlace(id))
 	if err != nil {
 		return nil, fmt.Errorf("open endpoint %s: %w", id, err)

@@ -55,24 +55,6 @@ func (s *Store) whileHeld(ctx context.Context, organizationID string, f func(*or
 	}
 }
 
-// asksForOrder reports whether an endpoint asks for order that, as it is kept, does not.
-func asksForOrder(ctx context.Context, conn *sql.Conn, org *organization, e *subscription.Endpoint) (bool, error) {
-	if e.Ordering != subscription.OrderingCase {
-		return false, nil
-	}
-	var state string
-	var sealed []byte
-	err := conn.QueryRowContext(ctx, `
-		SELECT state, settings
-		FROM endpoints
-		WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`, e.ID, e.OrganizationID).Scan(&state, &sealed)
-	if err != nil {
-		return false, oneRow("an endpoint", err)
-	}
-	known, err := openEndpoint(org, e.ID, state, sealed)
-	return err == nil && known.Ordering == subscription.OrderingNone, err
-}
-
 // recording is how long it takes at most to record an attempt that has ended.
 const recording = time.Second
 

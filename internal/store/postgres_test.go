@@ -22,4 +22,8 @@ func TestAnAttemptCountsOnceWhereTheAnswerToItsCommitWasLost(t *testing.T) {
 	storetest.Lost(t, way.URL, way.Lose)
 }
 
+func TestWhatTwoProcessesChangeOfAnEndpointIsAllKept(t *testing.T) {
+	storetest.Beside(t, postgrestest.DSN(t))
+}
+
 func BenchmarkPostgreSQL(b *testing.B) { storetest.Bench(b, postgrestest.DSN(b)) }

@@ -125,6 +125,25 @@ func (c *clinic) endpoint(set ...func(*subscription.Endpoint)) *subscription.End
 	return e
 }
 
+// update changes an endpoint, and returns it as it is then.
+func (c *clinic) update(id string, change func(*subscription.Endpoint)) *subscription.Endpoint {
+	c.t.Helper()
+	changed, err := c.UpdateEndpoint(c.ctx, c.org.ID, id, func(e *subscription.Endpoint) (*store.Kept, error) {
+		change(e)
+		return nil, nil
+	})
+	require.NoError(c.t, err)
+	return changed
+}
+
+// in puts an endpoint into a state.
+func in(state subscription.State) func(*subscription.Endpoint) {
+	return func(e *subscription.Endpoint) { e.State = state }
+}
+
+// unchanged leaves an endpoint as it is.
+func unchanged(*subscription.Endpoint) (*store.Kept, error) { return nil, nil }
+
 func newEndpoint(organizationID string, set ...func(*subscription.Endpoint)) *subscription.Endpoint {
 	e := &subscription.Endpoint{
 		ID:             newID(),
@@ -150,6 +169,8 @@ func newEndpoint(organizationID string, set ...func(*subscription.Endpoint)) *su
 }
 
 func unordered(e *subscription.Endpoint) { e.Ordering = subscription.OrderingNone }
+
+func ordered(e *subscription.Endpoint) { e.Ordering = subscription.OrderingCase }
 
 // creation returns the command that makes a case, of an id of its own.
 func (c *clinic) creation() caselog.CreateCase {

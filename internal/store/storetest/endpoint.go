@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,16 +45,34 @@ var endpointTests = []test{
 		c := newClinic(t, url)
 		e := c.endpoint()
 		id := c.create(nil)
-		changed := *e
-		changed.URL = "https://partner.example/elsewhere"
-		changed.Events = []string{string(caseupdate.EventEscalateCase)}
-		changed.State = subscription.Paused
-		require.NoError(t, c.UpdateEndpoint(t.Context(), &changed, nil))
+		want := *e
+		want.URL = "https://partner.example/elsewhere"
+		want.Events = []string{string(caseupdate.EventEscalateCase)}
+		want.State = subscription.Paused
+		requireEqual(t, &want, c.update(e.ID, func(e *subscription.Endpoint) { *e = want }))
 		got, err := c.Endpoint(t.Context(), c.org.ID, e.ID)
 		require.NoError(t, err)
-		requireEqual(t, &changed, got)
+		requireEqual(t, &want, got)
 		c.comments(1, id, nil)
 		require.Equal(t, []string{"1 CREATE_CASE pending"}, c.deliveries(store.DeliveryFilter{EndpointID: e.ID}))
+	}},
+	{"changes of an endpoint at the same time are all kept", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		addToHeaders(t, e, c)
+	}},
+	{"a change of an endpoint that is refused changes nothing", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		refused := errors.New("refused")
+		_, err := c.UpdateEndpoint(t.Context(), c.org.ID, e.ID, func(e *subscription.Endpoint) (*store.Kept, error) {
+			e.Description = "changed"
+			return nil, refused
+		})
+		require.ErrorIs(t, err, refused)
+		got, err := c.Endpoint(t.Context(), c.org.ID, e.ID)
+		require.NoError(t, err)
+		requireEqual(t, e, got)
 	}},
 	{"a deleted endpoint is gone, and what waits for it is canceled", func(t *testing.T, url string) {
 		c := newClinic(t, url)
@@ -72,7 +92,8 @@ var endpointTests = []test{
 			require.ErrorIs(t, err, store.ErrNotFound)
 			_, err = c.EndpointByID(t.Context(), e.ID)
 			require.ErrorIs(t, err, store.ErrNotFound)
-			require.ErrorIs(t, c.UpdateEndpoint(t.Context(), e, nil), store.ErrNotFound)
+			_, err = c.UpdateEndpoint(t.Context(), c.org.ID, e.ID, unchanged)
+			require.ErrorIs(t, err, store.ErrNotFound)
 			require.ErrorIs(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID), store.ErrNotFound)
 			listed, err := c.Endpoints(t.Context(), c.org.ID, "", 10)
 			require.NoError(t, err)
@@ -100,14 +121,14 @@ var endpointTests = []test{
 		other := c.neighbour()
 		_, err := other.Endpoint(t.Context(), other.org.ID, e.ID)
 		require.ErrorIs(t, err, store.ErrNotFound)
-		taken := *e
-		taken.OrganizationID = other.org.ID
-		require.ErrorIs(t, other.UpdateEndpoint(t.Context(), &taken, nil), store.ErrNotFound)
+		_, err = other.UpdateEndpoint(t.Context(), other.org.ID, e.ID, unchanged)
+		require.ErrorIs(t, err, store.ErrNotFound)
 		require.ErrorIs(t, other.DeleteEndpoint(t.Context(), other.org.ID, e.ID), store.ErrNotFound)
 		got, err := c.Endpoint(t.Context(), c.org.ID, e.ID)
 		require.NoError(t, err)
 		requireEqual(t, e, got)
 
+		taken := *e
 		taken.OrganizationID = newID()
 		require.ErrorIs(t, c.InsertEndpoint(t.Context(), &taken, nil), store.ErrNotFound)
 		_, err = c.Endpoint(t.Context(), newID(), e.ID)
@@ -162,9 +183,11 @@ var endpointTests = []test{
 		require.ErrorIs(t, err, store.ErrNotFound)
 		requireAnswer(t, c, "make", "made", [32]byte{})
 
-		changed := *e
-		changed.Description = "changed"
-		require.ErrorIs(t, c.UpdateEndpoint(t.Context(), &changed, kept), store.ErrAnswered)
+		_, err = c.UpdateEndpoint(t.Context(), c.org.ID, e.ID, func(e *subscription.Endpoint) (*store.Kept, error) {
+			e.Description = "changed"
+			return kept, nil
+		})
+		require.ErrorIs(t, err, store.ErrAnswered)
 		got, err := c.Endpoint(t.Context(), c.org.ID, e.ID)
 		require.NoError(t, err)
 		require.Empty(t, got.Description)
@@ -183,4 +206,44 @@ var endpointTests = []test{
 		require.False(t, errors.Is(err, store.ErrNotFound))
 		require.False(t, slices.ContainsFunc([]string{"https", "example", "whsec"}, func(s string) bool { return contains(err, s) }))
 	}},
+}
+
+// Beside has two processes change an endpoint at the same time. Url is an empty database
+// that both may open.
+func Beside(t *testing.T, url string) {
+	c := newClinic(t, url)
+	e := c.endpoint()
+	other := *c
+	other.open()
+	_, err := other.Endpoint(t.Context(), c.org.ID, e.ID)
+	require.NoError(t, err, "both have it in mind")
+	addToHeaders(t, e, c, &other)
+}
+
+// addToHeaders has each of the clinics add headers to an endpoint, all at the same time.
+func addToHeaders(t *testing.T, e *subscription.Endpoint, clinics ...*clinic) {
+	want := make(map[string]string)
+	var group sync.WaitGroup
+	for i := range crowd {
+		header := fmt.Sprintf("x-%d", i)
+		want[header] = "set"
+		group.Go(func() {
+			c := clinics[i%len(clinics)]
+			_, err := c.UpdateEndpoint(t.Context(), e.OrganizationID, e.ID, func(e *subscription.Endpoint) (*store.Kept, error) {
+				if e.Headers == nil {
+					e.Headers = make(map[string]string)
+				}
+				e.Headers[header] = "set"
+				return nil, nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	for _, c := range clinics {
+		got := c.update(e.ID, func(*subscription.Endpoint) {})
+		require.Equal(t, want, got.Headers)
+	}
 }

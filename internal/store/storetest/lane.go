@@ -215,9 +215,7 @@ var laneTests = []test{
 		id := c.create(outbox)
 		c.comments(1, id, outbox)
 		requireDue(t, c, e.ID, nil)
-		resumed := *e
-		resumed.State = subscription.Active
-		require.NoError(t, c.UpdateEndpoint(t.Context(), &resumed, nil))
+		c.update(e.ID, in(subscription.Active))
 		requireDue(t, c, e.ID, &begin)
 		require.Equal(t, []string{id}, c.claim(e.ID))
 		require.Equal(t, []int64{1, 2}, sequences(c.load(e.ID, id).Messages))

@@ -210,12 +210,11 @@ func (w *world) pass(t *rapid.T) {
 // pause pauses an endpoint, or resumes it.
 func (w *world) pause(t *rapid.T) {
 	e := w.anyEndpoint(t)
-	changed := *e
-	if changed.State = subscription.Paused; e.State == subscription.Paused {
-		changed.State = subscription.Active
+	state := subscription.Paused
+	if e.State == subscription.Paused {
+		state = subscription.Active
 	}
-	require.NoError(t, w.UpdateEndpoint(w.ctx, &changed, nil))
-	w.endpoints[slices.Index(w.endpoints, e)] = &changed
+	w.endpoints[slices.Index(w.endpoints, e)] = w.update(e.ID, in(state))
 }
 
 // deleteEndpoint deletes an endpoint; a new one takes its place.
@@ -286,10 +285,7 @@ func (w *world) check(t *rapid.T) {
 // finish resumes everything and sends until nothing is left.
 func (w *world) finish(t *rapid.T) {
 	for i, e := range w.endpoints {
-		resumed := *e
-		resumed.State = subscription.Active
-		require.NoError(t, w.UpdateEndpoint(w.ctx, &resumed, nil))
-		w.endpoints[i] = &resumed
+		w.endpoints[i] = w.update(e.ID, in(subscription.Active))
 	}
 	w.clock.pass(time.Hour)
 	w.live()

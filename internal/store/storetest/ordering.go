@@ -76,12 +76,10 @@ var orderingTests = []test{
 		outbox := new(tray)
 		id := c.create(outbox)
 		first := outbox.take()[0]
-		free := *e
-		unordered(&free)
-		require.NoError(t, c.UpdateEndpoint(t.Context(), &free, nil))
+		c.update(e.ID, unordered)
 		c.comments(1, id, outbox)
 		second := outbox.take()[0]
-		require.NoError(t, c.UpdateEndpoint(t.Context(), e, nil))
+		c.update(e.ID, ordered)
 		c.comments(1, id, outbox)
 		third := outbox.take()[0]
 		require.Equal(t, []int64{1, 2, 3}, sequences([]store.Message{first, second, third}))
@@ -92,7 +90,6 @@ var orderingTests = []test{
 	}},
 	{"what is sent again goes by what its endpoint asks for now", func(t *testing.T, url string) {
 		c := newClinic(t, url)
-		ordered, free := func(*subscription.Endpoint) {}, unordered
 		retry := func(e *subscription.Endpoint, _ string) {
 			for _, d := range c.find(store.DeliveryFilter{EndpointID: e.ID}) {
 				_, err := c.Retry(t.Context(), c.org.ID, d.ID, nil)
@@ -108,17 +105,17 @@ var orderingTests = []test{
 			again    func(e *subscription.Endpoint, caseID string)
 			want     [][]int64 // by lane
 		}{
-			{"retried, now in order", free, ordered, retry, [][]int64{{1, 2, 3}}},
-			{"replayed, now in order", free, ordered, replay, [][]int64{{1, 2, 3}}},
-			{"retried, now without", ordered, free, retry, [][]int64{{1}, {2}, {3}}},
-			{"replayed, now without", ordered, free, replay, [][]int64{{1}, {2}, {3}}},
+			{"retried, now in order", unordered, ordered, retry, [][]int64{{1, 2, 3}}},
+			{"replayed, now in order", unordered, ordered, replay, [][]int64{{1, 2, 3}}},
+			{"retried, now without", ordered, unordered, retry, [][]int64{{1}, {2}, {3}}},
+			{"replayed, now without", ordered, unordered, replay, [][]int64{{1}, {2}, {3}}},
 		} {
 			e := c.endpoint(test.was)
 			s := newSender(c, true)
 			id := c.create(s)
 			c.comments(2, id, s)
 			c.drain(s)
-			c.reorder(e, test.now)
+			c.update(e.ID, test.now)
 			test.again(e, id)
 			var got [][]int64
 			for _, lane := range c.claim(e.ID) {
@@ -141,7 +138,7 @@ var orderingTests = []test{
 		outbox.full = true
 		c.comments(2, id, outbox)
 		c.comments(1, other, outbox)
-		c.reorder(e, func(*subscription.Endpoint) {})
+		c.update(e.ID, ordered)
 		require.Equal(t, 2, rows(t, url, `SELECT count(*) FROM lanes`), "of the cases")
 		outbox.full = false
 		c.comments(1, id, outbox)
@@ -162,7 +159,7 @@ var orderingTests = []test{
 		id := c.create(outbox)
 		c.comments(2, id, outbox)
 		onWay := outbox.take()
-		c.reorder(e, func(*subscription.Endpoint) {})
+		c.update(e.ID, ordered)
 		c.comments(1, id, outbox)
 		require.Empty(t, outbox.take())
 		require.Empty(t, c.claim(e.ID))
@@ -180,7 +177,7 @@ var orderingTests = []test{
 		outbox := &tray{full: true}
 		id := c.create(outbox)
 		c.comments(1, id, outbox)
-		c.reorder(e, unordered)
+		c.update(e.ID, unordered)
 		outbox.full = false
 		c.comments(1, id, outbox)
 		require.Equal(t, []int64{3}, sequences(outbox.take()))
@@ -193,13 +190,4 @@ var orderingTests = []test{
 		require.False(t, c.deliver(lane.Messages[1], &store.End{Through: lane.Last}))
 		requireDue(t, c, e.ID, nil)
 	}},
-}
-
-// reorder has an endpoint ask for what set says, in order but for that.
-func (c *clinic) reorder(e *subscription.Endpoint, set func(*subscription.Endpoint)) {
-	c.t.Helper()
-	changed := *e
-	changed.Ordering = subscription.OrderingCase
-	set(&changed)
-	require.NoError(c.t, c.UpdateEndpoint(c.ctx, &changed, nil))
 }

@@ -244,9 +244,7 @@ var replayTests = []test{
 		c.replay(store.Replay{EndpointID: other.ID})
 		again := store.Replay{ID: newID(), OrganizationID: c.org.ID, EndpointID: e.ID, CreatedAt: begin}
 		require.ErrorIs(t, c.InsertReplay(t.Context(), &again, nil), store.ErrReplaying)
-		paused := *e
-		paused.State = subscription.Paused
-		require.NoError(t, c.UpdateEndpoint(t.Context(), &paused, nil))
+		c.update(e.ID, in(subscription.Paused))
 		running, err := c.RunningReplays(t.Context())
 		require.NoError(t, err)
 		require.Len(t, running, 1)
