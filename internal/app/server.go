@@ -15,17 +15,19 @@ type patience struct {
 	header time.Duration // for a whole header
 	body   time.Duration // for the whole request, header included
 	idle   time.Duration // for the next request on a connection
+	answer time.Duration // for an answer to begin to be read, and for each step of it; see paced
 }
 
 // usualPatience is what a served casehook has.
-var usualPatience = patience{header: 10 * time.Second, body: 60 * time.Second, idle: 2 * time.Minute}
+var usualPatience = patience{header: 10 * time.Second, body: 60 * time.Second, idle: 2 * time.Minute, answer: 30 * time.Second}
 
 // newServer returns the server that stands before door.
 func newServer(door http.Handler, p patience, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:           door,
+		Handler:           paced(door, p.answer),
 		ReadHeaderTimeout: p.header,
 		ReadTimeout:       p.body,
+		WriteTimeout:      p.answer, // of what the server says by itself
 		IdleTimeout:       p.idle,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),

@@ -19,7 +19,7 @@ import (
 )
 
 // impatient is enough for who is on loopback and means it.
-var impatient = patience{header: 300 * time.Millisecond, body: 600 * time.Millisecond, idle: 300 * time.Millisecond}
+var impatient = patience{header: 300 * time.Millisecond, body: 600 * time.Millisecond, idle: 300 * time.Millisecond, answer: 300 * time.Millisecond}
 
 const (
 	testKey = "chk_key_of_the_tests_0123456789"
