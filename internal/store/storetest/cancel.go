@@ -68,7 +68,7 @@ var cancelTests = []test{
 		c.comments(2, id, s)
 		c.drain(s)
 		r := c.replay(store.Replay{EndpointID: e.ID})
-		require.NoError(t, c.AdvanceReplay(t.Context(), r, 10))
+		c.advance(r, 10)
 		c.claim(e.ID)
 		// Two attempts are told to wait, which costs no try of the schedule.
 		for _, lane := range []string{old, id} {
@@ -99,7 +99,7 @@ var cancelTests = []test{
 		id := c.create(s)
 		c.drain(s)
 		r := c.replay(store.Replay{EndpointID: e.ID})
-		require.NoError(t, c.AdvanceReplay(t.Context(), r, 10))
+		c.advance(r, 10)
 		require.Equal(t, []string{id}, c.claim(e.ID))
 		m := c.load(e.ID, id).Messages[0]
 		_, err := c.StopReplay(t.Context(), c.org.ID, r.ID, nil)
