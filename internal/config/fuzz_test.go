@@ -60,7 +60,7 @@ var refused = regexp.MustCompile(`(?s)^(read the settings of FILE: (line \d+ is 
 func FuzzFile(f *testing.F) {
 	for _, seed := range []string{
 		"", "listen: :1\n", "listen: 127.0.0.1:8080\ndev: true\nkeep-days: 7\nallow-cidrs: 10.0.0.0/8\n", "keep-days: 0x1F", "keep-days: 1_4", "keep-days: 1.0", "keep-days: 99999999999999999999",
-		"dev: yes", "dev: 'true'", "dev: [true]", "data: ~", "data: ''", "data: |\n  a\n  b\n", "admin-key: canary-canary-canary-canary", "admin-key: 123456789012345678901234567890",
+		"documents: s3://documents/casehook", "documents: s3://u:p@documents", "dev: yes", "dev: 'true'", "dev: [true]", "data: ~", "data: ''", "data: |\n  a\n  b\n", "admin-key: canary-canary-canary-canary", "admin-key: 123456789012345678901234567890",
 		"admin-key: &a canary-canary-canary-canary\noperator-key: *a\n", "a: &a [x]\nb: &b [*a, *a]\n", "<<: {listen: ':1'}", "? [listen]\n: 1", "1: 2", "listen.port: 1", "listen: {port: 1}",
 		"public-url: https://cases.example//", "public-url: https://u:p@cases.example", "database: 'postgres://u:p@db/x?sslmode=off'", "log-level: debug\nlog-level: info", "--- a\n--- b\n",
 		"listen: \"\\u2028:1\"", "data: \"\\x7f\\0\"", "{listen: ':1'}", "listen: !!binary OjE=", "data: !!binary /w==", "dev: !!bool x", "\xff", "\ufefflisten: ':1'", "listen: 'canary", "\t", "%YAML 1.2\n---\n",
@@ -81,7 +81,7 @@ func FuzzFile(f *testing.F) {
 		}
 		var file strings.Builder
 		for name, value := range map[string]string{
-			"listen": c.Listen, "database": c.Database, "data": c.Data, "public-url": c.PublicURL, "log-level": c.LogLevel, "log-format": c.LogFormat,
+			"listen": c.Listen, "database": c.Database, "data": c.Data, "documents": c.Documents, "public-url": c.PublicURL, "log-level": c.LogLevel, "log-format": c.LogFormat,
 			"admin-key": string(c.AdminKey), "operator-key": string(c.OperatorKey), "master-key": string(c.MasterKey),
 		} {
 			fmt.Fprintf(&file, "%s: %s\n", name, inYAML(value))
@@ -119,6 +119,7 @@ var wrongSettings = func() (all []string) {
 		{"listen", "HOST:PORT, such as 127.0.0.1:8080"},
 		{"database", "sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME"},
 		{"data", "a directory"},
+		{"documents", "s3://BUCKET/PREFIX?endpoint=https://HOST:PORT&region=REGION, where prefix, endpoint and region may be left out"},
 		{"public-url", "an http or https URL without user, query and fragment, such as https://cases.example"},
 		{"dev", "true or false"},
 		{"keep-days", "a whole number from 1 to 36500"},
