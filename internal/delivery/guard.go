@@ -38,10 +38,13 @@ var (
 // It asks twice: [Guard.Check] where an endpoint is made, to tell whoever makes it,
 // and [Guard.Control] at each dial, where it counts. It is safe for concurrent use.
 type Guard struct {
-	rules    *ssrf.Guardian
-	allowed  []netip.Prefix
-	dev      bool
-	resolver *net.Resolver // nil is the default one
+	// Resolver is asked for the addresses of names; nil is the default one. It is set before
+	// the first use.
+	Resolver *net.Resolver
+
+	rules   *ssrf.Guardian
+	allowed []netip.Prefix
+	dev     bool
 }
 
 // NewGuard returns a Guard that lets through public addresses, and those in allowed;
@@ -128,7 +131,7 @@ func (g *Guard) Client() *http.Client {
 
 // newTransport returns a transport whose dials control is asked about.
 func (g *Guard) newTransport(control func(string, string, syscall.RawConn) error) *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: control, Resolver: g.resolver}
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: control, Resolver: g.Resolver}
 	return &http.Transport{
 		DialContext:            dialer.DialContext,
 		TLSHandshakeTimeout:    10 * time.Second,
@@ -163,7 +166,7 @@ func (g *Guard) resolve(ctx context.Context, host string) []netip.Addr {
 	}
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
-	addrs, _ := g.resolver.LookupNetIP(ctx, "ip", host) // that it has none is no error here
+	addrs, _ := g.Resolver.LookupNetIP(ctx, "ip", host) // that it has none is no error here
 	for i, addr := range addrs {
 		addrs[i] = addr.Unmap()
 	}

@@ -1,9 +1,7 @@
 package delivery
 
 import (
-	"context"
 	"crypto/x509"
-	"encoding/binary"
 	"io"
 	"net"
 	"net/http"
@@ -12,11 +10,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/internal/delivery/dnstest"
 	"github.com/casehook/casehook/internal/refusal"
 )
 
@@ -140,12 +138,12 @@ func TestGuardRefusesEachSpellingOfLoopback(t *testing.T) {
 		user    = "must have no user name or password: put what authenticates into headers"
 	)
 	guard := NewGuard(nil, false)
-	guard.resolver = serveNames(t, map[string][]string{
+	guard.Resolver = dnstest.Serve(t, map[string][]string{
 		"loopback.example.": {"127.0.0.1"},
 		"mapped.example.":   {"::ffff:127.0.0.1"},
 		"six.example.":      {"::1"},
 		"mixed.example.":    {"8.8.8.8", "127.0.0.1"},
-	}).resolver()
+	}).Resolver()
 	client := guard.Client()
 	_, port, err := net.SplitHostPort(untouched(t))
 	require.NoError(t, err)
@@ -232,7 +230,7 @@ func TestGuardChecksWhatANameResolvesTo(t *testing.T) {
 		"127.0.0.1.rebound.example.": {"8.8.8.8"},
 	}
 	guard := NewGuard([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, false)
-	guard.resolver = serveNames(t, names).resolver()
+	guard.Resolver = dnstest.Serve(t, names).Resolver()
 	for _, test := range []struct {
 		name, host     string
 		allowed, plain bool
@@ -263,14 +261,14 @@ func TestGuardChecksWhatANameResolvesTo(t *testing.T) {
 }
 
 func TestGuardRefusesANameThatIsReboundAfterTheCheck(t *testing.T) {
-	names := serveNames(t, map[string][]string{"rebound.example.": {"8.8.8.8"}})
+	names := dnstest.Serve(t, map[string][]string{"rebound.example.": {"8.8.8.8"}})
 	guard := NewGuard(nil, false)
-	guard.resolver = names.resolver()
+	guard.Resolver = names.Resolver()
 	_, port, err := net.SplitHostPort(untouched(t))
 	require.NoError(t, err)
 	require.NoError(t, guard.Check(t.Context(), "https://rebound.example:"+port+"/hooks"))
 
-	names.set("rebound.example.", "127.0.0.1")
+	names.Set("rebound.example.", "127.0.0.1")
 
 	_, err = guard.Client().Get("https://rebound.example:" + port + "/hooks")
 	require.ErrorIs(t, err, ErrRefused)
@@ -308,7 +306,7 @@ func TestGuardReachesWhatIsAllowed(t *testing.T) {
 // Nothing is sent to that address: the dial ends before.
 func TestGuardDialsNoPublicAddressForPlainHTTP(t *testing.T) {
 	guard := NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, false)
-	guard.resolver = serveNames(t, map[string][]string{"public.example.": {"8.8.8.8"}}).resolver()
+	guard.Resolver = dnstest.Serve(t, map[string][]string{"public.example.": {"8.8.8.8"}}).Resolver()
 	for _, target := range []string{"http://8.8.8.8/hooks", "http://public.example/hooks", "http://8.8.8.8:443/hooks", "HTTP://8.8.8.8/hooks"} {
 		_, err := guard.Client().Get(target)
 		require.ErrorIs(t, err, ErrPlain, target)
@@ -336,7 +334,7 @@ func TestGuardAsksNoProxy(t *testing.T) {
 	receiver := httptest.NewServer(http.HandlerFunc(thank))
 	t.Cleanup(receiver.Close)
 	guard := NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, false)
-	guard.resolver = serveNames(t, map[string][]string{"receiver.example.": {"127.0.0.1"}}).resolver()
+	guard.Resolver = dnstest.Serve(t, map[string][]string{"receiver.example.": {"127.0.0.1"}}).Resolver()
 	client := guard.Client()
 	t.Cleanup(client.CloseIdleConnections)
 
@@ -451,92 +449,4 @@ func untouched(t *testing.T) string {
 		require.NoError(t, listener.Close())
 	})
 	return listener.Addr().String()
-}
-
-// nameServer is a DNS server on loopback.
-type nameServer struct {
-	connection net.PacketConn
-
-	mu    sync.Mutex
-	names map[string][]string // name with its last dot, to addresses
-}
-
-// serveNames answers for names until the test ends.
-func serveNames(t *testing.T, names map[string][]string) *nameServer {
-	t.Helper()
-	connection, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	s := &nameServer{connection: connection, names: names}
-	var serving sync.WaitGroup
-	serving.Go(s.serve)
-	t.Cleanup(func() {
-		_ = connection.Close()
-		serving.Wait()
-	})
-	return s
-}
-
-func (s *nameServer) set(name string, addresses ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.names[name] = addresses
-}
-
-// resolver returns a resolver that asks only this server.
-func (s *nameServer) resolver() *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp4", s.connection.LocalAddr().String())
-	}}
-}
-
-func (s *nameServer) serve() {
-	query := make([]byte, 1<<10)
-	for {
-		n, from, err := s.connection.ReadFrom(query)
-		if err != nil {
-			return // closed
-		}
-		_, _ = s.connection.WriteTo(s.answer(query[:n]), from)
-	}
-}
-
-// answer answers a query that net.Resolver made (RFC 1035, section 4.1).
-func (s *nameServer) answer(query []byte) []byte {
-	const header, ipv4, ipv6 = 12, 1, 28
-	name, end := "", header
-	for query[end] != 0 {
-		label := query[end+1 : end+1+int(query[end])]
-		name += strings.ToLower(string(label)) + "."
-		end += 1 + len(label)
-	}
-	kind := binary.BigEndian.Uint16(query[end+1:])
-	end += 5 // of the question: the root, its type and class
-
-	s.mu.Lock()
-	addresses, known := s.names[name]
-	s.mu.Unlock()
-	var records []byte
-	count := uint16(0)
-	for _, address := range addresses {
-		addr := netip.MustParseAddr(address)
-		if addr.Is4() != (kind == ipv4) || addr.Is6() != (kind == ipv6) {
-			continue
-		}
-		count++
-		records = append(records, 0xc0, header)                                   // the name of the question
-		records = append(records, 0, byte(kind), 0, 1, 0, 0, 0, 0)                // type, class, no time to live
-		records = binary.BigEndian.AppendUint16(records, uint16(addr.BitLen()/8)) // length
-		records = append(records, addr.AsSlice()...)
-	}
-	flags := []byte{0x81, 0x80} // an answer, without error
-	if !known {
-		flags[1] |= 3 // no such name
-	}
-	answer := append([]byte{}, query[:2]...) // its id
-	answer = append(answer, flags...)
-	answer = append(answer, 0, 1) // questions
-	answer = binary.BigEndian.AppendUint16(answer, count)
-	answer = append(answer, 0, 0, 0, 0)
-	answer = append(answer, query[header:end]...)
-	return append(answer, records...)
 }

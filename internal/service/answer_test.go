@@ -2,7 +2,9 @@ package service_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/delivery"
+	"github.com/casehook/casehook/internal/delivery/dnstest"
+	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
@@ -189,6 +193,35 @@ func TestAnAddressThatIsRefusedIsAnAttemptThatSaysSo(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A name is public while its endpoint is made, and leads to loopback when it is dialled.
+func TestANameThatIsReboundAfterTheCheckIsAnAttemptThatSaysSo(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		names := dnstest.Serve(t, map[string][]string{"rebound.example.": {"8.8.8.8"}})
+		guard := delivery.NewGuard(nil, false)
+		guard.Resolver = names.Resolver()
+		w := newWorldBehind(t, dir, database, guard, guard.Client())
+		var connected atomic.Int64
+		internal := httptest.NewUnstartedServer(http.NotFoundHandler())
+		internal.Config.ConnState = func(net.Conn, http.ConnState) { connected.Add(1) }
+		internal.StartTLS()
+		t.Cleanup(internal.Close)
+		url := strings.Replace(internal.URL, "127.0.0.1", "rebound.example", 1)
+		endpoint := w.endpoint(t, url, nil)
+
+		names.Set("rebound.example.", "127.0.0.1")
+
+		caseID := w.newCase(t)
+		_, attempts, err := w.Delivery(t.Context(), w.caller, w.failed(t, service.DeliveryFilter{CaseID: caseID, EndpointID: endpoint.ID, Tried: true}).ID)
+		require.NoError(t, err)
+		require.Equal(t, "refused: the address is not a public one", attempts[0].Error)
+		require.Zero(t, attempts[0].StatusCode)
+		require.Empty(t, attempts[0].Answer)
+		require.Zero(t, connected.Load())
+		_, err = w.UpdateEndpoint(t.Context(), w.caller, endpoint.ID, func(e *subscription.Endpoint) { e.URL = url + "/again" })
+		require.Equal(t, refusal.Field("url", "must not lead to a private or reserved address"), err)
+	})
 }
 
 func TestAnEndpointThatFailsIsProbedAndThenGetsAllThatHasWaited(t *testing.T) {

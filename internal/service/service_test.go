@@ -71,6 +71,12 @@ func newWorldOn(t *testing.T, dir, database string) *world {
 // newWorldWith is newWorldOn with a client of its own.
 func newWorldWith(t *testing.T, dir, database string, client *http.Client) *world {
 	t.Helper()
+	return newWorldBehind(t, dir, database, delivery.NewGuard(nil, true), client)
+}
+
+// newWorldBehind is newWorldWith with a guard of its own, which is asked where endpoints are made.
+func newWorldBehind(t *testing.T, dir, database string, guard *delivery.Guard, client *http.Client) *world {
+	t.Helper()
 	ctx := t.Context()
 	keyring, err := vault.LoadOrCreateKeyring(filepath.Join(dir, "master.key"))
 	require.NoError(t, err)
@@ -84,7 +90,6 @@ func newWorldWith(t *testing.T, dir, database string, client *http.Client) *worl
 	require.NoError(t, err)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	renderer := render.New(blobs)
-	guard := delivery.NewGuard(nil, true)
 	engine := delivery.NewEngine(s, &delivery.Sender{Renderer: renderer, Client: client, UserAgent: "casehook", Log: log}, quiet{}, log)
 	w := &world{
 		Service: service.New(service.Options{
