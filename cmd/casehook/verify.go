@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/casehook/casehook/internal/app"
 	"github.com/casehook/casehook/internal/config"
+	"github.com/casehook/casehook/internal/store"
 )
 
 func newVerify() *cobra.Command {
@@ -17,39 +19,38 @@ func newVerify() *cobra.Command {
 		Args:  none,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newVerifyReceipts())
+	cmd.AddCommand(newVerifyChains("receipts", "receipt", "receipts", app.VerifyReceipts))
 	return cmd
 }
 
-// errReceipts is said in more words before.
-var errReceipts = errors.New("the receipts are not what they were")
-
-func newVerifyReceipts() *cobra.Command {
+// newVerifyChains is the command that checks chains of one kind. One and many are what is
+// chained.
+func newVerifyChains(name, one, many string, verify func(context.Context, config.Config, string) ([]store.Chain, error)) *cobra.Command {
 	var head string
+	wrong := errors.New("the " + many + " are not what they were") // said in more words before
 	cmd := &cobra.Command{
-		Use:   "receipts",
-		Short: "Check that no receipt was changed, taken out or put in",
-		Long: `Check that no receipt was changed, taken out or put in: that the hash of each block
-covers its receipts and the block before. The server may be running.
+		Use:   name,
+		Short: "Check that no " + one + " was changed, taken out or put in",
+		Long: fmt.Sprintf(`Check that no %s was changed, taken out or put in: that the hash of each block
+covers its %[2]s and the block before. The server may be running.
 
-Receipts that were taken from the end, together with their blocks, are missed only by
-who knows of them: note the head that is printed somewhere else, and give it to the
-next check.`,
+What was taken from the end, together with its blocks, is missed only by who knows of
+it: note the head that is printed somewhere else, and give it to the next check.`, one, many),
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := settings(cmd)
 			if err != nil {
 				return err
 			}
-			chains, err := app.VerifyReceipts(cmd.Context(), cfg, head)
+			chains, err := verify(cmd.Context(), cfg, head)
 			out := cmd.OutOrStdout()
 			for _, c := range chains {
 				if c.Fault != "" {
 					fmt.Fprintf(out, "%s: WRONG after block %d: %s\n", c.Organization, c.Blocks, c.Fault)
-					err = errors.Join(err, errReceipts)
+					err = errors.Join(err, wrong)
 					continue
 				}
-				fmt.Fprintf(out, "%s: %d receipts in %d blocks are as they were", c.Organization, c.Receipts, c.Blocks)
+				fmt.Fprintf(out, "%s: %d %s in %d blocks are as they were", c.Organization, c.Chained, many, c.Blocks)
 				if c.Unchained > 0 {
 					fmt.Fprintf(out, ", %d wait for the next block", c.Unchained)
 				}

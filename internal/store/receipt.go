@@ -4,10 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"hash"
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -109,23 +106,25 @@ func scanReceipt(row scanner) (r receiptRow, err error) {
 }
 
 // digest covers each column of the receipt, with its length before it.
-func (r *receiptRow) digest() (sum [sha256.Size]byte) {
-	h := sha256.New()
-	for _, text := range []string{r.organizationID, r.DeliveryID, r.EventID, string(r.EventType), r.CaseID, r.EndpointID, string(r.sealed), string(r.Outcome), string(r.BodySHA256)} {
-		writeNumber(h, int64(len(text)))
-		_, _ = h.Write([]byte(text)) // a hash never fails
-	}
-	for _, n := range []int64{r.transaction, r.Position, int64(r.Attempts), int64(r.StatusCode), number(r.Clearance.PHI), number(r.Clearance.Restricted), r.At.UnixMilli()} {
-		writeNumber(h, n)
-	}
-	h.Sum(sum[:0])
-	return sum
+func (r *receiptRow) digest() [sha256.Size]byte {
+	return digestOf(
+		[]string{r.organizationID, r.DeliveryID, r.EventID, string(r.EventType), r.CaseID, r.EndpointID, string(r.sealed), string(r.Outcome), string(r.BodySHA256)},
+		[]int64{r.transaction, r.Position, int64(r.Attempts), int64(r.StatusCode), number(r.Clearance.PHI), number(r.Clearance.Restricted), r.At.UnixMilli()})
 }
 
-func writeNumber(h hash.Hash, n int64) {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(n))
-	_, _ = h.Write(b[:])
+// receiptLedger is that of all receipts.
+var receiptLedger = &ledger{
+	one: "receipt", many: "receipts", blocks: "receipt_blocks", chain: "receipt_chain", query: selectReceipts,
+	scan: func(row scanner) (link, error) {
+		r, err := scanReceipt(row)
+		return link{r.organizationID, Position{r.transaction, r.Position}, r.Digest}, err
+	},
+}
+
+// ChainReceipts chains the receipts that are in no block yet, and reports whether there
+// may be more. Where two processes do so at the same time, one has done nothing.
+func (s *Store) ChainReceipts(ctx context.Context) (more bool, err error) {
+	return s.chain(ctx, receiptLedger)
 }
 
 // CaseReceipts returns at most limit receipts of a case that come after a position, the
@@ -165,131 +164,4 @@ func (s *Store) CaseReceipts(ctx context.Context, organizationID, caseID string,
 		return nil, fmt.Errorf("read the receipts of case %s: %w", caseID, err)
 	}
 	return receipts, nil
-}
-
-// block is what covers the receipts of an organisation that follow each other.
-type block struct {
-	organizationID string
-	number         int64 // 1, 2, 3 …
-	last           Position
-	receipts       int64
-	at             int64
-	hash           []byte
-}
-
-// chained is a block that grows.
-type chained struct {
-	block
-	h hash.Hash
-}
-
-// newChained begins the block that follows one with that hash.
-func newChained(organizationID string, number int64, previous []byte) *chained {
-	c := &chained{block: block{organizationID: organizationID, number: number}, h: sha256.New()}
-	_, _ = c.h.Write(previous)
-	writeNumber(c.h, number)
-	return c
-}
-
-func (c *chained) add(r *receiptRow) {
-	_, _ = c.h.Write(r.Digest[:])
-	c.receipts++
-	c.last = Position{r.transaction, r.Position}
-}
-
-// seal ends the block: its hash covers the block before, its receipts and its time.
-func (c *chained) seal(at int64) block {
-	c.at = at
-	writeNumber(c.h, c.receipts)
-	writeNumber(c.h, at)
-	c.hash = c.h.Sum(nil)
-	return c.block
-}
-
-// maxSealed is how many receipts one transaction chains.
-const maxSealed = 5000
-
-// ChainReceipts chains the receipts that are in no block yet, those of each organisation
-// to its last block, and reports whether there may be more. Where two processes do so
-// at the same time, one has done nothing.
-func (s *Store) ChainReceipts(ctx context.Context) (more bool, err error) {
-	var reached Position
-	err = s.readers.QueryRowContext(ctx, `
-		SELECT reached_in, reached_at
-		FROM receipt_chain`).Scan(&reached.Transaction, &reached.Event)
-	if err != nil {
-		return false, fmt.Errorf("chain the receipts: %w", err)
-	}
-	rows, err := s.readers.QueryContext(ctx, selectReceipts+`
-	WHERE (transaction_id, position) > ($1, $2) AND `+s.connection.settled()+`
-	ORDER BY transaction_id, position
-	LIMIT $3`, reached.Transaction, reached.Event, maxSealed)
-	if err != nil {
-		return false, fmt.Errorf("chain the receipts: %w", err)
-	}
-	var all []receiptRow
-	err = scanAll(rows, func(rows *sql.Rows) error {
-		r, err := scanReceipt(rows)
-		all = append(all, r)
-		return err
-	})
-	if err != nil || len(all) == 0 {
-		return false, err
-	}
-	blocks := make(map[string]*chained)
-	for i := range all {
-		r := &all[i]
-		if blocks[r.organizationID] == nil {
-			number, previous, err := s.lastBlock(ctx, r.organizationID)
-			if err != nil {
-				return false, err
-			}
-			blocks[r.organizationID] = newChained(r.organizationID, number+1, previous)
-		}
-		blocks[r.organizationID].add(r)
-	}
-	last := all[len(all)-1]
-	sealed := make([]block, 0, len(blocks))
-	for _, c := range blocks {
-		sealed = append(sealed, c.seal(s.now().UnixMilli()))
-	}
-	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		result, err := conn.ExecContext(ctx, `
-			UPDATE receipt_chain
-			SET reached_in = $1, reached_at = $2
-			WHERE reached_in = $3 AND reached_at = $4`, last.transaction, last.Position, reached.Transaction, reached.Event)
-		if err := oneChanged(result, err); err != nil {
-			return err
-		}
-		for _, b := range sealed {
-			if _, err := conn.ExecContext(ctx, `
-				INSERT INTO receipt_blocks (organization_id, number, last_in, last_at, receipts, at, hash)
-				VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-				b.organizationID, b.number, b.last.Transaction, b.last.Event, b.receipts, b.at, b.hash); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("chain the receipts: %w", err)
-	}
-	return len(all) == maxSealed, nil
-}
-
-// lastBlock returns the number and the hash of an organisation's last block.
-func (s *Store) lastBlock(ctx context.Context, organizationID string) (number int64, hash []byte, err error) {
-	err = s.readers.QueryRowContext(ctx, `
-		SELECT number, hash
-		FROM receipt_blocks
-		WHERE organization_id = $1
-		ORDER BY number DESC
-		LIMIT 1`, organizationID).Scan(&number, &hash)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, nil, fmt.Errorf("read the last block of receipts: %w", err)
-	}
-	return number, hash, nil
 }

@@ -9,13 +9,13 @@ import (
 	"fmt"
 )
 
-// Chain is the chain of an organisation's receipts, as it was found.
+// Chain is the chain of an organisation's rows in a ledger, as it was found.
 type Chain struct {
 	OrganizationID string
 	Organization   string // its name
-	Receipts       int64  // that are in blocks
+	Chained        int64  // rows that are in blocks
 	Blocks         int64
-	Unchained      int64  // that are in none yet
+	Unchained      int64  // rows that are in none yet
 	Head           string // the hash of the last block, in hex; "" where there is none
 	Fault          string // what is wrong, "" where nothing is
 	known          bool   // a head that was asked for was found
@@ -27,14 +27,18 @@ type Chain struct {
 // nothing: head, where it is not "", is the hash of a block that was noted before and has
 // to be in a chain.
 func VerifyReceipts(ctx context.Context, url, head string) (chains []Chain, err error) {
+	return verify(ctx, url, head, receiptLedger)
+}
+
+func verify(ctx context.Context, url, head string, l *ledger) (chains []Chain, err error) {
 	c, err := connectReader(ctx, url)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	v := &verifier{db: c.reading, head: head, chains: make(map[string]*openChain)}
+	v := &verifier{ledger: l, db: c.reading, head: head, chains: make(map[string]*openChain)}
 	if err := v.verify(ctx); err != nil {
-		return nil, fmt.Errorf("verify the receipts: %w", err)
+		return nil, fmt.Errorf("verify the %s: %w", l.many, err)
 	}
 	found := head == ""
 	for _, id := range v.order {
@@ -48,15 +52,17 @@ func VerifyReceipts(ctx context.Context, url, head string) (chains []Chain, err 
 }
 
 // ErrNoSuchHead means that no chain has a block with the hash that was asked for.
-var ErrNoSuchHead = errors.New("no chain has a block with that hash: receipts are missing at its end")
+var ErrNoSuchHead = errors.New("no chain has a block with that hash: what was recorded last is missing at its end")
 
-// verifier goes through all receipts, and through the blocks of each organisation beside.
+// verifier goes through all rows of a ledger, and through the blocks of each organisation
+// beside.
 type verifier struct {
-	db      *sql.DB
-	head    string
-	reached Position
-	chains  map[string]*openChain // by organisation
-	order   []string
+	*ledger
+	db     *sql.DB
+	head   string
+	end    Position              // of what is in blocks
+	chains map[string]*openChain // by organisation
+	order  []string
 }
 
 // openChain is a chain that is being verified.
@@ -86,38 +92,26 @@ func (v *verifier) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The place is read first: receipts that come meanwhile are behind it.
-	if err := v.db.QueryRowContext(ctx, `SELECT reached_in, reached_at FROM receipt_chain`).Scan(&v.reached.Transaction, &v.reached.Event); err != nil {
+	// The place is read first: rows that come meanwhile are behind it.
+	if v.end, err = v.reached(ctx, v.db); err != nil {
 		return err
 	}
 	var place Position
 	for more := true; more; {
-		rows, err := v.db.QueryContext(ctx, selectReceipts+`
-	WHERE (transaction_id, position) > ($1, $2)
-	ORDER BY transaction_id, position
-	LIMIT $3`, place.Transaction, place.Event, maxSealed)
-		if err != nil {
-			return err
-		}
-		var page []receiptRow
-		err = scanAll(rows, func(rows *sql.Rows) error {
-			r, err := scanReceipt(rows)
-			page = append(page, r)
-			return err
-		})
+		page, err := v.ledger.read(ctx, v.db, place, "true")
 		if err != nil {
 			return err
 		}
 		for i := range page {
-			if err := v.receipt(ctx, &page[i]); err != nil {
+			if err := v.row(ctx, &page[i]); err != nil {
 				return err
 			}
-			place = Position{page[i].transaction, page[i].Position}
+			place = page[i].place
 		}
 		more = len(page) == maxSealed
 	}
 	for _, id := range v.order {
-		if err := v.end(ctx, v.chains[id]); err != nil {
+		if err := v.finish(ctx, v.chains[id]); err != nil {
 			return err
 		}
 	}
@@ -129,26 +123,26 @@ func (p Position) after(other Position) bool {
 	return p.Transaction > other.Transaction || p.Transaction == other.Transaction && p.Event > other.Event
 }
 
-// receipt takes the next receipt.
-func (v *verifier) receipt(ctx context.Context, r *receiptRow) error {
+// row takes the next row.
+func (v *verifier) row(ctx context.Context, r *link) error {
 	c := v.chains[r.organizationID]
 	switch {
 	case c == nil:
-		c = &openChain{Chain: Chain{OrganizationID: r.organizationID, Fault: "a receipt is of an organisation that is not there"}}
+		c = &openChain{Chain: Chain{OrganizationID: r.organizationID, Fault: fmt.Sprintf("%s %d is of an organisation that is not there", v.one, r.place.Event)}}
 		v.chains[r.organizationID] = c
 		v.order = append(v.order, r.organizationID)
 		return nil
 	case c.Fault != "":
 		return nil
-	case (Position{r.transaction, r.Position}).after(v.reached):
+	case r.place.after(v.end):
 		c.Unchained++
 		return nil
 	}
-	if err := v.read(ctx, c); err != nil {
+	if err := v.readBlocks(ctx, c); err != nil {
 		return err
 	}
 	if len(c.blocks) == 0 {
-		c.Fault = fmt.Sprintf("receipt %d is in no block: it was put in, or a block is missing at the end", r.Position)
+		c.Fault = fmt.Sprintf("%s %d is in no block: it was put in, or a block is missing at the end", v.one, r.place.Event)
 		return nil
 	}
 	b := c.blocks[0]
@@ -157,34 +151,34 @@ func (v *verifier) receipt(ctx context.Context, r *receiptRow) error {
 	}
 	c.next.add(r)
 	if !b.last.after(c.next.last) { // the block ends here
-		c.close(v.head)
+		c.close(v.many, v.head)
 	}
 	return nil
 }
 
 // close compares the block that has ended with what was found.
-func (c *openChain) close(head string) {
+func (c *openChain) close(many, head string) {
 	want := c.blocks[0]
 	got := c.next.seal(want.at)
-	if got.last != want.last || got.receipts != want.receipts || !bytes.Equal(got.hash, want.hash) {
-		c.Fault = fmt.Sprintf("block %d does not cover its receipts: one of them was changed, taken out or put in", want.number)
+	if got.last != want.last || got.count != want.count || !bytes.Equal(got.hash, want.hash) {
+		c.Fault = fmt.Sprintf("block %d does not cover its %s: one of them was changed, taken out or put in", want.number, many)
 		return
 	}
-	c.Receipts += want.receipts
+	c.Chained += want.count
 	c.Blocks++
 	c.previous, c.Head = want.hash, hex.EncodeToString(want.hash)
 	c.known = c.known || c.Head == head
 	c.blocks, c.next = c.blocks[1:], nil
 }
 
-// read reads more blocks of a chain where there are none at hand.
-func (v *verifier) read(ctx context.Context, c *openChain) error {
+// readBlocks reads more blocks of a chain where there are none at hand.
+func (v *verifier) readBlocks(ctx context.Context, c *openChain) error {
 	if len(c.blocks) > 0 {
 		return nil
 	}
 	rows, err := v.db.QueryContext(ctx, `
-		SELECT number, last_in, last_at, receipts, at, hash
-		FROM receipt_blocks
+		SELECT number, last_in, last_at, `+v.many+`, at, hash
+		FROM `+v.blocks+`
 		WHERE organization_id = $1 AND number > $2
 		ORDER BY number
 		LIMIT 1000`, c.OrganizationID, c.read)
@@ -193,7 +187,7 @@ func (v *verifier) read(ctx context.Context, c *openChain) error {
 	}
 	return scanAll(rows, func(rows *sql.Rows) error {
 		b := block{organizationID: c.OrganizationID}
-		err := rows.Scan(&b.number, &b.last.Transaction, &b.last.Event, &b.receipts, &b.at, &b.hash)
+		err := rows.Scan(&b.number, &b.last.Transaction, &b.last.Event, &b.count, &b.at, &b.hash)
 		if b.number != c.read+1 && c.Fault == "" {
 			c.Fault = fmt.Sprintf("block %d is missing", c.read+1)
 		}
@@ -203,16 +197,16 @@ func (v *verifier) read(ctx context.Context, c *openChain) error {
 	})
 }
 
-// end looks for blocks that no receipt has ended.
-func (v *verifier) end(ctx context.Context, c *openChain) error {
+// finish looks for blocks that no row has ended.
+func (v *verifier) finish(ctx context.Context, c *openChain) error {
 	if c.Fault != "" {
 		return nil
 	}
-	if err := v.read(ctx, c); err != nil {
+	if err := v.readBlocks(ctx, c); err != nil {
 		return err
 	}
-	if len(c.blocks) > 0 && c.Fault == "" && !c.blocks[0].last.after(v.reached) {
-		c.Fault = fmt.Sprintf("the last receipt of block %d is missing", c.blocks[0].number)
+	if len(c.blocks) > 0 && c.Fault == "" && !c.blocks[0].last.after(v.end) {
+		c.Fault = fmt.Sprintf("the last %s of block %d is missing", v.one, c.blocks[0].number)
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ var receiptTests = []test{
 		}
 		require.Len(t, c.receipts(messages[0].Event.CaseID), 1)
 		require.Equal(t, 1, c.health(e.ID).Failures)
-		require.Equal(t, int64(1), c.verify("")[0].Receipts)
+		require.Equal(t, int64(1), c.verify("")[0].Chained)
 
 		again = store.Outcome{Message: messages[1], Attempt: &store.Attempt{Number: 1, StartedAt: begin, StatusCode: 204}, State: store.Delivered}
 		require.NoError(t, c.Record(t.Context(), again))
@@ -106,8 +106,8 @@ var receiptTests = []test{
 		c.tell(1)
 		chains = c.verify("")
 		require.Equal(t, []string{"Clinic", "Neighbour"}, []string{chains[0].Organization, chains[1].Organization})
-		require.Equal(t, []int64{7, 2, 1}, []int64{chains[0].Receipts, chains[0].Blocks, chains[0].Unchained})
-		require.Equal(t, []int64{2, 1, 0}, []int64{chains[1].Receipts, chains[1].Blocks, chains[1].Unchained})
+		require.Equal(t, []int64{7, 2, 1}, []int64{chains[0].Chained, chains[0].Blocks, chains[0].Unchained})
+		require.Equal(t, []int64{2, 1, 0}, []int64{chains[1].Chained, chains[1].Blocks, chains[1].Unchained})
 		noted := chains[0].Head
 		c.chain()
 		require.NotEqual(t, noted, c.verify(noted)[0].Head)
