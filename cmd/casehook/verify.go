@@ -20,6 +20,7 @@ func newVerify() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newVerifyChains("receipts", "receipt", "receipts", app.VerifyReceipts))
+	cmd.AddCommand(newVerifyChains("audit", "entry of the audit", "entries", app.VerifyAudit))
 	return cmd
 }
 

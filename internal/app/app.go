@@ -197,6 +197,11 @@ func VerifyReceipts(ctx context.Context, cfg config.Config, head string) ([]stor
 	return store.VerifyReceipts(ctx, databaseURL(cfg), head)
 }
 
+// VerifyAudit is VerifyReceipts for the entries of the audit.
+func VerifyAudit(ctx context.Context, cfg config.Config, head string) ([]store.Chain, error) {
+	return store.VerifyAudit(ctx, databaseURL(cfg), head)
+}
+
 // Version returns the version of this build, "devel" where it has none.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()

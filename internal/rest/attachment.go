@@ -101,7 +101,15 @@ func (d *door) openDocument(ctx context.Context, in *struct {
 	Expires      string `query:"expires" doc:"As in the link."`
 	Signature    string `query:"signature" doc:"As in the link."`
 }) (*huma.StreamResponse, error) {
-	document, err := d.service.LinkedAttachment(ctx, in.CaseID, in.AttachmentID, in.Digest, in.Expires, in.Signature)
+	document, who, err := d.service.LinkedAttachment(ctx, in.CaseID, in.AttachmentID, in.Digest, in.Expires, in.Signature)
+	if who.KeyID != "" { // else there is no such case, and nobody whose record it could be on
+		if broken := d.service.Attribute(ctx, exchangeOf(ctx).entry, who); broken != nil {
+			if document != nil {
+				_ = document.Close() // it was only read
+			}
+			return nil, broken
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -57,23 +57,24 @@ var roles = map[string]service.Role{
 	"reopenCase":        service.Writer,
 	"changeCaseStatus":  service.Writer,
 
-	"eraseCase":      service.Admin,
-	"listErasures":   service.Admin,
-	"createEndpoint": service.Admin,
-	"updateEndpoint": service.Admin,
-	"deleteEndpoint": service.Admin,
-	"testEndpoint":   service.Admin,
-	"rotateSecret":   service.Admin,
-	"pauseEndpoint":  service.Admin,
-	"resumeEndpoint": service.Admin,
-	"endOverlap":     service.Admin,
-	"replay":         service.Admin,
-	"stopReplay":     service.Admin,
-	"retryDelivery":  service.Admin,
-	"cancelDelivery": service.Admin,
-	"listKeys":       service.Admin,
-	"createKey":      service.Admin,
-	"revokeKey":      service.Admin,
+	"eraseCase":        service.Admin,
+	"listErasures":     service.Admin,
+	"listAuditEntries": service.Admin,
+	"createEndpoint":   service.Admin,
+	"updateEndpoint":   service.Admin,
+	"deleteEndpoint":   service.Admin,
+	"testEndpoint":     service.Admin,
+	"rotateSecret":     service.Admin,
+	"pauseEndpoint":    service.Admin,
+	"resumeEndpoint":   service.Admin,
+	"endOverlap":       service.Admin,
+	"replay":           service.Admin,
+	"stopReplay":       service.Admin,
+	"retryDelivery":    service.Admin,
+	"cancelDelivery":   service.Admin,
+	"listKeys":         service.Admin,
+	"createKey":        service.Admin,
+	"revokeKey":        service.Admin,
 
 	"createOrganization": service.Operator,
 	"listOrganizations":  service.Operator,
@@ -83,6 +84,8 @@ var roles = map[string]service.Role{
 // stands before everything else: a stranger's body is not even read.
 func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 	role, ok := roles[ctx.Operation().OperationID]
+	x := exchangeOf(ctx.Context())
+	x.entry = newEntry(ctx)
 	if ok && role == anybody {
 		next(ctx)
 		return
@@ -94,11 +97,13 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	actor := r.Header.Get("Casehook-Actor")
-	if !service.IsText(actor) {
-		d.refuse(ctx, refusal.Field("Casehook-Actor", mustBeText))
-		return
-	}
 	who, err := d.service.Authenticate(ctx.Context(), key, actor)
+	if who.KeyID != "" { // else there is nobody whose record it could be on
+		if broken := d.service.Attribute(ctx.Context(), x.entry, who); broken != nil {
+			d.refuse(ctx, broken)
+			return
+		}
+	}
 	switch {
 	case err != nil:
 		d.refuse(ctx, err)
@@ -107,7 +112,10 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 		d.refuse(ctx, refusal.Of(refusal.Forbidden, "this needs a key of the role "+string(role)))
 		return
 	}
-	exchangeOf(ctx.Context()).caller = who
+	x.caller = who
+	if r.Method != http.MethodGet {
+		ctx = huma.WithContext(ctx, service.WithAuditEntry(ctx.Context(), x.entry))
+	}
 	next(ctx)
 }
 

@@ -26,7 +26,7 @@ var smallest = map[string]string{
 	"createEndpoint": "admin", "updateEndpoint": "admin", "deleteEndpoint": "admin", "testEndpoint": "admin",
 	"rotateSecret": "admin", "pauseEndpoint": "admin", "resumeEndpoint": "admin", "retryDelivery": "admin",
 	"endOverlap": "admin", "replay": "admin", "stopReplay": "admin", "cancelDelivery": "admin",
-	"eraseCase": "admin", "listErasures": "admin",
+	"eraseCase": "admin", "listErasures": "admin", "listAuditEntries": "admin",
 	"listKeys": "admin", "createKey": "admin", "revokeKey": "admin",
 
 	"createOrganization": "operator", "listOrganizations": "operator",

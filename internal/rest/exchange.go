@@ -17,14 +17,16 @@ import (
 // exchange is what is known of one request and its answer. Only the goroutine
 // that serves the request touches it.
 type exchange struct {
-	id     string // told to the client and to the log, so that they can be brought together
-	method string
-	route  string // the pattern that was matched, such as /v1/cases/{id}; empty for none
-	log    *slog.Logger
+	id      string // told to the client and to the log, so that they can be brought together
+	started time.Time
+	method  string
+	route   string // the pattern that was matched, such as /v1/cases/{id}; empty for none
+	log     *slog.Logger
 
-	caller service.Caller // after authenticate
-	key    *string        // Idempotency-Key, after readBody; nil for none
-	digest [32]byte       // of method, path and body, after readBody
+	caller service.Caller      // after authenticate
+	entry  *service.AuditEntry // after authenticate; nil where no call was found
+	key    *string             // Idempotency-Key, after readBody; nil for none
+	digest [32]byte            // of method, path and body, after readBody
 
 	document *formDocument // of a form, after readBody; nil for none, else digest is its own
 }
@@ -42,13 +44,12 @@ func caller(ctx context.Context) service.Caller { return exchangeOf(ctx).caller 
 // ServeHTTP answers one request. Whatever happens in it, it ends with an answer, a
 // line in the log and a count.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	started := time.Now()
-	answer := &recorder{ResponseWriter: w}
 	miss, pattern := d.mux.Handler(r)
-	x := &exchange{id: rand.Text(), method: methodName(r.Method), route: route(pattern), log: d.log}
+	x := &exchange{id: rand.Text(), started: time.Now(), method: methodName(r.Method), route: route(pattern), log: d.log}
+	answer := &recorder{ResponseWriter: w, begins: func(status int) { d.answered(x, status) }}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 
-	defer d.finish(x, answer, started)
+	defer d.finish(x, answer)
 	defer d.rescue(x, answer)
 	header := answer.Header()
 	header.Set("Casehook-Request-Id", x.id)
@@ -64,12 +65,9 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // finish logs and counts the exchange.
-func (d *door) finish(x *exchange, answer *recorder, started time.Time) {
-	took := time.Since(started)
-	status := answer.status
-	if status == 0 {
-		status = http.StatusOK // what net/http sends where nothing was said
-	}
+func (d *door) finish(x *exchange, answer *recorder) {
+	answer.begin(http.StatusOK) // what net/http sends where nothing was said
+	status, took := answer.status, time.Since(x.started)
 	d.log.Info("request", "method", x.method, "route", x.route, "status", status,
 		"ms", float64(took.Microseconds())/1000, "request", x.id)
 	if d.metrics != nil {
@@ -122,20 +120,27 @@ func (v *verdict) WriteHeader(status int)      { v.status = status }
 type recorder struct {
 	http.ResponseWriter
 	status int
+	begins func(status int) // called before the answer begins
 }
 
 func (w *recorder) WriteHeader(status int) {
-	if w.status == 0 && status >= 200 {
-		w.status = status
+	if status >= 200 {
+		w.begin(status)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *recorder) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	return w.ResponseWriter.Write(p)
+}
+
+// begin notes the status, where none was noted before.
+func (w *recorder) begin(status int) {
+	if w.status == 0 {
+		w.status = status
+		w.begins(status)
+	}
 }
 
 // Unwrap serves http.ResponseController.

@@ -21,6 +21,7 @@ const (
 	tagDeliveries = "Deliveries"
 	tagKeys       = "API keys"
 	tagTenants    = "Organizations"
+	tagAudit      = "Audit"
 	tagDocuments  = "Documents"
 	tagWebhooks   = "Webhooks"
 )
@@ -46,6 +47,7 @@ func description(registry *registry, o Options) *huma.OpenAPI {
 			{Name: tagDeliveries, Description: "What was sent, and what is still to be."},
 			{Name: tagKeys, Description: "What opens this interface."},
 			{Name: tagTenants, Description: "Tenants, which see nothing of each other. For the operator's key only."},
+			{Name: tagAudit, Description: "Who called what."},
 			{Name: tagDocuments, Description: "Signed links, as they are sent to endpoints with `documents` set to `url`."},
 			{Name: tagWebhooks, Description: "What endpoints are sent."},
 		},

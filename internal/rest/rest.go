@@ -89,6 +89,7 @@ func New(s *service.Service, o Options) http.Handler {
 	d.registerDeliveries()
 	d.registerKeys()
 	d.registerOrganizations()
+	d.registerAudit()
 
 	d.registerHealth()
 	d.registerDocument(registry)

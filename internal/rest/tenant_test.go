@@ -28,7 +28,7 @@ var bodies = map[string]string{
 // ownOnly are the calls that name nothing of anybody, or only what the caller's own
 // organisation has under the same name: what they make and list is the caller's.
 var ownOnly = map[string]bool{
-	"createCase": true, "createEndpoint": true, "createKey": true, "putUser": true,
+	"createCase": true, "createEndpoint": true, "createKey": true, "putUser": true, "listAuditEntries": true,
 	"listCases": true, "listDeliveries": true, "listEndpoints": true, "listErasures": true, "listEvents": true,
 	"listKeys": true, "listReplays": true, "listUsers": true,
 }
@@ -104,7 +104,11 @@ func TestNobodyReachesWhatIsAnotherOrganizations(t *testing.T) {
 				}
 				got := ask(stranger)
 				require.NotContains(t, string(got.body), "marker")
-				require.NotContains(t, string(got.body), caseID)
+				if call.OperationID == "listAuditEntries" { // it has the stranger's own calls, of all these ids
+					require.NotContains(t, string(got.body), "environment")
+				} else {
+					require.NotContains(t, string(got.body), caseID)
+				}
 				switch {
 				case needs == "operator":
 					require.Equal(t, http.StatusForbidden, got.status, got)

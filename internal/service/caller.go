@@ -54,25 +54,30 @@ var FullClearance = subscription.Clearance{PHI: true, Restricted: true}
 const (
 	environment = "environment"
 	operator    = "operator"
+	link        = "link" // for who holds a signed link
 )
 
 // Authenticate finds who calls, by the API key as it was sent, and the id of the
 // user who acts, "" for the key's own. It refuses a key that is unknown, expired or
-// revoked (Unauthorized), and a user who is not registered (Invalid).
+// revoked (Unauthorized), and a user who is not registered (Invalid). Where the key is
+// known the Caller says whose it is, also of one that is refused.
 func (s *Service) Authenticate(ctx context.Context, key, actorID string) (Caller, error) {
 	caller, err := s.holder(ctx, key)
 	if err != nil || actorID == "" {
 		return caller, err
 	}
+	if !IsText(actorID) {
+		return caller, refusal.Field("Casehook-Actor", "must be UTF-8, without NUL")
+	}
 	if caller.Role == Operator {
-		return Caller{}, refusal.Field("Casehook-Actor", "must be absent: the operator acts in nobody's name")
+		return caller, refusal.Field("Casehook-Actor", "must be absent: the operator acts in nobody's name")
 	}
 	user, err := s.Store.User(ctx, caller.OrganizationID, actorID)
 	if errors.Is(err, store.ErrNotFound) {
-		return Caller{}, refusal.Field("Casehook-Actor", "must be the id of a registered user")
+		return caller, refusal.Field("Casehook-Actor", "must be the id of a registered user")
 	}
 	if err != nil {
-		return Caller{}, err
+		return caller, err
 	}
 	caller.Actor = user.User
 	return caller, nil
@@ -106,14 +111,15 @@ func (s *Service) holder(ctx context.Context, key string) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
-	if !known.Usable() {
-		return Caller{}, refusal.Of(refusal.Unauthorized, "the API key has expired or was revoked")
-	}
-	return Caller{
+	caller := Caller{
 		OrganizationID: known.OrganizationID,
 		KeyID:          known.ID,
 		Role:           Role(known.Role),
 		Actor:          caseupdate.User{ID: known.ID, FirstName: known.Name},
 		Clearance:      known.Clearance,
-	}, nil
+	}
+	if !known.Usable() {
+		return caller, refusal.Of(refusal.Unauthorized, "the API key has expired or was revoked")
+	}
+	return caller, nil
 }

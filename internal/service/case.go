@@ -57,15 +57,21 @@ func (s *Service) Attachment(ctx context.Context, caller Caller, caseID, attachm
 // LinkedAttachment opens the document that a signed link leads to. The link is good
 // also for one that was deleted after it was minted. A link that is not genuine, or
 // has expired, is refused as not found. The digest of a good one is that of the
-// document.
-func (s *Service) LinkedAttachment(ctx context.Context, caseID, attachmentID, digest, expires, signature string) (io.ReadCloser, error) {
+// document. Where there is the case, or was, the Caller is of its organisation.
+func (s *Service) LinkedAttachment(ctx context.Context, caseID, attachmentID, digest, expires, signature string) (io.ReadCloser, Caller, error) {
 	gone := refusal.Of(refusal.NotFound, "the link is not valid, or has expired")
+	owner, err := s.Store.CaseOwner(ctx, caseID)
+	if err != nil {
+		return nil, Caller{}, refused("document", err)
+	}
+	caller := Caller{OrganizationID: owner, KeyID: link}
 	key, err := s.Store.CaseKey(ctx, caseID)
 	if err != nil {
-		return nil, refused("document", err)
+		return nil, caller, refused("document", err)
 	}
 	if !delivery.CheckLink(key, caseID, attachmentID, digest, expires, signature, now()) {
-		return nil, gone
+		return nil, caller, gone
 	}
-	return s.Blobs.Get(ctx, key, attachmentID)
+	document, err := s.Blobs.Get(ctx, key, attachmentID)
+	return document, caller, err
 }

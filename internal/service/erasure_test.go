@@ -58,7 +58,7 @@ func TestOfACaseThatWasErasedNothingMoreIsSentAndItsDocumentsAreGone(t *testing.
 		link, err := url.Parse(minted)
 		require.NoError(t, err)
 		digest, expires, signature := link.Query().Get("digest"), link.Query().Get("expires"), link.Query().Get("signature")
-		content, err := w.LinkedAttachment(t.Context(), id, attachment, digest, expires, signature)
+		content, _, err := w.LinkedAttachment(t.Context(), id, attachment, digest, expires, signature)
 		require.NoError(t, err, "before the erasure the link is good")
 		require.NoError(t, content.Close())
 		blobs, err := filepath.Glob(filepath.Join(dir, "blobs", attachment[34:], "*"))
@@ -72,7 +72,7 @@ func TestOfACaseThatWasErasedNothingMoreIsSentAndItsDocumentsAreGone(t *testing.
 			func() error { _, err := w.Case(t.Context(), w.caller, id, 0); return err },
 			func() error { _, _, err := w.Attachment(t.Context(), w.caller, id, attachment); return err },
 			func() error {
-				_, err := w.LinkedAttachment(t.Context(), id, attachment, digest, expires, signature)
+				_, _, err := w.LinkedAttachment(t.Context(), id, attachment, digest, expires, signature)
 				return err
 			},
 			func() error { _, _, err := w.CaseReceipts(t.Context(), w.caller, id, service.Page{}); return err },

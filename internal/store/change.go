@@ -98,6 +98,7 @@ type change struct {
 	once           *Once
 	answer         sealedAnswer
 	at             int64
+	entry          *AuditEntry // of the call that asked for it; nil for none
 	organizationID string
 	outbox         Outbox
 	alone          bool  // whether it may be left out without others; written by the writer

@@ -63,14 +63,14 @@ var (
 		RETURNING organization_id, hash`)
 )
 
-// write writes changes and outcomes as one transaction. A change that lost a race
+// write writes changes, outcomes and entries of the audit as one transaction. A change that lost a race
 // says what it lost, and is not written. The error is errLost where that was found so
 // late that all the others have to be written again.
 //
 // Rows that other processes change too are taken in one order, so that two do not
 // wait for each other: the cases, the attempts, the lanes, the health of endpoints, each
 // by their keys.
-func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, outcomes []*outcome) error {
+func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, outcomes []*outcome, entries [][]any) error {
 	made := newAttempts(outcomes)
 	winners, err := w.writeCases(ctx, tx, changes, made.step())
 	if err != nil {
@@ -88,7 +88,7 @@ func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, 
 	steps = append(steps, deliveryStep(outcomes))
 	steps = append(steps, ends.steps()...)
 	steps = append(steps, w.verdicts.steps()...)
-	steps = append(steps, w.receiptStep(outcomes))
+	steps = append(steps, w.receiptStep(outcomes), w.entryStep(winners, entries))
 	if err := tx.run(ctx, steps...); err != nil {
 		return err
 	}

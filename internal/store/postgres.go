@@ -98,7 +98,7 @@ func (postgresDialect) open(ctx context.Context, db *sql.DB) error {
 	err = tx.QueryRowContext(ctx, `
 		SELECT transaction_offset, pg_current_xact_id()::text::bigint, GREATEST(
 			(SELECT MAX(transaction_id) FROM (SELECT transaction_id FROM events ORDER BY position DESC LIMIT 10000) AS latest),
-			(SELECT MAX(transaction_id) FROM receipts), 0)
+			(SELECT MAX(transaction_id) FROM receipts), (SELECT MAX(transaction_id) FROM audit_entries), 0)
 		FROM feed
 		FOR UPDATE`).Scan(&offset, &current, &last)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Retention is how long what is finished is kept. The log, the receipts and what waits
+// Retention is how long what is finished is kept. The log, the receipts, the audit and what waits
 // are kept for ever.
 type Retention struct {
 	Deliveries time.Duration // that were delivered or canceled, with their attempts

@@ -35,6 +35,7 @@ type Store struct {
 	connection *connection
 	readers    *sql.DB
 	writer     *writer
+	auditor    *auditor
 	vault      *vault.Vault
 	shares     Shares
 	now        func() time.Time
@@ -88,6 +89,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if s.writer, err = startWriter(ctx, c); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
+	s.auditor = startAuditor(s.writer)
 	if c.exclusive {
 		err = s.endLeases(ctx)
 	}
@@ -116,7 +118,7 @@ func (s *Store) endLeases(ctx context.Context) error {
 // for more gets an error.
 func (s *Store) Close() (err error) {
 	s.closed.Do(func() {
-		err = errors.Join(s.writer.close(), s.connection.close())
+		err = errors.Join(s.auditor.close(), s.writer.close(), s.connection.close())
 	})
 	return err
 }

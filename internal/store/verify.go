@@ -30,6 +30,11 @@ func VerifyReceipts(ctx context.Context, url, head string) (chains []Chain, err 
 	return verify(ctx, url, head, receiptLedger)
 }
 
+// VerifyAudit is VerifyReceipts for the entries of the audit.
+func VerifyAudit(ctx context.Context, url, head string) (chains []Chain, err error) {
+	return verify(ctx, url, head, auditLedger)
+}
+
 func verify(ctx context.Context, url, head string, l *ledger) (chains []Chain, err error) {
 	c, err := connectReader(ctx, url)
 	if err != nil {

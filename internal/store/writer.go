@@ -39,7 +39,7 @@ type writer struct {
 	health   func(endpointID string, closed bool) // called when it changes; set before the first job
 	verdicts *verdicts                            // of the transaction under way
 
-	insertReceipts *batch
+	insertReceipts, insertEntries *batch
 
 	left chan struct{} // has a token when there are lanes that this process does not take
 	jobs chan job
@@ -52,6 +52,7 @@ type writer struct {
 type job struct {
 	changes []*change                              // of cases: committed with others, all or none
 	outcome *outcome                               // of attempts: committed with others
+	entries [][]any                                // of the audit: committed with others, or with the task
 	task    func(context.Context, *sql.Conn) error // anything else: a transaction of its own
 	after   func()                                 // called once the task is on disk, before anything else is written
 	result  chan error
@@ -74,6 +75,7 @@ func startWriter(ctx context.Context, c *connection) (*writer, error) {
 		health:     func(string, bool) {},
 
 		insertReceipts: insertReceipts(c.dialect),
+		insertEntries:  insertEntries(c.dialect),
 		left:           make(chan struct{}, 1),
 		jobs:           make(chan job, maxBatch),
 		done:           make(chan struct{}),
@@ -118,9 +120,21 @@ func (w *writer) close() error {
 	return w.conn.Close()
 }
 
-// do has one job written and waits for it. Once the job is taken it is seen
-// through, whatever becomes of ctx: who asked must know whether it happened.
+// do has one job written, with the entry of the call that ctx is of, and waits for it.
+// Once the job is taken it is seen through, whatever becomes of ctx: who asked must know
+// whether it happened.
 func (w *writer) do(ctx context.Context, j job) error {
+	e := entryOf(ctx)
+	if e == nil {
+		return w.send(ctx, j)
+	}
+	e.carry(&j)
+	err := w.send(ctx, j)
+	e.written = err == nil
+	return err
+}
+
+func (w *writer) send(ctx context.Context, j job) error {
 	j.result = make(chan error, 1)
 	w.mu.RLock()
 	if w.shut {
@@ -165,7 +179,7 @@ func (w *writer) runTask(ctx context.Context, j job) error {
 		if err := j.task(ctx, w.conn); err != nil {
 			return err
 		}
-		return tx.commit(ctx)
+		return tx.commit(ctx, step{batch: w.insertEntries, rows: j.entries})
 	})
 	if err == nil && j.after != nil {
 		j.after()
@@ -190,14 +204,14 @@ func (w *writer) collect(first job) []job {
 	return group
 }
 
-// commit writes a group of changes and outcomes as one transaction, tells the
+// commit writes a group of changes, outcomes and entries as one transaction, tells the
 // outboxes, and answers. Who lost a race is told so, and the others are written
 // without it.
 func (w *writer) commit(ctx context.Context, group []job) {
 	for len(group) > 0 {
-		changes, outcomes := contents(group)
+		changes, outcomes, entries := contents(group)
 		err := w.transaction(ctx, func(ctx context.Context, tx *transaction) error {
-			return w.write(ctx, tx, changes, outcomes)
+			return w.write(ctx, tx, changes, outcomes, entries)
 		})
 		if err != nil && !errors.Is(err, errLost) && len(group) > 1 && !w.gone(err) {
 			// One that cannot be written does not take the others with it.
@@ -252,9 +266,10 @@ func (w *writer) tell(group []job) {
 	}
 }
 
-// contents returns the changes and the outcomes of a group.
-func contents(group []job) (changes []*change, outcomes []*outcome) {
+// contents returns the changes, the outcomes and the entries of a group.
+func contents(group []job) (changes []*change, outcomes []*outcome, entries [][]any) {
 	for _, j := range group {
+		entries = append(entries, j.entries...)
 		if j.outcome != nil {
 			outcomes = append(outcomes, j.outcome)
 		}
@@ -263,7 +278,7 @@ func contents(group []job) (changes []*change, outcomes []*outcome) {
 			changes = append(changes, c)
 		}
 	}
-	return changes, outcomes
+	return changes, outcomes, entries
 }
 
 // transaction is a transaction under way.

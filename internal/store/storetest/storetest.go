@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Replay", replayTests},
 		{"Receipt", receiptTests},
 		{"Tampering", tamperTests},
+		{"Audit", auditTests},
 		{"Prune", pruneTests},
 		{"Erasure", erasureTests},
 		{"Rewrap", rewrapTests},

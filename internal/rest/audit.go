@@ -1,0 +1,147 @@
+package rest
+
+import (
+	"context"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/service"
+)
+
+func (d *door) registerAudit() {
+	handle(d, call{
+		id: "listAuditEntries", pattern: "GET /v1/audit", tag: tagAudit, summary: "List who called what",
+		text: "The newest first: every call with a key of the organization, reads and refused calls too, and every signed link to a document of its cases that was followed. " +
+			"Never what was sent or answered. Entries are never removed, and chained by hashes.",
+	}, d.listAuditEntries)
+}
+
+// auditEntry is a call as it is on record.
+type auditEntry struct {
+	At        caseupdate.Time   `json:"at" doc:"When the call began."`
+	RequestID string            `json:"requestId" doc:"Its Casehook-Request-Id. Two entries may have the same: a change is recorded as successful in its own transaction, and where the answer became another, that is recorded after it."`
+	KeyID     string            `json:"keyId" doc:"The API key. environment: the operator's admin key, operator: the operator's other key, link: a signed link."`
+	Role      *string           `json:"role" doc:"Of the key; null for a link."`
+	ActorID   *string           `json:"actorId" doc:"The user in whose name the key acted; null where nobody was named."`
+	Method    string            `json:"method"`
+	Operation string            `json:"operation" doc:"The operationId of the call in this document." example:"getCase"`
+	Resources map[string]string `json:"resources" doc:"The ids in the path, and of the case that was made." example:"{\"caseId\":\"01937b1c-5f0e-7a64-9d0c-2f1f4a1b7c3d\"}"`
+	Status    int               `json:"status" doc:"Of the answer."`
+	From      string            `json:"from" doc:"The address that the call came from."`
+	Digest    string            `json:"digest" doc:"Of this entry, as a block of the chain covers it, in hex."`
+}
+
+func shownAuditEntry(e service.AuditEntry) auditEntry {
+	shown := auditEntry{
+		At:        caseupdate.At(e.At),
+		RequestID: e.RequestID,
+		KeyID:     e.KeyID,
+		Method:    e.Method,
+		Operation: e.Operation,
+		Resources: map[string]string{},
+		Status:    e.Status,
+		From:      e.Details.From,
+		Digest:    hex.EncodeToString(e.Digest[:]),
+	}
+	if e.Role != "" {
+		shown.Role = &e.Role
+	}
+	if e.ActorID != "" {
+		shown.ActorID = &e.ActorID
+	}
+	if e.CaseID != "" {
+		shown.Resources["caseId"] = e.CaseID
+	}
+	for name, id := range e.Details.Resources {
+		shown.Resources[name] = id
+	}
+	return shown
+}
+
+// auditFilter narrows a list of entries.
+type auditFilter struct {
+	Paging
+	KeyID     string    `query:"keyId"`
+	CaseID    string    `query:"caseId"`
+	Operation string    `query:"operation" example:"getCase"`
+	Since     time.Time `query:"since" doc:"Not before it."`
+	Until     time.Time `query:"until" doc:"Before it."`
+}
+
+func (d *door) listAuditEntries(ctx context.Context, in *auditFilter) (*found[list[auditEntry]], error) {
+	filter := service.AuditFilter{KeyID: in.KeyID, CaseID: in.CaseID, Operation: in.Operation, Since: given(in.Since), Until: given(in.Until)}
+	entries, next, err := d.service.Audit(ctx, caller(ctx), filter, in.page())
+	if err != nil {
+		return nil, err
+	}
+	return listed(entries, shownAuditEntry, next), nil
+}
+
+// maxResource is how much of an id is recorded, in bytes: a client may have made it up.
+const maxResource = 200
+
+// kinds is what {id} is of, by the second part of the path that it stands in.
+var kinds = map[string]string{
+	"cases": "caseId", "users": "userId", "endpoints": "endpointId", "deliveries": "deliveryId", "replays": "replayId", "api-keys": "keyId",
+}
+
+// newEntry returns the entry of a call, in which nobody is named yet.
+func newEntry(ctx huma.Context) *service.AuditEntry {
+	op, x := ctx.Operation(), exchangeOf(ctx.Context())
+	r, _ := humago.Unwrap(ctx)
+	resources := make(map[string]string)
+	for _, parameter := range op.Parameters {
+		if parameter.In != "path" {
+			continue
+		}
+		id := strings.ToValidUTF8(ctx.Param(parameter.Name), "\uFFFD")
+		if len(id) > maxResource {
+			id = strings.ToValidUTF8(id[:maxResource], "") + "…"
+		}
+		resources[resource(op, parameter.Name)] = id
+	}
+	return &service.AuditEntry{
+		RequestID: x.id,
+		At:        x.started,
+		Method:    x.method,
+		Operation: op.OperationID,
+		CaseID:    resources["caseId"],
+		Status:    op.DefaultStatus, // where the call succeeds
+		Details:   service.AuditDetails{From: addressOf(r), Resources: resources},
+	}
+}
+
+// resource names what a parameter of a path is the id of.
+func resource(op *huma.Operation, parameter string) string {
+	if parameter != "id" {
+		return parameter
+	}
+	return kinds[strings.Split(op.Path, "/")[2]]
+}
+
+// addressOf returns the address that a request came from, without the port.
+func addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// answered records the call before its answer is begun.
+func (d *door) answered(x *exchange, status int) {
+	if x.entry == nil {
+		return
+	}
+	x.entry.Answered(status)
+	if err := d.service.RecordAuditEntry(x.entry); err != nil {
+		d.log.Error("could not record a call", "route", x.route, "request", x.id, "error", err)
+	}
+}

@@ -1,0 +1,84 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/store"
+)
+
+// AuditEntry says who called what, when, from where and with which key.
+type AuditEntry = store.AuditEntry
+
+// AuditDetails are what is sealed of an AuditEntry.
+type AuditDetails = store.AuditDetails
+
+// Attribute says in the entry of a call who the caller is, and makes it ready to be
+// recorded. Then it is not to be changed, but for its status.
+func (s *Service) Attribute(ctx context.Context, e *AuditEntry, caller Caller) error {
+	attributed := *e
+	attributed.OrganizationID, attributed.KeyID, attributed.Role = caller.OrganizationID, caller.KeyID, string(caller.Role)
+	if caller.Actor.ID != caller.KeyID { // somebody was named
+		attributed.ActorID = caller.Actor.ID
+	}
+	if err := s.Store.SealAuditEntry(ctx, &attributed); err != nil {
+		return err
+	}
+	*e = attributed
+	return nil
+}
+
+// WithAuditEntry returns a context of a call by which what the call changes, and its
+// entry, are recorded at once or not at all.
+func WithAuditEntry(ctx context.Context, e *AuditEntry) context.Context {
+	return store.WithAuditEntry(ctx, e)
+}
+
+// RecordAuditEntry has an entry recorded soon, unless it is recorded already, or nobody
+// is named in it: then there is no organisation that could read it.
+func (s *Service) RecordAuditEntry(e *AuditEntry) error {
+	if e.OrganizationID == "" {
+		return nil
+	}
+	return s.Store.RecordAuditEntry(e)
+}
+
+// AuditFilter narrows a list of entries. What is empty does not.
+type AuditFilter = store.AuditFilter
+
+// Audit lists who called what in the caller's organisation, the newest first.
+func (s *Service) Audit(ctx context.Context, caller Caller, filter AuditFilter, page Page) ([]AuditEntry, string, error) {
+	limit, err := page.limit()
+	if err != nil {
+		return nil, "", err
+	}
+	var before *store.AuditPlace
+	if page.Cursor != "" {
+		before = new(store.AuditPlace)
+		if err := page.decode(&before.At, &before.Position); err != nil {
+			return nil, "", err
+		}
+	}
+	if filter.Since != nil && filter.Until != nil && !filter.Since.Before(*filter.Until) {
+		return nil, "", refusal.Field("since", "must lie before until")
+	}
+	filter.Since, filter.Until = inMilliseconds(filter.Since), inMilliseconds(filter.Until)
+	entries, err := s.Store.AuditEntries(ctx, caller.OrganizationID, filter, before, limit+1)
+	if err != nil || len(entries) <= limit {
+		return entries, "", err
+	}
+	entries = entries[:limit]
+	last := entries[limit-1].Place()
+	return entries, encode(last.At, last.Position), nil
+}
+
+// inMilliseconds rounds a time up to what is kept of times, so that what is not before it
+// is the same with it.
+func inMilliseconds(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	rounded := t.Add(time.Millisecond - 1).Truncate(time.Millisecond)
+	return &rounded
+}

@@ -1,0 +1,254 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/casehook/casehook/internal/vault"
+)
+
+// AuditEntry says who called what, when, from where and with which key: never what was sent
+// or answered.
+type AuditEntry struct {
+	Position       int64 // among all entries
+	OrganizationID string
+	RequestID      string
+	KeyID          string
+	Role           string // of the key
+	ActorID        string // in whose name; "" where nobody was named
+	Method         string
+	Operation      string
+	CaseID         string // that was named, or made; "" where none was, or what was named cannot be one
+	Status         int    // of the answer
+	At             time.Time
+	Details        AuditDetails
+	Digest         [sha256.Size]byte // of all this as it is kept; what a block of the chain covers
+
+	sealed  []byte // the details
+	written bool   // with this status
+}
+
+// AuditDetails are what is sealed of an entry.
+type AuditDetails struct {
+	From      string            `json:"from"`      // the address of who called
+	Resources map[string]string `json:"resources"` // the ids in the path, by what they are of
+}
+
+// Written reports whether the entry was written, with the status that it has.
+func (e *AuditEntry) Written() bool { return e.written }
+
+// Answered gives the entry the status of an answer. Where it was written with another, it
+// is to be written again.
+func (e *AuditEntry) Answered(status int) {
+	e.written = e.written && e.Status == status
+	e.Status = status
+}
+
+// entryRow is an entry as it is kept.
+type entryRow struct {
+	AuditEntry
+	transaction int64
+}
+
+func insertEntries(d dialect) *batch {
+	return over(`organization_id text, request_id text, key_id text, role text, actor_id text, method text, operation text, case_id text, status bigint, details bytea, at bigint`, `
+		INSERT INTO audit_entries (transaction_id, organization_id, request_id, key_id, role, actor_id, method, operation, case_id, status, details, at)
+		SELECT `+d.transaction()+`, organization_id, request_id, key_id, role, actor_id, method, operation, case_id, status, details, at
+		FROM u`)
+}
+
+// entryStep writes the entries of the calls that asked for changes, and others.
+func (w *writer) entryStep(changes []*change, entries [][]any) step {
+	rows := slices.Clone(entries)
+	for _, c := range changes {
+		if c.entry != nil {
+			rows = append(rows, c.entry.row(c.created()))
+		}
+	}
+	return step{batch: w.insertEntries, rows: rows}
+}
+
+// created returns the id of the case that the change makes; "" for none, or one of many.
+func (c *change) created() string {
+	if c.creates && c.alone {
+		return c.state.ID
+	}
+	return ""
+}
+
+// carry has the entry committed with the job.
+func (e *AuditEntry) carry(j *job) {
+	if len(j.changes) > 0 {
+		j.changes[0].entry = e
+	} else {
+		j.entries = append(j.entries, e.row(""))
+	}
+}
+
+// row returns the entry as a row; caseID is the case that the call made, or "".
+func (e *AuditEntry) row(caseID string) []any {
+	if caseID == "" {
+		caseID = e.CaseID
+	}
+	var about any
+	if caseID != "" {
+		about = caseID
+	}
+	return []any{e.OrganizationID, e.RequestID, e.KeyID, e.Role, e.ActorID, e.Method, e.Operation, about, int64(e.Status), e.sealed, e.At.UnixMilli()}
+}
+
+// SealAuditEntry makes an entry ready to be written. What is named as a case and cannot be
+// one is among its resources only.
+func (s *Store) SealAuditEntry(ctx context.Context, e *AuditEntry) error {
+	org, err := s.organization(ctx, e.OrganizationID)
+	if err != nil {
+		return err
+	}
+	if id, err := uuid.Parse(e.CaseID); err != nil || id.String() != e.CaseID {
+		e.CaseID = ""
+	}
+	details, err := json.Marshal(e.Details)
+	if err != nil {
+		return fmt.Errorf("seal an entry of the audit: %w", err)
+	}
+	if e.sealed, err = org.key.Seal(details, entryPlace(e.RequestID)); err != nil {
+		return fmt.Errorf("seal an entry of the audit: %w", err)
+	}
+	return nil
+}
+
+func entryPlace(requestID string) vault.Where {
+	return vault.Where{Table: "audit_entries", Row: requestID, Column: "details"}
+}
+
+type entryKey struct{}
+
+// WithAuditEntry returns a context of a call: the first transaction that is committed for it
+// has the entry in it, so that there is never the one without the other. The entry was
+// sealed, and has the status that the call is answered with where it succeeds.
+func WithAuditEntry(ctx context.Context, e *AuditEntry) context.Context {
+	return context.WithValue(ctx, entryKey{}, e)
+}
+
+// entryOf returns the entry that is to be written with the next transaction; nil for none.
+func entryOf(ctx context.Context) *AuditEntry {
+	e, _ := ctx.Value(entryKey{}).(*AuditEntry)
+	if e == nil || e.written {
+		return nil
+	}
+	return e
+}
+
+const selectEntries = `
+	SELECT position, transaction_id, organization_id, request_id, key_id, role, actor_id, method, operation, case_id, status, details, at
+	FROM audit_entries`
+
+func scanEntry(row scanner) (e entryRow, err error) {
+	var caseID sql.NullString
+	var milliseconds int64
+	err = row.Scan(&e.Position, &e.transaction, &e.OrganizationID, &e.RequestID, &e.KeyID, &e.Role, &e.ActorID,
+		&e.Method, &e.Operation, &caseID, &e.Status, &e.sealed, &milliseconds)
+	e.CaseID, e.At = caseID.String, at(milliseconds)
+	e.Digest = e.digest()
+	return e, err
+}
+
+// digest covers each column of the entry, with its length before it.
+func (e *entryRow) digest() [sha256.Size]byte {
+	return digestOf(
+		[]string{e.OrganizationID, e.RequestID, e.KeyID, e.Role, e.ActorID, e.Method, e.Operation, e.CaseID, string(e.sealed)},
+		[]int64{e.transaction, e.Position, int64(e.Status), e.At.UnixMilli()})
+}
+
+// auditLedger is that of all entries.
+var auditLedger = &ledger{
+	one: "entry", many: "entries", blocks: "audit_blocks", chain: "audit_chain", query: selectEntries,
+	scan: func(row scanner) (link, error) {
+		e, err := scanEntry(row)
+		return link{e.OrganizationID, Position{e.transaction, e.Position}, e.Digest}, err
+	},
+}
+
+// ChainAudit is ChainReceipts for the entries of the audit.
+func (s *Store) ChainAudit(ctx context.Context) (more bool, err error) {
+	return s.chain(ctx, auditLedger)
+}
+
+// AuditFilter narrows a list of entries. What is empty does not.
+type AuditFilter struct {
+	KeyID     string
+	CaseID    string
+	Operation string
+	Since     *time.Time // not before it
+	Until     *time.Time // before it
+}
+
+// AuditPlace is where a list of entries goes on.
+type AuditPlace struct {
+	At       int64 // in milliseconds
+	Position int64
+}
+
+// Place returns where the list goes on after the entry.
+func (e *AuditEntry) Place() AuditPlace { return AuditPlace{e.At.UnixMilli(), e.Position} }
+
+// AuditEntries returns at most limit entries of an organisation that come before a place, the
+// newest first; from the newest where the place is nil. It waits for what this process
+// has still to write.
+func (s *Store) AuditEntries(ctx context.Context, organizationID string, f AuditFilter, before *AuditPlace, limit int) ([]AuditEntry, error) {
+	if err := s.auditor.flush(ctx); err != nil {
+		return nil, fmt.Errorf("read the audit: %w", err)
+	}
+	org, err := s.organization(ctx, organizationID)
+	if err != nil {
+		return nil, err
+	}
+	where := conditions{text: `organization_id = $1`, arguments: []any{organizationID}}
+	for _, equal := range []struct{ column, value string }{{"key_id", f.KeyID}, {"case_id", f.CaseID}, {"operation", f.Operation}} {
+		if equal.value != "" {
+			where.and(equal.column+` = ?`, equal.value)
+		}
+	}
+	if f.Since != nil {
+		where.and(`at >= ?`, f.Since.UnixMilli())
+	}
+	if f.Until != nil {
+		where.and(`at < ?`, f.Until.UnixMilli())
+	}
+	if before != nil {
+		where.and(`(at, position) < (?, ?)`, before.At, before.Position)
+	}
+	where.arguments = append(where.arguments, limit)
+	rows, err := s.readers.QueryContext(ctx, fmt.Sprintf(selectEntries+`
+	WHERE %s
+	ORDER BY at DESC, position DESC
+	LIMIT $%d`, where.text, len(where.arguments)), where.arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("read the audit: %w", err)
+	}
+	var all []AuditEntry
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		e, err := scanEntry(rows)
+		if err != nil {
+			return err
+		}
+		details, err := org.key.Open(e.sealed, entryPlace(e.RequestID))
+		if err != nil {
+			return err
+		}
+		e.written = true
+		all = append(all, e.AuditEntry)
+		return json.Unmarshal(details, &all[len(all)-1].Details)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the audit: %w", err)
+	}
+	return all, nil
+}

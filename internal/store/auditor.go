@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// maxUnwritten is how many entries wait to be written before calls wait too.
+	maxUnwritten = 4096
+	// gathering is how long entries are gathered before they are written.
+	gathering = 50 * time.Millisecond
+	// untilAgain is the time between two tries where the database is gone.
+	untilAgain = time.Second
+)
+
+// auditor writes the entries of calls that wrote nothing themselves, many at once, so
+// that a call does not wait for a commit. It gives none up while the store is open: where
+// the database is gone it tries again, and once its queue is full, calls wait.
+type auditor struct {
+	writer *writer
+	queue  chan unwritten
+	ending chan struct{} // closed by close
+	done   chan struct{} // closed when the goroutine has ended
+	lost   int           // entries that could not be written before the end; read after done
+	mu     sync.RWMutex  // protects shut, and queue from being closed while somebody sends
+	shut   bool
+}
+
+// unwritten is an entry, or the question how the writing of those before it went.
+type unwritten struct {
+	row   []any
+	asked chan<- error // nil for an entry
+}
+
+func startAuditor(w *writer) *auditor {
+	a := &auditor{
+		writer: w,
+		queue:  make(chan unwritten, maxUnwritten),
+		ending: make(chan struct{}),
+		done:   make(chan struct{}),
+	}
+	go a.run()
+	return a
+}
+
+// RecordAuditEntry has an entry written soon, unless it is written already. It waits only
+// where very many are waiting to be written. The error is that the store was closed.
+func (s *Store) RecordAuditEntry(e *AuditEntry) error {
+	if e.written {
+		return nil
+	}
+	if err := s.auditor.put(context.Background(), unwritten{row: e.row("")}); err != nil {
+		return fmt.Errorf("record an entry of the audit: %w", err)
+	}
+	e.written = true
+	return nil
+}
+
+func (a *auditor) put(ctx context.Context, u unwritten) error {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if a.shut {
+		return errClosed
+	}
+	select {
+	case a.queue <- u:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// flush waits until what was put in before is written, and returns why it could not be.
+func (a *auditor) flush(ctx context.Context) error {
+	asked := make(chan error, 1)
+	if err := a.put(ctx, unwritten{asked: asked}); err != nil {
+		return err
+	}
+	select {
+	case err := <-asked:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// close ends the goroutine once everything given to it is written, or the database does
+// not take it.
+func (a *auditor) close() error {
+	close(a.ending)
+	a.mu.Lock()
+	a.shut = true
+	close(a.queue)
+	a.mu.Unlock()
+	<-a.done
+	if a.lost > 0 {
+		return fmt.Errorf("%d entries of the audit could not be written", a.lost)
+	}
+	return nil
+}
+
+func (a *auditor) run() {
+	defer close(a.done)
+	for first := range a.queue {
+		rows, asked := a.gather(first)
+		err := a.write(rows)
+		for _, asking := range asked {
+			asking <- err
+		}
+		for err != nil && a.again() {
+			err = a.write(rows)
+		}
+		if err != nil {
+			a.lost += len(rows)
+		}
+	}
+}
+
+// write writes entries as one transaction. After one that was given up there is none.
+func (a *auditor) write(rows [][]any) error {
+	switch {
+	case len(rows) == 0:
+		return nil
+	case a.lost > 0:
+		return errClosed
+	}
+	return a.writer.do(context.Background(), job{entries: rows})
+}
+
+// gather returns the rows of first and of what comes soon after it, and who asks how it
+// goes: for them there is no waiting.
+func (a *auditor) gather(first unwritten) (rows [][]any, asked []chan<- error) {
+	full := time.NewTimer(gathering)
+	defer full.Stop()
+	for next, ok := first, true; ok; {
+		if next.asked != nil {
+			return rows, append(asked, next.asked)
+		}
+		rows = append(rows, next.row)
+		if len(rows) == maxBatch {
+			return rows, asked
+		}
+		select {
+		case next, ok = <-a.queue:
+		case <-full.C:
+			return rows, asked
+		}
+	}
+	return rows, asked
+}
+
+// again waits before the next try, and reports whether there is to be one.
+func (a *auditor) again() bool {
+	timer := time.NewTimer(untilAgain)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-a.ending:
+		return false
+	}
+}

@@ -1,0 +1,309 @@
+package storetest
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+var auditTests = []test{
+	{"an entry says who called what, when, from where and with which key, to its organisation only", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		caseID := newID()
+		e := c.entry("request-1", "getAttachmentContent")
+		e.ActorID, e.CaseID, e.Status, e.Details.Resources = "nurse-1", caseID, 404, map[string]string{"caseId": caseID, "attachmentId": "made up"}
+		c.recordCall(e)
+		got := c.entries(store.AuditFilter{})
+		require.Len(t, got, 1)
+		require.NotZero(t, got[0].Position)
+		require.NotZero(t, got[0].Digest)
+		want := store.AuditEntry{
+			Position: got[0].Position, OrganizationID: c.org.ID, RequestID: "request-1", KeyID: "key-1", Role: "reader", ActorID: "nurse-1",
+			Method: "GET", Operation: "getAttachmentContent", CaseID: caseID, Status: 404, At: at(begin),
+			Details: store.AuditDetails{From: "192.0.2.7", Resources: map[string]string{"caseId": caseID, "attachmentId": "made up"}}, Digest: got[0].Digest,
+		}
+		require.Empty(t, cmp.Diff(want, got[0], cmpopts.IgnoreUnexported(store.AuditEntry{})))
+		require.Empty(t, c.neighbour().entries(store.AuditFilter{}))
+	}},
+	{"what was made up for an id, and from where was called, is sealed", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.entry("request-1", "getCase")
+		e.CaseID, e.Details.Resources = "Ada Lovelace", map[string]string{"caseId": "Ada Lovelace"}
+		c.recordCall(e)
+		require.Equal(t, "Ada Lovelace", c.entries(store.AuditFilter{})[0].Details.Resources["caseId"])
+		require.Zero(t, rows(t, url, `SELECT COUNT(*) FROM audit_entries WHERE case_id IS NOT NULL`))
+		var details []byte
+		require.NoError(t, database(t, url).QueryRowContext(t.Context(), `SELECT details FROM audit_entries`).Scan(&details))
+		require.False(t, bytes.Contains(details, []byte("Ada")) || bytes.Contains(details, []byte("192.0.2.7")))
+	}},
+	{"a change and the entry of who asked for it are one transaction, and the case that was made is named", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		create := c.creation()
+		_, err := c.Change(store.WithAuditEntry(t.Context(), c.sealed("request-1", "createCase")), c.proposal(create.ID, nil, create))
+		require.NoError(t, err)
+		require.Equal(t, 1, rows(t, url, `SELECT COUNT(*) FROM audit_entries WHERE case_id = $1`, create.ID), "it is there at once")
+
+		refused := c.sealed("request-2", "reopenCase")
+		_, err = c.Change(store.WithAuditEntry(t.Context(), refused), c.proposal(create.ID, nil, caselog.Reopen{}))
+		require.Error(t, err)
+		require.False(t, refused.Written())
+
+		once := &store.Once{Key: "k"}
+		for i, lost := range []bool{false, true} {
+			e := c.sealed(fmt.Sprintf("request-%d", 3+i), "addComment")
+			p := c.proposal(create.ID, nil, comment(i))
+			p.Once, p.Answer = once, answer("done")
+			_, err = c.Change(store.WithAuditEntry(t.Context(), e), p)
+			require.Equal(t, lost, err != nil)
+			require.Equal(t, !lost, e.Written())
+		}
+		require.Equal(t, []string{"request-3", "request-1"}, requests(c.entries(store.AuditFilter{})))
+	}},
+	{"of changes that race each other none is without its entry, and none has two", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		id := c.create(nil)
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				ctx := store.WithAuditEntry(t.Context(), c.sealed(fmt.Sprintf("request-%d", i), "addComment"))
+				if _, err := c.Change(ctx, c.proposal(id, nil, comment(i))); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		requireLog(t, c, id, 41)
+		require.Equal(t, 40, rows(t, url, `SELECT COUNT(DISTINCT request_id) FROM audit_entries`))
+		require.Equal(t, 40, rows(t, url, `SELECT COUNT(*) FROM audit_entries`))
+	}},
+	{"whatever else is written for a call has its entry, once, and again where the answer became another", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.sealed("request-1", "createEndpoint")
+		ctx := store.WithAuditEntry(t.Context(), e)
+		require.NoError(t, c.InsertEndpoint(ctx, newEndpoint(c.org.ID), nil))
+		require.Equal(t, 1, rows(t, url, `SELECT COUNT(*) FROM audit_entries`))
+		require.NoError(t, c.InsertEndpoint(ctx, newEndpoint(c.org.ID, func(e *subscription.Endpoint) { e.URL = "https://other.example" }), nil))
+		e.Answered(e.Status)
+		require.NoError(t, c.RecordAuditEntry(e))
+		require.Len(t, c.entries(store.AuditFilter{}), 1)
+		e.Answered(500)
+		require.NoError(t, c.RecordAuditEntry(e))
+		got := c.entries(store.AuditFilter{})
+		require.Equal(t, []string{"request-1", "request-1"}, requests(got))
+		require.Equal(t, []int{500, 200}, []int{got[0].Status, got[1].Status})
+
+		missing := c.sealed("request-2", "revokeKey")
+		require.ErrorIs(t, c.RevokeKey(store.WithAuditEntry(t.Context(), missing), c.org.ID, newID()), store.ErrNotFound)
+		require.False(t, missing.Written())
+	}},
+	{"entries are found by key, case, operation and time, the newest first, a page at a time", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		cases := []string{newID(), newID()}
+		for i := range 6 {
+			e := c.entry(fmt.Sprint(i), []string{"getCase", "listCaseEvents", "addComment"}[i%3])
+			e.KeyID, e.CaseID, e.At = []string{"key-1", "key-2"}[i/3], cases[i%2], begin.Add(time.Duration(i/2)*time.Minute)
+			c.recordCall(e)
+		}
+		minute := func(n int) *time.Time { return new(begin.Add(time.Duration(n) * time.Minute)) }
+		for _, test := range []struct {
+			filter store.AuditFilter
+			want   []string
+		}{
+			{store.AuditFilter{}, []string{"5", "4", "3", "2", "1", "0"}},
+			{store.AuditFilter{KeyID: "key-2"}, []string{"5", "4", "3"}},
+			{store.AuditFilter{CaseID: cases[1]}, []string{"5", "3", "1"}},
+			{store.AuditFilter{Operation: "getCase"}, []string{"3", "0"}},
+			{store.AuditFilter{Since: minute(1)}, []string{"5", "4", "3", "2"}},
+			{store.AuditFilter{Until: minute(1)}, []string{"1", "0"}},
+			{store.AuditFilter{Since: minute(1), Until: minute(2), CaseID: cases[0]}, []string{"2"}},
+			{store.AuditFilter{KeyID: "nobody"}, []string{}},
+		} {
+			require.Equal(t, test.want, requests(c.entries(test.filter)), "%+v", test.filter)
+			var paged []string
+			var place *store.AuditPlace
+			for {
+				page, err := c.AuditEntries(t.Context(), c.org.ID, test.filter, place, 1)
+				require.NoError(t, err)
+				if len(page) == 0 {
+					break
+				}
+				paged, place = append(paged, page[0].RequestID), new(page[0].Place())
+			}
+			require.Equal(t, test.want, append([]string{}, paged...))
+		}
+	}},
+	{"what was recorded before the store is closed is written", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		for i := range 700 {
+			c.recordCall(c.entry(fmt.Sprint(i), "getCase"))
+		}
+		c.reopen()
+		require.Equal(t, 700, rows(t, url, `SELECT COUNT(*) FROM audit_entries`))
+		require.Len(t, c.entries(store.AuditFilter{}), 700)
+		e := c.sealed("late", "getCase")
+		require.NoError(t, c.Close())
+		require.ErrorContains(t, c.RecordAuditEntry(e), "closed")
+	}},
+	{"while the database does not take entries none is given up, and calls wait once very many are waiting", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		db := database(t, url)
+		_, err := db.ExecContext(t.Context(), `ALTER TABLE audit_entries RENAME TO elsewhere`)
+		require.NoError(t, err)
+		c.recordCall(c.entry("0", "getCase"))
+		_, err = c.AuditEntries(t.Context(), c.org.ID, store.AuditFilter{}, nil, 1)
+		require.Error(t, err)
+		const many = 6000
+		recorded := make(chan struct{})
+		go func() {
+			defer close(recorded)
+			for i := 1; i < many; i++ {
+				if err := c.RecordAuditEntry(c.sealed(fmt.Sprint(i), "getCase")); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		_, err = db.ExecContext(t.Context(), `ALTER TABLE elsewhere RENAME TO audit_entries`)
+		require.NoError(t, err)
+		<-recorded
+		require.Len(t, c.entries(store.AuditFilter{}), many)
+		require.Equal(t, many, rows(t, url, `SELECT COUNT(DISTINCT request_id) FROM audit_entries`))
+	}},
+	{"what cannot be written before the store is closed is counted", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		_, err := database(t, url).ExecContext(t.Context(), `ALTER TABLE audit_entries RENAME TO elsewhere`)
+		require.NoError(t, err)
+		for i := range 3 {
+			c.recordCall(c.entry(fmt.Sprint(i), "getCase"))
+		}
+		require.ErrorContains(t, c.Close(), "3 entries of the audit could not be written")
+	}},
+	{"entries outlive the erasure of their case", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		id := c.create(nil)
+		e := c.entry("request-1", "getCase")
+		e.CaseID = id
+		c.recordCall(e)
+		require.NoError(t, c.Erase(store.WithAuditEntry(t.Context(), c.sealed("request-2", "eraseCase")), store.Erasure{ID: newID(), OrganizationID: c.org.ID, CaseID: id, At: begin}, new(drawer), nil))
+		require.ElementsMatch(t, []string{"request-2", "request-1"}, requests(c.entries(store.AuditFilter{})))
+		require.Len(t, c.entries(store.AuditFilter{CaseID: id}), 1)
+	}},
+	{"the entries of each organisation are chained, beside the receipts", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		other := c.neighbour()
+		c.calls(3)
+		other.calls(2)
+		c.chainAudit()
+		c.calls(4)
+		c.chainAudit()
+		c.chainAudit()
+		c.calls(1)
+		chains := c.verifyAudit()
+		require.Equal(t, []int64{7, 2, 1}, []int64{chains[0].Chained, chains[0].Blocks, chains[0].Unchained})
+		require.Equal(t, []int64{2, 1, 0}, []int64{chains[1].Chained, chains[1].Blocks, chains[1].Unchained})
+		require.Empty(t, chains[0].Fault+chains[1].Fault)
+		require.Zero(t, c.verify("")[0].Blocks)
+		_, err := store.VerifyAudit(t.Context(), url, chains[0].Head)
+		require.NoError(t, err)
+		_, err = store.VerifyAudit(t.Context(), url, "00")
+		require.ErrorIs(t, err, store.ErrNoSuchHead)
+	}},
+	tamperingAudit("a key is changed", `UPDATE audit_entries SET key_id = 'other' WHERE position = 2`, "block 1 does not cover its entries"),
+	tamperingAudit("a case is taken out", `UPDATE audit_entries SET case_id = NULL WHERE position = 5`, "block 2 does not cover its entries"),
+	tamperingAudit("a status is changed", `UPDATE audit_entries SET status = 403 WHERE position = 5`, "block 2 does not cover its entries"),
+	tamperingAudit("an entry is taken out", `DELETE FROM audit_entries WHERE position = 1`, "block 1 does not cover its entries"),
+	tamperingAudit("the last entry is taken out", `DELETE FROM audit_entries WHERE position = 6`, "the last entry of block 2 is missing"),
+	tamperingAudit("a block is taken out", `DELETE FROM audit_blocks WHERE number = 1`, "block 1 is missing"),
+	tamperingAudit("the last block is taken out", `DELETE FROM audit_blocks WHERE number = 2`, "entry 4 is in no block"),
+}
+
+// tamperingAudit is the test that what a statement does to the audit is found.
+func tamperingAudit(name, statement, want string) test {
+	return test{"it is found where " + name, func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		for range 2 {
+			c.calls(3)
+			c.chainAudit()
+		}
+		require.Empty(t, c.verifyAudit()[0].Fault)
+		result, err := database(t, url).ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+		n, err := result.RowsAffected()
+		require.NoError(t, err)
+		require.Equal(t, int64(1), n)
+		require.Contains(t, c.verifyAudit()[0].Fault, want)
+	}}
+}
+
+// entry returns the entry of a call by a reader from 192.0.2.7.
+func (c *clinic) entry(requestID, operation string) *store.AuditEntry {
+	return &store.AuditEntry{
+		OrganizationID: c.org.ID, RequestID: requestID, KeyID: "key-1", Role: "reader", Method: "GET", Operation: operation, Status: 200, At: begin,
+		Details: store.AuditDetails{From: "192.0.2.7", Resources: map[string]string{}},
+	}
+}
+
+// sealed returns an entry that is ready to be written.
+func (c *clinic) sealed(requestID, operation string) *store.AuditEntry {
+	e := c.entry(requestID, operation)
+	if err := c.SealAuditEntry(c.ctx, e); err != nil {
+		panic(err) // also called where t must not fail
+	}
+	return e
+}
+
+func (c *clinic) recordCall(e *store.AuditEntry) {
+	c.t.Helper()
+	require.NoError(c.t, c.SealAuditEntry(c.ctx, e))
+	require.NoError(c.t, c.RecordAuditEntry(e))
+}
+
+// calls has n calls about a case recorded, and waits until they are written.
+func (c *clinic) calls(n int) {
+	c.t.Helper()
+	for i := range n {
+		e := c.entry(fmt.Sprint(i), "getCase")
+		e.CaseID = newID()
+		c.recordCall(e)
+	}
+	c.entries(store.AuditFilter{})
+}
+
+func (c *clinic) entries(filter store.AuditFilter) []store.AuditEntry {
+	c.t.Helper()
+	all, err := c.AuditEntries(c.ctx, c.org.ID, filter, nil, 10_000)
+	require.NoError(c.t, err)
+	return all
+}
+
+func (c *clinic) chainAudit() {
+	c.t.Helper()
+	more, err := c.ChainAudit(c.ctx)
+	require.NoError(c.t, err)
+	require.False(c.t, more)
+}
+
+func (c *clinic) verifyAudit() []store.Chain {
+	c.t.Helper()
+	chains, err := store.VerifyAudit(c.ctx, c.url, "")
+	require.NoError(c.t, err)
+	return chains
+}
+
+// requests returns the ids of the requests of entries.
+func requests(entries []store.AuditEntry) []string {
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.RequestID
+	}
+	return ids
+}
