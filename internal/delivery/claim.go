@@ -55,7 +55,7 @@ func (e *Engine) claimDue(ctx context.Context) (next time.Time, err error) {
 	now := time.Now()
 	next = now.Add(idle)
 	e.mu.Lock()
-	alive := e.alive()
+	alive, gates := e.alive(), e.gates
 	e.mu.Unlock()
 	if !alive { // woken when it is
 		return next, nil
@@ -65,7 +65,7 @@ func (e *Engine) claimDue(ctx context.Context) (next time.Time, err error) {
 		return next, err
 	}
 	for endpointID, waiting := range due {
-		e.note(endpointID, waiting.Closed)
+		e.note(gates, endpointID, waiting.Closed)
 		if waiting.At.After(now) {
 			next = earlier(next, waiting.At)
 			continue
@@ -84,18 +84,6 @@ func (e *Engine) claimDue(ctx context.Context) (next time.Time, err error) {
 		}
 	}
 	return next, nil
-}
-
-// note takes note of what is known of an endpoint in the table, where another process
-// may have closed or opened it.
-func (e *Engine) note(endpointID string, closed bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if closed {
-		e.closed[endpointID] = true
-	} else {
-		delete(e.closed, endpointID)
-	}
 }
 
 func earlier(a, b time.Time) time.Time {

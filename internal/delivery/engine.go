@@ -65,6 +65,7 @@ type Engine struct {
 	targets map[string]*target // by endpoint
 	erased  map[string]bool    // the cases of which nothing is to be sent, though it may be in a queue
 	closed  map[string]bool    // the endpoints that are sent nothing but probes, as far as is known
+	gates   int                // how often the writer told that an endpoint has closed or opened
 	node    string             // under which lanes are this process's own; empty: none are
 	until   time.Time          // the end of the lease, less the margin
 	nodes   int                // how many processes share the limits of endpoints
@@ -187,11 +188,28 @@ func (e *Engine) Leads() bool {
 	return e.leads && e.alive()
 }
 
-// gate takes note of that an endpoint has closed or opened. One that has opened is sent
-// one message at first, and then more with each that it takes.
+// gate takes note of what the writer tells, that an endpoint has closed or opened.
 func (e *Engine) gate(endpointID string, closed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.gates++
+	e.turn(endpointID, closed)
+}
+
+// note takes note of what was found in the table, where another process may have closed or
+// opened an endpoint. Gates is what e.gates was before: where the writer has told something
+// since, that is newer.
+func (e *Engine) note(gates int, endpointID string, closed bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if gates == e.gates {
+		e.turn(endpointID, closed)
+	}
+}
+
+// turn closes or opens an endpoint. One that has opened is sent one message at first, and
+// then more with each that it takes. e.mu is held.
+func (e *Engine) turn(endpointID string, closed bool) {
 	if e.closed[endpointID] == closed {
 		return
 	}

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,4 +25,31 @@ func TestAReceiverThatIsOverloadedIsSentLessAtOnce(t *testing.T) {
 
 func newTestEndpoint(maxInFlight int) *subscription.Endpoint {
 	return &subscription.Endpoint{MaxInFlight: maxInFlight}
+}
+
+// Whether an endpoint's state is told by the writer or found in the table, what is ready is
+// put back where it has closed, and one that has opened is sent one message at first.
+func TestWhatTheTableSaysOfAnEndpointIsHeardAsWhatTheWriterTells(t *testing.T) {
+	e := newTestEngine()
+	target := e.target(newTestEndpoint(8))
+	e.note(e.gates, "", true)
+	require.True(t, e.closed[""])
+	e.note(e.gates, "", false)
+	require.False(t, e.closed[""])
+	require.Equal(t, 1, target.width())
+}
+
+func TestWhatWasReadBeforeTheWriterToldSomethingIsNotHeard(t *testing.T) {
+	e := newTestEngine()
+	read := e.gates
+	e.gate("", true)
+	e.note(read, "", false)
+	require.True(t, e.closed[""])
+	e.note(e.gates, "", false)
+	require.False(t, e.closed[""])
+}
+
+// newTestEngine returns an engine that sends nothing.
+func newTestEngine() *Engine {
+	return &Engine{targets: make(map[string]*target), closed: make(map[string]bool), nodes: 1, log: slog.New(slog.DiscardHandler)}
 }
