@@ -73,7 +73,7 @@ func (r *results) measureReplay(ctx context.Context, sink *sinkClient, data stri
 		return err
 	}
 	r.disordered = all.Disordered
-	r.again = float64(all.Count-len(all.Took)) / r.steady.Seconds()
+	r.again = float64(all.Count-len(all.Took[""])) / r.steady.Seconds()
 	_, err = rest.call(ctx, http.MethodPost, "/v1/replays/"+replayID+"/stop", struct{}{})
 	return err
 }

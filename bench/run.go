@@ -34,7 +34,8 @@ type results struct {
 
 	alone, beside quantiles // of a steady load, from request to receipt; beside a hanging endpoint
 
-	healthy, troubled quantiles // of 50 endpoints, alone, and beside three that fail
+	neighbours map[string]neighbourly // of 50 endpoints, by name of neighbourhoods
+
 	undisturbed, live quantiles // of what is new, alone, and while a replay goes on
 	again             float64   // messages a second that are replayed meanwhile
 	disordered        int       // messages of the replay, or beside it, that were out of order
@@ -238,15 +239,8 @@ func together(ctx context.Context, n int, do func(context.Context, int) error) e
 // steadily asks for changes at a steady rate, whether or not those before are done,
 // and returns how long they took until they were received.
 func (r *results) steadily(ctx context.Context, sink *sinkClient, rest *restClient, ids []string) (quantiles, error) {
-	report, err := r.steadilyTo(ctx, sink, rest, ids, rate, 1)
-	return quantilesOf(report.Took), err
-}
-
-// steadilyTo is steadily at a number of changes a second, each of which is received by so
-// many endpoints.
-func (r *results) steadilyTo(ctx context.Context, sink *sinkClient, rest *restClient, ids []string, rate, endpoints int) (report, error) {
 	if err := sink.reset(ctx); err != nil {
-		return report{}, err
+		return quantiles{}, err
 	}
 	n := int(r.steady.Seconds() * float64(rate))
 	ticker := time.NewTicker(time.Second / time.Duration(rate))
@@ -259,9 +253,10 @@ func (r *results) steadilyTo(ctx context.Context, sink *sinkClient, rest *restCl
 	}
 	asking.Wait()
 	if err := errors.Join(failures...); err != nil {
-		return report{}, err
+		return quantiles{}, err
 	}
-	return sink.wait(ctx, timed(n*endpoints))
+	report, err := sink.wait(ctx, timed(n))
+	return quantilesOf(report.Took[""]), err
 }
 
 func (r *results) progress(format string, arguments ...any) {

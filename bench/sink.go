@@ -54,7 +54,7 @@ type received struct {
 	mu      sync.Mutex
 	count   int
 	last    time.Time
-	took    []time.Duration
+	took    map[string][]time.Duration // by the group that the URL names
 	example []byte
 
 	sequences  map[lane]int // the last one of each lane
@@ -83,8 +83,11 @@ func reset(w http.ResponseWriter, _ *http.Request) {
 type report struct {
 	Count   int
 	Last    time.Time
-	Took    []time.Duration // from the request for the change to its receipt, sorted
-	Example []byte          // one body
+	Example []byte // one body
+
+	// Took is how long it was from the request for the change to its receipt, sorted, by the
+	// group that the URL names; "" where it names none.
+	Took map[string][]time.Duration
 
 	Disordered int // messages that came after one of their lane with a higher sequence
 }
@@ -101,7 +104,11 @@ func (s *received) receive(w http.ResponseWriter, r *http.Request) {
 	s.last = now
 	s.order(r)
 	if timed {
-		s.took = append(s.took, now.Sub(sent))
+		if s.took == nil {
+			s.took = make(map[string][]time.Duration)
+		}
+		group := r.URL.Query().Get("group")
+		s.took[group] = append(s.took[group], now.Sub(sent))
 		s.example = body
 	}
 	s.mu.Unlock()
@@ -135,8 +142,10 @@ func timeIn(body []byte) (time.Time, bool) {
 func (s *received) report(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	slices.Sort(s.took)
-	_ = json.NewEncoder(w).Encode(report{s.count, s.last, s.took, s.example, s.disordered})
+	for _, took := range s.took {
+		slices.Sort(took)
+	}
+	_ = json.NewEncoder(w).Encode(report{s.count, s.last, s.example, s.took, s.disordered})
 }
 
 func (s *received) forget(w http.ResponseWriter, _ *http.Request) {
@@ -158,7 +167,7 @@ func (c *sinkClient) reset(ctx context.Context) error {
 // counted is that n messages came since the last reset, and timed that n did which say
 // when they were asked for.
 func counted(n int) func(report) bool { return func(r report) bool { return r.Count >= n } }
-func timed(n int) func(report) bool   { return func(r report) bool { return len(r.Took) >= n } }
+func timed(n int) func(report) bool   { return func(r report) bool { return len(r.Took[""]) >= n } }
 
 // wait waits until enough has come.
 func (c *sinkClient) wait(ctx context.Context, enough func(report) bool) (report, error) {

@@ -37,8 +37,10 @@ func print(w io.Writer, p plan, found []*results) {
 		}
 	}
 	if p.measured("neighbours") {
-		row(fmt.Sprintf("%d endpoints, %d messages/s, 99th percentile", neighbours, neighbours*neighbourRate), "", func(r *results) string { return milliseconds(r.healthy.p99) })
-		row("the same beside one that hangs, one of 500s, one of resets", "at most 1.2 × alone", func(r *results) string { return times(r.troubled.p99, r.healthy.p99) })
+		row(fmt.Sprintf("%d endpoints, %d messages/s: median and 99th percentile", neighbours, neighbours*neighbourRate), "", func(r *results) string { return both(r.neighbours["alone"].quantiles) })
+		row("the same beside one that hangs, one of 500s, one of resets", "", func(r *results) string { return both(r.neighbours["beside"].quantiles) })
+		row("beside them, of alone", "at most 1.2 × for the 99th percentile", func(r *results) string { return r.neighbours["beside"].of(r.neighbours["alone"]) })
+		row("what of it is noise: alone, of alone", "", func(r *results) string { return r.neighbours["again"].of(r.neighbours["alone"]) })
 	}
 	if p.measured("replay") {
 		row(fmt.Sprintf("%d changes/s while %d messages are replayed, 99th percentile", rate, p.replayed), "under 50 ms", func(r *results) string { return milliseconds(r.live.p99) })
@@ -67,6 +69,13 @@ func percent(part, whole float64) string {
 // times says how often as long one is as the other.
 func times(one, other time.Duration) string {
 	return fmt.Sprintf("%.2f ×", float64(one)/float64(other))
+}
+
+func both(q quantiles) string { return milliseconds(q.median) + ", " + milliseconds(q.p99) }
+
+// of says how often as long as the others messages take, and how much more it costs.
+func (n neighbourly) of(other neighbourly) string {
+	return fmt.Sprintf("%s, %s; processor %s", times(n.median, other.median), times(n.p99, other.p99), times(n.processor, other.processor))
 }
 
 func milliseconds(d time.Duration) string {
