@@ -59,6 +59,8 @@ func (e *Engine) deliver(t *target, l *lane, open bool) {
 	e.pump(t)
 	switch {
 	case t.dropped:
+	case outcome.Withheld: // the numbers after it are others from now on
+		outcome.End = e.putBack(t, l, time.Now())
 	case back != nil:
 		outcome.End = e.putBack(t, l, *back)
 	default:
@@ -119,6 +121,7 @@ func (e *Engine) judge(o *store.Outcome, endpoint *subscription.Endpoint) {
 	finished := a.StartedAt.Add(a.Duration)
 	if a.Error == withheld {
 		o.State = store.Canceled
+		o.Withheld = a.Number == 1 && o.Message.Lane == o.Message.Event.CaseID
 		return
 	}
 	if a.StatusCode/100 == 2 {

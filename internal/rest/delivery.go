@@ -34,7 +34,7 @@ type delivery struct {
 	Event         caseupdate.Event `json:"event"`
 	EndpointID    string           `json:"endpointId"`
 	CaseID        string           `json:"caseId"`
-	Sequence      int64            `json:"sequence" doc:"1, 2, 3 … for this endpoint and case: casehook-sequence."`
+	Sequence      int64            `json:"sequence" doc:"1, 2, 3 … for this endpoint and case: casehook-sequence. 0 where it was withheld before it was sent, and so has none."`
 	State         store.State      `json:"state" enum:"pending,sending,delivered,failed,canceled"`
 	Tries         int              `json:"tries" doc:"How many attempts were made. A delivery that is pending and has none waits for another of its case."`
 	LastStatus    *int             `json:"lastStatusCode" doc:"Of the last attempt; null where there was none, or no answer."`

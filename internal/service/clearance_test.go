@@ -61,9 +61,7 @@ func TestClearanceIsAskedAgainAtEachAttempt(t *testing.T) {
 	})
 }
 
-// What was put in line before the clearance was narrowed has its number: it is canceled, and
-// its number is missing. What comes later is not counted.
-func TestWhatWaitsWhenClearanceIsNarrowedIsCanceled(t *testing.T) {
+func TestWhatWaitsWhenClearanceIsNarrowedIsCanceledAndLeavesNoHole(t *testing.T) {
 	onBoth(t, func(t *testing.T, dir, database string) {
 		w, r := newWorldOn(t, dir, database), newReceiver(t)
 		endpoint := w.endpoint(t, r.URL, nil)
@@ -82,14 +80,22 @@ func TestWhatWaitsWhenClearanceIsNarrowedIsCanceled(t *testing.T) {
 		require.NoError(t, err)
 
 		sent := r.wait(t, 3)
-		require.Equal(t, []int{1, 3, 4}, sequences(sent, caseID))
+		require.Equal(t, []int{1, 2, 3}, sequences(sent, caseID))
 		for _, m := range sent {
 			require.NotContains(t, string(m.body), "between us")
 		}
 		canceled, _, err := w.Deliveries(t.Context(), w.caller, service.DeliveryFilter{State: store.Canceled}, service.Page{})
 		require.NoError(t, err)
 		require.Len(t, canceled, 1)
-		require.Equal(t, int64(2), canceled[0].Sequence)
+		require.Zero(t, canceled[0].Sequence)
+
+		w.clear(t, endpoint.ID, subscription.Clearance{PHI: true, Restricted: true})
+		_, err = w.RetryDelivery(t.Context(), w.caller, canceled[0].ID, nil)
+		require.NoError(t, err)
+		w.comment(t, caseID, "at last")
+		sent = r.wait(t, 5)
+		require.Equal(t, []int{1, 2, 3, 4, 5}, sequences(sent, caseID))
+		require.Contains(t, string(sent[3].body), "between us")
 	})
 }
 

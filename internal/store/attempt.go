@@ -49,6 +49,9 @@ type Outcome struct {
 	Deferred int
 	Linked   bool
 	RetryAt  *time.Time
+	// Withheld is that a message was not sent. Where End leaves the lane of its case, its
+	// number is the next one's, if that can be.
+	Withheld bool
 	End      *End // nil where the lane goes on
 	// Recipient and Clearance are to whom the attempt was made, and what that may be told.
 	Recipient string

@@ -83,6 +83,7 @@ func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, 
 		steps = append(steps, step{batch: lock, rows: lanesOfBoth(uses, ends)})
 	}
 	answers := newAnswers(winners)
+	steps = append(steps, withheldSteps(outcomes)...)
 	steps = append(steps, eventSteps(winners)...)
 	steps = append(steps, answers.step(), uses.step())
 	steps = append(steps, deliveryStep(outcomes))

@@ -19,7 +19,7 @@ type Delivery struct {
 	EventType      caseupdate.Event
 	EndpointID     string
 	CaseID         string
-	Sequence       int64 // 1, 2, 3 … of the endpoint and the case
+	Sequence       int64 // 1, 2, 3 … of what the endpoint is sent of the case; 0 where it was withheld
 	State          State
 	Tries          int
 	LastStatusCode int // of the last attempt; 0 where there was no answer, or no attempt
@@ -204,6 +204,7 @@ func (s *Store) Retry(ctx context.Context, organizationID, id string, once *Kept
 // putBack puts a delivery back into its lane, which is due now.
 func (s *Store) putBack(ctx context.Context, conn *sql.Conn, org *organization, id string) (endpointID string, err error) {
 	var caseID, lane string
+	var sequence int64
 	err = conn.QueryRowContext(ctx, `
 		SELECT endpoint_id, case_id
 		FROM deliveries
@@ -219,9 +220,14 @@ func (s *Store) putBack(ctx context.Context, conn *sql.Conn, org *organization, 
 		UPDATE deliveries
 		SET lane = CASE WHEN state = 'pending' THEN lane ELSE $2 END, state = 'pending', due_at = NULL, finished_at = NULL
 		WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)
-		RETURNING lane`, id, laneOf(endpoint, id, caseID)).Scan(&lane)
+		RETURNING lane, sequence`, id, laneOf(endpoint, id, caseID)).Scan(&lane, &sequence)
 	if err != nil {
 		return "", oneRow("a delivery", err)
+	}
+	if sequence == 0 {
+		if err := s.countAgain(ctx, endpointID, []uncounted{{id, caseID}}); err != nil {
+			return "", err
+		}
 	}
 	if _, err := conn.ExecContext(ctx, `
 		INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at)

@@ -30,7 +30,7 @@ type Message struct {
 	OrganizationID string
 	EndpointID     string
 	Lane           string     // in which it waits: the case, or without order the delivery
-	Sequence       int64      // 1, 2, 3 … of the endpoint and the case
+	Sequence       int64      // 1, 2, 3 … of what the endpoint is sent of the case
 	Tries          int        // that were made
 	Deferred       int        // of those, how many cost none of the schedule
 	Linked         bool       // documents go as links, whatever the endpoint asks for

@@ -253,7 +253,7 @@ var (
 		FROM u
 		WHERE deliveries.id = u.id AND deliveries.state <> 'pending'
 			AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)
-		RETURNING deliveries.endpoint_id, deliveries.lane`)
+		RETURNING deliveries.id, deliveries.case_id, deliveries.lane, deliveries.sequence`)
 	insertReplayed = over(`id text, organization_id text, event_id text, event_type text, endpoint_id text, case_id text, lane text, sequence bigint, created_at bigint, replay_id text`, `
 		INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, created_at, replay_id)
 		SELECT id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, 'pending', created_at, replay_id
@@ -297,14 +297,22 @@ func (s *Store) line(ctx context.Context, r Replay, endpoint *subscription.Endpo
 		added[c.caseID] = []any{endpoint.ID, c.caseID, cases[c.caseID], nil, nil}
 	}
 	lanes := make(map[string]bool)
+	var withheld []uncounted
 	inOrder(again, 1)
 	err = s.writer.runner.run(ctx, "", []step{{batch: replayDeliveries, rows: again, scan: func(row scanner) error {
-		var endpointID, lane string
-		err := row.Scan(&endpointID, &lane)
+		var id, caseID, lane string
+		var sequence int64
+		err := row.Scan(&id, &caseID, &lane, &sequence)
 		lanes[lane] = true
+		if sequence == 0 {
+			withheld = append(withheld, uncounted{id, caseID})
+		}
 		queued++
 		return err
 	}}}, "")
+	if err == nil {
+		err = s.countAgain(ctx, endpoint.ID, withheld)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Event", eventTests},
 		{"Lane", laneTests},
 		{"Ordering", orderingTests},
+		{"Withheld", withheldTests},
 		{"Node", nodeTests},
 		{"Delivery", deliveryTests},
 		{"Cancel", cancelTests},
