@@ -282,6 +282,7 @@ func (e *Engine) DeliveryCanceled(endpointID, laneName, deliveryID string) {
 	if t := e.targets[endpointID]; t != nil && t.lanes[laneName] != nil {
 		t.lanes[laneName].giveUp(deliveryID)
 	}
+	e.Wake() // its lane may go on
 }
 
 // ReplayStopped implements [store.Listener].
@@ -291,6 +292,7 @@ func (e *Engine) ReplayStopped(endpointID, replayID string) {
 	if t := e.targets[endpointID]; t != nil {
 		t.stopped[replayID] = true
 	}
+	e.Wake() // lanes may go on
 }
 
 // CaseErased implements [store.Listener].

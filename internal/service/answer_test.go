@@ -338,3 +338,24 @@ func TestACanceledDeliveryIsNotSentAndItsLaneGoesOn(t *testing.T) {
 		require.Empty(t, attempts)
 	})
 }
+
+func TestALaneGoesOnAtOnceWhereItsFirstMessageIsCanceledBetweenTwoTries(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w, r := newWorldOn(t, dir, database), newReceiver(t)
+		r.answer = func(m message) int {
+			if m.sequence == 1 {
+				return http.StatusBadRequest
+			}
+			return http.StatusOK
+		}
+		r.retryAfter = "3600"
+		w.endpoint(t, r.URL, nil)
+		caseID := w.newCase(t)
+		w.comment(t, caseID, "sent")
+		failed := w.failed(t, service.DeliveryFilter{CaseID: caseID})
+		require.Equal(t, int64(1), failed.Sequence)
+		_, err := w.CancelDelivery(t.Context(), w.caller, failed.ID, nil)
+		require.NoError(t, err)
+		require.Equal(t, []int{2}, sequences(r.wait(t, 1), caseID))
+	})
+}

@@ -138,11 +138,19 @@ var (
 		FROM u
 		WHERE deliveries.id = u.id AND deliveries.tries < u.tries`)
 	// What came into the lane meanwhile keeps it with its owner. Where a message was put
-	// back, the lane is due, so that all in it is found in order.
-	settleLanes = over(`endpoint_id text, lane text, owner text, through bigint, due_at bigint, now bigint`, `
+	// back, the lane is due, so that all in it is found in order; it does not wait for the
+	// next try of what was given up while it was on its way.
+	settleLanes = over(`endpoint_id text, lane text, owner text, through bigint, due_at bigint, delivery_id text, now bigint`, `
 		UPDATE lanes
 		SET owner = CASE WHEN u.due_at IS NULL AND lanes.recalled = 0 AND lanes.last_sequence > u.through THEN lanes.owner END,
-			due_at = CASE WHEN lanes.recalled = 1 AND u.due_at IS NULL THEN u.now ELSE u.due_at END,
+			due_at = CASE
+				WHEN u.due_at > u.now AND EXISTS (
+					SELECT 1
+					FROM deliveries
+					WHERE deliveries.id = u.delivery_id AND deliveries.state <> 'pending') THEN `+firstDue+`
+				WHEN lanes.recalled = 1 AND u.due_at IS NULL THEN u.now
+				ELSE u.due_at
+			END,
 			recalled = 0
 		FROM u
 		WHERE lanes.endpoint_id = u.endpoint_id AND lanes.lane = u.lane AND lanes.owner = u.owner
@@ -238,7 +246,7 @@ func newEnds(outcomes []*outcome) *ends {
 		}
 		o.remains, o.due = false, false
 		e.byKey[laneKey{end.EndpointID, end.Lane}] = o
-		e.settled = append(e.settled, []any{end.EndpointID, end.Lane, end.Node, end.Through, column(end.Due), o.at})
+		e.settled = append(e.settled, []any{end.EndpointID, end.Lane, end.Node, end.Through, column(end.Due), o.Message.DeliveryID, o.at})
 		if end.Due == nil && end.Lane != o.Message.Event.CaseID {
 			e.removed = append(e.removed, []any{end.EndpointID, end.Lane})
 		}

@@ -33,7 +33,7 @@ func (s *Store) Cancel(ctx context.Context, organizationID, id string, once *Kep
 		if err != nil {
 			return oneRow("a delivery", err)
 		}
-		given, err := s.giveUp(ctx, []string{id}, "", org.byID)
+		given, err := s.giveUp(ctx, conn, []string{id}, "", org.byID)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (s *Store) cancelCase(ctx context.Context, conn *sql.Conn, org *organizatio
 		FROM deliveries
 		WHERE case_id = $1 AND state = 'pending'`, caseID)
 	if err == nil {
-		_, err = s.giveUp(ctx, ids, "", org.byID)
+		_, err = s.giveUp(ctx, conn, ids, "", org.byID)
 	}
 	return err
 }
@@ -66,30 +66,50 @@ func (s *Store) cancelCase(ctx context.Context, conn *sql.Conn, org *organizatio
 // givenUp is a delivery that was given up.
 type givenUp struct {
 	id, organizationID, eventID, eventType, endpointID, caseID, lane string
-	sequence, tries                                                  int64
-	receipted                                                        bool // of its state, after so many tries
+	tries                                                            int64
+	dueAt                                                            sql.NullInt64 // of the try that it waited for
+	receipted                                                        bool          // of its state, after so many tries
 }
 
-// Of a replay, those are given up that it did not spend a try on, and each is as it was
-// before.
-var giveUpDeliveries = over(`id text, replay_id text, finished_at bigint`, `
-	UPDATE deliveries
-	SET state = CASE WHEN u.replay_id IS NULL THEN 'canceled' ELSE COALESCE(deliveries.replaced, 'canceled') END,
-		due_at = NULL, finished_at = u.finished_at
-	FROM u
-	WHERE deliveries.id = u.id AND deliveries.state = 'pending'
-		AND (u.replay_id IS NULL OR deliveries.replay_id = u.replay_id AND deliveries.tries = deliveries.deferred)
-	RETURNING deliveries.id, deliveries.organization_id, deliveries.event_id, deliveries.event_type, deliveries.endpoint_id, deliveries.case_id,
-		deliveries.lane, deliveries.sequence, deliveries.tries,
-		EXISTS (
-			SELECT 1
-			FROM receipts
-			WHERE receipts.delivery_id = deliveries.id AND receipts.attempts = deliveries.tries AND receipts.outcome = deliveries.state)`)
+var (
+	// Of a replay, those are given up that it did not spend a try on, and each is as it was
+	// before. The time of the next try stays, for the lane.
+	giveUpDeliveries = over(`id text, replay_id text, finished_at bigint`, `
+		UPDATE deliveries
+		SET state = CASE WHEN u.replay_id IS NULL THEN 'canceled' ELSE COALESCE(deliveries.replaced, 'canceled') END, finished_at = u.finished_at
+		FROM u
+		WHERE deliveries.id = u.id AND deliveries.state = 'pending'
+			AND (u.replay_id IS NULL OR deliveries.replay_id = u.replay_id AND deliveries.tries = deliveries.deferred)
+		RETURNING deliveries.id, deliveries.organization_id, deliveries.event_id, deliveries.event_type, deliveries.endpoint_id, deliveries.case_id,
+			deliveries.lane, deliveries.tries, deliveries.due_at,
+			EXISTS (
+				SELECT 1
+				FROM receipts
+				WHERE receipts.delivery_id = deliveries.id AND receipts.attempts = deliveries.tries AND receipts.outcome = deliveries.state)`)
+	// A lane that waits for the next try of what was given up has that as its first
+	// message: it is due when the one behind is.
+	hurryLanes = over(`endpoint_id text, lane text, due_at bigint, now bigint`, `
+		UPDATE lanes
+		SET due_at = `+firstDue+`
+		FROM u
+		WHERE lanes.endpoint_id = u.endpoint_id AND lanes.lane = u.lane AND lanes.due_at = u.due_at
+		RETURNING lanes.lane`)
+)
+
+// firstDue is when a lane of u is due by its first message: now, where that waits for no
+// try, or there is none.
+const firstDue = `COALESCE((
+			SELECT first.due_at
+			FROM deliveries AS first
+			WHERE first.endpoint_id = u.endpoint_id AND first.lane = u.lane AND first.state = 'pending'
+			ORDER BY first.sequence
+			LIMIT 1), u.now)`
 
 // giveUp gives up those of the deliveries that wait: for good, or because a replay is
 // stopped. What was attempted may have been received all the same, and has a receipt;
-// endpoints are those that are known still. It is called by the writer, in a transaction.
-func (s *Store) giveUp(ctx context.Context, ids []string, replayID string, endpoints map[string]*subscription.Endpoint) (given []givenUp, err error) {
+// endpoints are those that are known still. Lanes go on that waited for one of them. It is
+// called by the writer, in a transaction on conn.
+func (s *Store) giveUp(ctx context.Context, conn *sql.Conn, ids []string, replayID string, endpoints map[string]*subscription.Endpoint) (given []givenUp, err error) {
 	now := s.now().UnixMilli()
 	updates := make([][]any, len(ids))
 	for i, id := range ids {
@@ -98,15 +118,18 @@ func (s *Store) giveUp(ctx context.Context, ids []string, replayID string, endpo
 	inOrder(updates, 1)
 	err = s.writer.runner.run(ctx, "", []step{{batch: giveUpDeliveries, rows: updates, scan: func(row scanner) error {
 		var d givenUp
-		err := row.Scan(&d.id, &d.organizationID, &d.eventID, &d.eventType, &d.endpointID, &d.caseID, &d.lane, &d.sequence, &d.tries, &d.receipted)
+		err := row.Scan(&d.id, &d.organizationID, &d.eventID, &d.eventType, &d.endpointID, &d.caseID, &d.lane, &d.tries, &d.dueAt, &d.receipted)
 		given = append(given, d)
 		return err
 	}}}, "")
 	if err != nil {
 		return nil, err
 	}
-	var receipts [][]any
+	var receipts, lanes [][]any
 	for _, d := range given {
+		if d.dueAt.Valid && d.dueAt.Int64 > now {
+			lanes = append(lanes, []any{d.endpointID, d.lane, d.dueAt.Int64, now})
+		}
 		if d.tries == 0 || d.receipted {
 			continue
 		}
@@ -120,7 +143,20 @@ func (s *Store) giveUp(ctx context.Context, ids []string, replayID string, endpo
 		receipts = append(receipts, []any{d.organizationID, d.id, d.eventID, d.eventType, d.caseID, d.endpointID,
 			recipient, string(Canceled), d.tries, nil, number(clearance.PHI), number(clearance.Restricted), nil, now})
 	}
-	return given, s.writer.runner.run(ctx, "", []step{{batch: s.writer.insertReceipts, rows: receipts}}, "")
+	inOrder(lanes, 2)
+	hurried := false
+	err = s.writer.runner.run(ctx, "", []step{
+		{batch: hurryLanes, rows: lanes, scan: func(row scanner) error {
+			var lane string
+			hurried = true
+			return row.Scan(&lane)
+		}},
+		{batch: s.writer.insertReceipts, rows: receipts},
+	}, "")
+	if err == nil && hurried {
+		err = s.connection.notify(ctx, conn, lanesDue)
+	}
+	return given, err
 }
 
 // readIDs returns the ids that a query selects.

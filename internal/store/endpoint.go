@@ -157,7 +157,7 @@ func (s *Store) cancelAll(ctx context.Context, endpointID string, known map[stri
 		if err != nil {
 			return 0, err
 		}
-		given, err := s.giveUp(ctx, ids, "", known)
+		given, err := s.giveUp(ctx, conn, ids, "", known)
 		return int64(len(given)), err
 	}
 	remove := func(ctx context.Context, conn *sql.Conn) (int64, error) {

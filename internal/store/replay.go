@@ -287,7 +287,7 @@ func (s *Store) StopReplay(ctx context.Context, organizationID, id string, once 
 		if err != nil {
 			return err
 		}
-		if _, err := s.giveUp(ctx, ids, id, org.byID); err != nil {
+		if _, err := s.giveUp(ctx, conn, ids, id, org.byID); err != nil {
 			return err
 		}
 		if err := s.connection.notify(ctx, conn, strings.Join([]string{replayStopped, r.EndpointID, id}, " ")); err != nil {

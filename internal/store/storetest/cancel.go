@@ -111,4 +111,84 @@ var cancelTests = []test{
 		require.Equal(t, store.Canceled, receipts[1].Outcome)
 		require.Equal(t, 2, receipts[1].Attempts)
 	}},
+	{"a lane whose first message is given up while it waits for its next try goes on at once", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		for behind := range 2 {
+			outbox := new(tray)
+			id := c.create(outbox)
+			c.comments(behind, id, outbox)
+			c.fail(outbox.messages[0], c.clock.Now().Add(24*time.Hour))
+			c.clock.pass(time.Minute)
+			_, _, err := c.Cancel(t.Context(), c.org.ID, outbox.messages[0].DeliveryID, nil)
+			require.NoError(t, err)
+			now := c.clock.Now()
+			requireDue(t, c, e.ID, &now)
+			require.Equal(t, []string{id}, c.claim(e.ID))
+			lane := c.load(e.ID, id)
+			require.Len(t, lane.Messages, behind)
+			require.False(t, c.end(outbox.messages[0], store.End{Through: lane.Last}))
+		}
+	}},
+	{"a lane waits on where what is given up is not its first message, or the next one waits for a try too", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(2, id, outbox)
+		messages := outbox.take()
+		c.deliver(messages[0], nil)
+		later, latest := begin.Add(time.Hour), begin.Add(2*time.Hour)
+		c.fail(messages[1], latest)
+		_, _, err := c.Cancel(t.Context(), c.org.ID, messages[2].DeliveryID, nil)
+		require.NoError(t, err)
+		requireDue(t, c, e.ID, &latest)
+
+		_, err = c.Retry(t.Context(), c.org.ID, messages[0].DeliveryID, nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		c.fail(c.load(e.ID, id).Messages[0], later)
+		requireDue(t, c, e.ID, &later)
+		_, _, err = c.Cancel(t.Context(), c.org.ID, messages[0].DeliveryID, nil)
+		require.NoError(t, err)
+		requireDue(t, c, e.ID, &latest)
+	}},
+	{"a lane whose first message is given up while it is on its way goes on once that has failed", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(1, id, outbox)
+		m := outbox.take()[0]
+		_, _, err := c.Cancel(t.Context(), c.org.ID, m.DeliveryID, nil)
+		require.NoError(t, err)
+		requireDue(t, c, e.ID, nil)
+		require.False(t, c.fail(m, begin.Add(24*time.Hour)))
+		requireDue(t, c, e.ID, &begin)
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		require.Equal(t, []int64{2}, sequences(c.load(e.ID, id).Messages))
+	}},
+	{"lanes whose first message is a replay's that is stopped go on at once, and others wait on", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		s := newSender(c, true)
+		first, second := c.create(s), c.create(s)
+		c.drain(s)
+		r := c.replay(store.Replay{EndpointID: e.ID})
+		c.advance(r, 10)
+		require.Len(t, c.claim(e.ID), 2)
+		due := c.clock.Now().Add(24 * time.Hour)
+		for _, lane := range []string{first, second} {
+			m := c.load(e.ID, lane).Messages[0]
+			o := store.Outcome{Message: m, State: store.Pending, Deferred: m.Deferred, RetryAt: &due, Attempt: &store.Attempt{Number: m.Tries + 1, StartedAt: begin, StatusCode: 503}}
+			if lane == first {
+				o.Deferred++ // it was told to wait: that cost no try
+			}
+			c.record(o, &store.End{Due: &due})
+		}
+		_, err := c.StopReplay(t.Context(), c.org.ID, r.ID, nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{first}, c.claim(e.ID))
+		requireDue(t, c, e.ID, &due)
+	}},
 }

@@ -30,6 +30,7 @@ var modelTests = []test{
 				"claim":   w.claim,
 				"send":    w.send,
 				"retry":   w.retry,
+				"cancel":  w.cancel,
 				"pass":    w.pass,
 				"pause":   w.pause,
 				"delete":  w.deleteEndpoint,
@@ -157,7 +158,7 @@ func (w *world) step(t *rapid.T, name laneName, choose func() (store.State, *tim
 		require.Equal(t, k.caseID, m.Event.CaseID)
 		require.Equal(t, m.Event.Sequence, m.Case.Version, "the case is as of the event")
 		state, retryAt := choose()
-		if k.state == store.Canceled { // its endpoint was deleted while the message was on its way
+		if k.state == store.Canceled { // while the message was on its way
 			k.tries = m.Tries + 1
 			if state == store.Delivered {
 				k.state = state
@@ -200,6 +201,19 @@ func (w *world) retry(t *rapid.T) {
 		k.recalled = true
 	}
 	k.state = store.Pending
+}
+
+// cancel gives a delivery up.
+func (w *world) cancel(t *rapid.T) {
+	ids := slices.Sorted(maps.Keys(w.known))
+	k := w.known[rapid.SampledFrom(ids).Draw(t, "delivery")]
+	_, _, err := w.Cancel(w.ctx, w.org.ID, k.id, nil)
+	if k.state != store.Pending {
+		require.ErrorIs(t, err, store.ErrFinished)
+		return
+	}
+	require.NoError(t, err)
+	k.state = store.Canceled
 }
 
 func (w *world) pass(t *rapid.T) {
