@@ -121,4 +121,13 @@ func Restored(t *testing.T, url string) {
 		before = append(before, after[0])
 		c.reopen()
 	}
+
+	c.calls(1)
+	require.NoError(t, c.Close())
+	_, err = database(t, url).ExecContext(t.Context(), `UPDATE audit_entries SET transaction_id = transaction_id + 2000000000`)
+	require.NoError(t, err)
+	c.open()
+	c.calls(1)
+	c.chainAudit()
+	require.Equal(t, int64(2), c.verifyAudit()[0].Chained, "the audit goes on too")
 }

@@ -76,6 +76,11 @@ func Plant(t *testing.T, url string, whileOpen func()) (marks []string) {
 		retry := begin.Add(time.Minute)
 		require.NoError(t, c.Record(t.Context(), store.Outcome{Message: m, Attempt: &a, State: store.Pending, RetryAt: &retry}))
 	}
+	call := c.entry("request-1", "getCase")
+	call.CaseID = mark()
+	call.Details = store.AuditDetails{From: mark(), Resources: map[string]string{"caseId": call.CaseID}}
+	c.recordCall(call)
+	require.Len(t, c.entries(store.AuditFilter{}), 1)
 	whileOpen()
 	require.NoError(t, c.Close())
 	return marks
