@@ -25,6 +25,9 @@ func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: a(r), Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(nil)), Request: r}, r.Body.Close()
 }
 
+// The tests of this file are on SQLite: time passes in a bubble only while everything in it waits
+// for time, or for the rest of the bubble, and a connection to PostgreSQL waits for a network. That
+// lanes are due by the same clock on both engines is shown by storetest.
 func TestAMessageThatFailsIsTriedAgainOnScheduleAndThenItsLaneGoesOn(t *testing.T) {
 	schedule := []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute}
 	dir := t.TempDir()

@@ -128,6 +128,40 @@ var laneTests = []test{
 		require.Equal(t, 1, messages[0].Tries)
 		require.Equal(t, 0, messages[1].Tries)
 	}},
+	{"a message is due again after each wait of its schedule and not before, and once it has failed its lane goes on", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		first := outbox.take()[0]
+		c.comments(1, id, nil)
+		var second store.Message
+		for tries := 1; tries < subscription.MaxTries; tries++ {
+			wait, _ := subscription.Wait(tries, 0.5)
+			require.False(t, c.fail(first, c.clock.Now().Add(wait)))
+			c.create(outbox)
+			c.deliver(outbox.take()[0], &store.End{Through: 1}) // so that the endpoint is not closed
+			c.clock.pass(wait - time.Millisecond)
+			require.Empty(t, c.claim(e.ID), "%v after try %d", wait, tries)
+			c.clock.pass(time.Millisecond)
+			require.Equal(t, []string{id}, c.claim(e.ID), "%v after try %d", wait, tries)
+			messages := c.load(e.ID, id).Messages
+			require.Equal(t, []int64{1, 2}, sequences(messages))
+			first, second = messages[0], messages[1]
+			require.Equal(t, tries, first.Tries)
+		}
+		require.NoError(t, c.Record(t.Context(), store.Outcome{
+			Message: first, State: store.Failed,
+			Attempt: &store.Attempt{Number: first.Tries + 1, StartedAt: c.clock.Now(), StatusCode: 503},
+		}))
+		require.Equal(t, []int64{2}, sequences(c.load(e.ID, id).Messages))
+		require.False(t, c.deliver(second, &store.End{Through: 2}))
+		requireDue(t, c, e.ID, nil)
+		d, attempts, err := c.Delivery(t.Context(), c.org.ID, first.DeliveryID)
+		require.NoError(t, err)
+		require.Equal(t, store.Failed, d.State)
+		require.Len(t, attempts, subscription.MaxTries)
+	}},
 	{"a long lane is loaded 64 messages at a time", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		e := c.endpoint()
