@@ -39,7 +39,8 @@ var (
 		SELECT id, case_id, size, created_at
 		FROM u`)
 	// A lane that is empty takes the owner or the time that is given; any other
-	// keeps its own.
+	// keeps its own. One that is recalled counts as nobody's: it is read again first, as
+	// what is new comes behind what was put back.
 	useLanes = over(`endpoint_id text, lane text, added bigint, due_at bigint, owner text`, `
 		INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at, owner)
 		SELECT endpoint_id, lane, added, due_at, owner
@@ -49,7 +50,7 @@ var (
 		SET last_sequence = lanes.last_sequence + excluded.last_sequence,
 			due_at = CASE WHEN lanes.due_at IS NULL AND lanes.owner IS NULL THEN excluded.due_at ELSE lanes.due_at END,
 			owner = CASE WHEN lanes.due_at IS NULL AND lanes.owner IS NULL THEN excluded.owner ELSE lanes.owner END
-		RETURNING endpoint_id, lane, last_sequence, COALESCE(owner, '')`)
+		RETURNING endpoint_id, lane, last_sequence, CASE WHEN recalled = 0 AND owner IS NOT NULL THEN owner ELSE '' END`)
 	insertDeliveries = over(`id text, organization_id text, event_id text, event_type text, endpoint_id text, case_id text, lane text, sequence bigint, created_at bigint`, `
 		INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, created_at)
 		SELECT id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, 'pending', created_at

@@ -81,9 +81,10 @@ func (s *Store) intoOrder(ctx context.Context, conn *sql.Conn, e *subscription.E
 					LIMIT 1), $2) END,
 				recalled = CASE WHEN owner IS NULL THEN 0 ELSE 1 END
 			WHERE endpoint_id = $1 AND lane IN (
-				SELECT lane
-				FROM deliveries
-				WHERE endpoint_id = $1 AND state = 'pending')`, []any{e.ID, now.UnixMilli()}},
+				SELECT deliveries.case_id
+				FROM lanes AS own
+				JOIN deliveries ON deliveries.id = own.lane
+				WHERE own.endpoint_id = $1 AND deliveries.state = 'pending')`, []any{e.ID, now.UnixMilli()}},
 		{`
 			UPDATE lanes
 			SET due_at = $2

@@ -297,7 +297,7 @@ var deliveryTests = []test{
 		_, err := c.Retry(t.Context(), c.org.ID, messages[0].DeliveryID, nil)
 		require.NoError(t, err)
 		c.comments(1, id, outbox)
-		require.Equal(t, []int64{3}, sequences(outbox.take()))
+		require.Empty(t, outbox.take(), "it comes behind the retry")
 		require.False(t, c.deliver(messages[1], &store.End{Through: 2}))
 		require.Equal(t, []string{id}, c.claim(e.ID))
 		require.Equal(t, []int64{1, 3}, sequences(c.load(e.ID, id).Messages))

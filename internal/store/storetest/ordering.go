@@ -79,14 +79,31 @@ var orderingTests = []test{
 		c.update(e.ID, unordered)
 		c.comments(1, id, outbox)
 		second := outbox.take()[0]
+		require.False(t, c.deliver(second, &store.End{Through: 2}))
 		c.update(e.ID, ordered)
 		c.comments(1, id, outbox)
 		third := outbox.take()[0]
 		require.Equal(t, []int64{1, 2, 3}, sequences([]store.Message{first, second, third}))
 		require.Equal(t, []string{id, second.DeliveryID, id}, []string{first.Lane, second.Lane, third.Lane})
-		require.False(t, c.deliver(second, &store.End{Through: 2}))
 		c.deliver(first, nil)
 		require.False(t, c.deliver(third, &store.End{Through: 3}))
+	}},
+	{"what comes into the order of a case that is worked on comes before what is new", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		first := outbox.take()[0]
+		c.update(e.ID, unordered)
+		outbox.full = true
+		c.comments(2, id, outbox)
+		c.update(e.ID, ordered)
+		outbox.full = false
+		c.comments(1, id, outbox)
+		require.Empty(t, outbox.take(), "it is not handed over before the others")
+		require.False(t, c.deliver(first, &store.End{Through: 1}), "the lane is due again")
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		require.Equal(t, []int64{2, 3, 4}, sequences(c.load(e.ID, id).Messages))
 	}},
 	{"what is sent again goes by what its endpoint asks for now", func(t *testing.T, url string) {
 		c := newClinic(t, url)
