@@ -85,14 +85,16 @@ func serve(t *testing.T, data string, arguments ...string) *server {
 	return start(t, exec.Command(binary), data, arguments...)
 }
 
-// start is serve by a command that runs the binary with the arguments that it is given.
+// start is serve by a command that runs the binary with the arguments that it is given,
+// and with what is in its environment beside the usual.
 func start(t *testing.T, cmd *exec.Cmd, data string, arguments ...string) *server {
 	t.Helper()
 	s := &server{cmd: cmd, ended: make(chan struct{})}
 	cmd.Args = append(append(cmd.Args, "serve", "--listen", "127.0.0.1:0", "--data", data, "--log-format", "json"), arguments...)
-	cmd.Env = environment()
+	cmd.Env = append(environment(), cmd.Env...)
 	stderr, err := s.cmd.StderrPipe()
 	require.NoError(t, err)
+	s.cmd.Stdout = s.cmd.Stderr
 	require.NoError(t, s.cmd.Start())
 	t.Cleanup(func() {
 		s.kill()

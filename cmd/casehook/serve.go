@@ -29,6 +29,7 @@ default, and CASEHOOK_MASTER_KEY seals everything in place of DATA/master.key.`,
 			if err != nil {
 				return misuse{err}
 			}
+			telemetry.Hush(log)
 			a, err := app.Open(cmd.Context(), cfg, log)
 			if err != nil {
 				return err

@@ -5,13 +5,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/casehook/casehook/internal/render"
@@ -25,6 +28,9 @@ const (
 	maxAnswer = 1 << 10
 	// maxError is how much is kept of why there was none.
 	maxError = 300
+
+	// unmade is why there was none where the fault is on this side.
+	unmade = "the message could not be made: the server's log says why"
 )
 
 // Sender makes attempts: it renders a message, signs it, posts it and reads the
@@ -38,21 +44,28 @@ type Sender struct {
 	PublicURL string
 	// UserAgent is what the server calls itself.
 	UserAgent string
-	// Log is told why a message could not be made.
+	// Log is told why a message could not be made, or sent.
 	Log *slog.Logger
 }
 
 // Send makes one attempt. Whatever goes wrong is told by the attempt.
-func (s *Sender) Send(ctx context.Context, endpoint *subscription.Endpoint, m store.Message) *store.Attempt {
-	attempt := &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC()}
+func (s *Sender) Send(ctx context.Context, endpoint *subscription.Endpoint, m store.Message) (attempt *store.Attempt) {
+	attempt = &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC()}
 	defer func() { attempt.Duration = time.Since(attempt.StartedAt) }()
+	defer func() {
+		if p := recover(); p != nil {
+			// The value of a panic may hold anything; its type does not.
+			s.Log.Error("panic", "type", fmt.Sprintf("%T", p), "delivery", m.DeliveryID, "event", m.Event.ID, "stack", string(debug.Stack()))
+			attempt.Error = unmade
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, endpoint.Timeout)
 	defer cancel()
 
 	request, inline, err := s.request(ctx, endpoint, m, attempt)
 	if err != nil {
 		s.Log.Error("could not make a message", "delivery", m.DeliveryID, "event", m.Event.ID, "error", err)
-		attempt.Error = "the message could not be made: the server's log says why"
+		attempt.Error = unmade
 		return attempt
 	}
 	response, err := s.Client.Do(request)
@@ -170,8 +183,9 @@ func sign(ctx context.Context, header http.Header, endpoint *subscription.Endpoi
 	return hash.Sum(nil), nil
 }
 
-// reason says why there was no answer, in words that hold nothing of it: no URL,
-// which may hold a secret, and nothing that a receiver sent in place of HTTP.
+// reason says why there was no answer, in words that hold nothing of it: no URL nor its
+// host, which may hold a secret, and nothing that a receiver sent, in place of HTTP or in
+// a certificate.
 func reason(err error, timeout time.Duration) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Sprintf("no answer within %s", timeout)
@@ -184,25 +198,52 @@ func reason(err error, timeout time.Duration) string {
 			return "refused: " + refused.Error()
 		}
 	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return shorten("the host's name cannot be resolved: " + dns.Err)
+	if unresolved, ok := errors.AsType[*net.DNSError](err); ok {
+		return "the host's name cannot be resolved: " + resolving(unresolved)
 	}
 	if failed, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return shorten("the certificate is not to be trusted: " + failed.Err.Error())
-	}
-	if alert, ok := errors.AsType[tls.AlertError](err); ok {
-		return shorten("the TLS handshake failed: " + alert.Error())
+		return "the certificate is not to be trusted" + untrusted(failed)
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "the receiver does not speak TLS"
 	}
 	if failed, ok := errors.AsType[*net.OpError](err); ok {
-		return shorten(failed.Error())
+		_, known := errors.AsType[syscall.Errno](failed)
+		alert := failed.Op == "remote error" || failed.Op == "local error" // of TLS (RFC 8446, section 6)
+		if known || alert || failed.Timeout() {
+			return shorten(failed.Error()) // the operation, the address that was dialled, and why
+		}
+		return "the connection failed"
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "the connection was closed before there was an answer"
 	}
 	return "the answer cannot be read: it is not HTTP, or breaks off"
+}
+
+// resolving says why a name has no address.
+func resolving(err *net.DNSError) string {
+	switch {
+	case err.IsNotFound:
+		return "there is no such name"
+	case err.IsTimeout:
+		return "the name server does not answer"
+	}
+	return "the name server did not say it"
+}
+
+// untrusted says what is wrong with a certificate, "" where it is something rare.
+func untrusted(err *tls.CertificateVerificationError) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return ": it is for another host"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return ": it is signed by an authority that is not known"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return ": it has expired, or is not valid yet"
+	}
+	return ""
 }
 
 func shorten(text string) string {

@@ -2,9 +2,15 @@ package delivery_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +24,7 @@ import (
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/delivery"
+	"github.com/casehook/casehook/internal/planttest"
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/sample"
 	"github.com/casehook/casehook/internal/store"
@@ -202,6 +209,117 @@ func TestAnAttemptThatGetsNoAnswerSaysWhyAndNotWhere(t *testing.T) {
 		})
 	}
 }
+
+// What is wrong with a certificate, or with a name, is told without the names: the one is
+// the receiver's, who may write into it what it was sent, the other part of the URL.
+func TestAnAttemptNamesNoHostAndNothingOfACertificate(t *testing.T) {
+	var garden planttest.Garden
+	host := strings.ToLower(garden.Plant("the host")) + ".example"
+	now := time.Now()
+	for _, test := range []struct {
+		name   string
+		change func(*x509.Certificate)
+		trust  bool
+		want   string
+	}{
+		{"signed by nobody who is known", func(*x509.Certificate) {}, false, "the certificate is not to be trusted: it is signed by an authority that is not known"},
+		{"for another host", func(c *x509.Certificate) {
+			c.DNSNames = []string{strings.ToLower(garden.Plant("its name")) + ".example"}
+		}, true,
+			"the certificate is not to be trusted: it is for another host"},
+		{"too old", func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Hour) }, true, "the certificate is not to be trusted: it has expired, or is not valid yet"},
+		{"for something else", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} }, true, "the certificate is not to be trusted"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+			require.NoError(t, err)
+			template := &x509.Certificate{
+				SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: garden.Plant("whose it is"), Organization: []string{garden.Plant("its organisation")}},
+				DNSNames: []string{host}, NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(time.Hour),
+				ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IsCA: true, BasicConstraintsValid: true,
+			}
+			test.change(template)
+			raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+			require.NoError(t, err)
+			receiver := httptest.NewUnstartedServer(http.NotFoundHandler())
+			receiver.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{raw}, PrivateKey: key}}}
+			receiver.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+			receiver.StartTLS()
+			t.Cleanup(receiver.Close)
+			roots := x509.NewCertPool()
+			if test.trust {
+				certificate, err := x509.ParseCertificate(raw)
+				require.NoError(t, err)
+				roots.AddCert(certificate)
+			}
+			client := &http.Client{Transport: &http.Transport{
+				TLSClientConfig: &tls.Config{RootCAs: roots},
+				DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+					return new(net.Dialer).DialContext(ctx, network, receiver.Listener.Addr().String())
+				},
+			}}
+			attempt := try(t, client, "https://"+host+"/"+garden.Plant("the path"), nil)
+			require.Equal(t, test.want, attempt.Error)
+			require.Empty(t, garden.Find([]byte(attempt.Error)))
+		})
+	}
+	for _, test := range []struct {
+		name string
+		err  net.DNSError
+		want string
+	}{
+		{"that nobody has", net.DNSError{Err: "no such host", IsNotFound: true}, "there is no such name"},
+		{"of which nobody speaks", net.DNSError{Err: "i/o timeout", IsTimeout: true}, "the name server does not answer"},
+		{"that cannot be asked for", net.DNSError{Err: "cannot unmarshal DNS message of " + host}, "the name server did not say it"},
+	} {
+		t.Run("a name "+test.name, func(t *testing.T) {
+			test.err.Name = host
+			client := &http.Client{Transport: &http.Transport{
+				DialContext: func(context.Context, string, string) (net.Conn, error) {
+					return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &test.err}
+				},
+			}}
+			attempt := try(t, client, "https://"+host+"/"+garden.Plant("the path"), nil)
+			require.Equal(t, "the host's name cannot be resolved: "+test.want, attempt.Error)
+		})
+	}
+	t.Run("an error of the network that says more", func(t *testing.T) {
+		client := &http.Client{Transport: &http.Transport{
+			DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
+				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.AddrError{Err: "unexpected", Addr: address}}
+			},
+		}}
+		attempt := try(t, client, "https://"+host, nil)
+		require.Equal(t, "the connection failed", attempt.Error)
+	})
+}
+
+// A message at which the sender panics fails like one that cannot be made, and takes
+// nothing else with it.
+func TestAPanicFailsTheAttemptAlone(t *testing.T) {
+	var garden planttest.Garden
+	var log strings.Builder
+	event, state, err := sample.Of(caseupdate.EventCreateCase, time.Now(), uuid.NewString)
+	require.NoError(t, err)
+	sender := &delivery.Sender{
+		Renderer: render.New(nil), Client: &http.Client{Transport: panicking(garden.Plant("the value of the panic"))},
+		Log: slog.New(slog.NewTextHandler(&log, nil)),
+	}
+	endpoint := &subscription.Endpoint{
+		URL: "https://partner.example/" + garden.Plant("the path"), Timeout: time.Minute, Secrets: []subscription.Secret{{Value: newSecret}},
+	}
+	attempt := sender.Send(t.Context(), endpoint, store.Message{DeliveryID: "d", Event: event, Case: state, Sequence: 1, Tries: 2})
+	require.Equal(t, 3, attempt.Number)
+	require.Equal(t, "the message could not be made: the server's log says why", attempt.Error)
+	require.Contains(t, log.String(), "level=ERROR msg=panic type=string delivery=d")
+	require.Contains(t, log.String(), "RoundTrip")
+	require.Empty(t, garden.Find([]byte(attempt.Error+log.String())))
+}
+
+// panicking is a transport that panics with its value.
+type panicking string
+
+func (p panicking) RoundTrip(*http.Request) (*http.Response, error) { panic(string(p)) }
 
 func TestAttemptsShareAConnectionWhateverIsAnswered(t *testing.T) {
 	var connections atomic.Int64

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +22,19 @@ import (
 )
 
 var update = flag.Bool("update", false, "write the golden files")
+
+func TestWhatLibrariesSayIsLeftOut(t *testing.T) {
+	flags, output := log.Flags(), log.Writer()
+	t.Cleanup(func() {
+		log.SetFlags(flags)
+		log.SetOutput(output)
+	})
+	var out bytes.Buffer
+	telemetry.Hush(slog.New(slog.NewTextHandler(&out, nil)))
+	log.Printf("Unsolicited response received on idle HTTP channel starting with %q", "canary")
+	require.Regexp(t, `level=WARN msg="a library has said something, which may hold what was sent, and is left out" bytes=\d+`, out.String())
+	require.NotContains(t, out.String(), "canary")
+}
 
 func TestNewLogger(t *testing.T) {
 	for _, test := range []struct {
