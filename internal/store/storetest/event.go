@@ -56,6 +56,20 @@ var eventTests = []test{
 		}
 		require.Equal(t, want, got)
 	}},
+	{"which events are restricted is known of those that can be read, and taken for granted of others", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		cmd := c.creation()
+		events := c.do(cmd.ID, nil, cmd, caselog.AddComment{Text: "between us", IsRestricted: true}, caselog.AddComment{Text: "for all"}).Events
+		open, restricted, gone := events[0].ID, events[1].ID, newID()
+		c.reopen()
+		got, err := c.RestrictedEvents(t.Context(), []string{open, restricted, events[2].ID, gone})
+		require.NoError(t, err)
+		require.Equal(t, map[string]bool{open: false, restricted: true, events[2].ID: false, gone: true}, got)
+		require.NoError(t, c.erase(c.org.ID, cmd.ID))
+		got, err = c.RestrictedEvents(t.Context(), []string{open})
+		require.NoError(t, err)
+		require.Equal(t, map[string]bool{open: true}, got)
+	}},
 	{"the feed of a case goes on after a sequence", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		id := c.create(nil)
