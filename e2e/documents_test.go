@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"mime/multipart"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -59,6 +60,16 @@ func TestDocumentsAreKeptInABucketUntilTheirCaseIsErased(t *testing.T) {
 		require.Equal(t, 4, a.status/100, string(a.body))
 		require.Equal(t, []string{key}, bucket.Keys(t, "documents"), "what broke off leaves nothing")
 		require.Empty(t, bucket.Unfinished(t, "documents"))
+
+		// While the store refuses, so are changes with documents, and no others.
+		s.faulty = true
+		bucket.Break(func(*http.Request) bool { return true })
+		a, err = admin.do("POST /v1/cases/"+id+"/attachments", form.Bytes(), "Content-Type", writer.FormDataContentType())
+		require.NoError(t, err)
+		require.Equal(t, 503, a.status, string(a.body))
+		require.Equal(t, "1", a.header.Get("Retry-After"))
+		admin.call(t, "POST /v1/cases/"+id+"/comments", object{"text": "without a document"})
+		bucket.Break(nil)
 
 		admin.call(t, "DELETE /v1/cases/"+id, nil, "Casehook-Actor", "nora")
 		require.Empty(t, bucket.Keys(t, "documents"))

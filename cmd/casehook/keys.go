@@ -112,11 +112,12 @@ func newKeysRevoke(organization *string) *cobra.Command {
 
 func newKeysRotate() *cobra.Command {
 	var patience time.Duration
+	var uri string
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Make a new master key, and have every key wrapped by it",
-		Long: `Put a new master key first in master.key, and have the key of every case and organisation
-wrapped by it. Servers may be running: they take it up, and with SQLite the one that has the
+		Long: `Put a new master key first in master.key, or with --to one that is kept in a KMS, and have the
+key of every case and organisation wrapped by it. Servers may be running: they take it up, and with SQLite the one that has the
 database does the work. Nothing that was sealed is touched, and the older master keys stay in
 the file. If it is interrupted, run it again: it goes on.`,
 		Args: none,
@@ -125,9 +126,10 @@ the file. If it is interrupted, run it again: it goes on.`,
 			if err != nil {
 				return err
 			}
-			return app.RotateMasterKey(cmd.Context(), cfg, patience, cmd.OutOrStdout())
+			return app.RotateMasterKey(cmd.Context(), cfg, uri, patience, cmd.OutOrStdout())
 		},
 	}
+	cmd.Flags().StringVar(&uri, "to", "", "wrap by the key in AWS KMS with this `URI`, aws-kms://arn:aws:kms:REGION:ACCOUNT:key/ID (default a new key in the file)")
 	cmd.Flags().DurationVar(&patience, "wait", 10*time.Minute, "how long it may take")
 	return cmd
 }

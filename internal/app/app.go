@@ -257,12 +257,15 @@ func openBlobs(ctx context.Context, cfg config.Config) (*blob.Store, error) {
 
 // masterKeys returns the keys of the configuration, or else those in the data
 // directory. They are made the first time, and never beside a database that was
-// sealed with others.
+// sealed with others. The first of them was tried: a KMS has answered.
 func masterKeys(ctx context.Context, cfg config.Config) (masterKey, error) {
 	if cfg.MasterKey != "" {
 		keyring, err := vault.ParseKeyring(string(cfg.MasterKey))
 		if err != nil {
 			return nil, fmt.Errorf("read CASEHOOK_MASTER_KEY: %w", err)
+		}
+		if err := keyring.Check(); err != nil {
+			return nil, fmt.Errorf("CASEHOOK_MASTER_KEY: %w", err)
 		}
 		return keyring, nil
 	}

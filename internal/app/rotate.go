@@ -19,12 +19,18 @@ const lookAgain = time.Second
 // ErrNotRotated means that a server did not wrap all keys anew in time.
 var ErrNotRotated = errors.New("the server has not wrapped all keys anew: does it run as this version, and with this data directory?")
 
-// RotateMasterKey puts a new master key first, and waits until every key in the database is
-// wrapped by it, at most for patience; a server may be running. Where the last rotation
-// was not finished, it is finished, and no key made. What it does it says to out.
+// RotateMasterKey puts a new master key first, or the one in a KMS whose URI is given, and
+// waits until every key in the database is wrapped by it, at most for patience; a server
+// may be running. Where the last rotation was not finished, it is finished, and no key
+// made. What it does it says to out.
 //
 // Keys from the environment are the operator's to change: with those it only waits.
-func RotateMasterKey(ctx context.Context, cfg config.Config, patience time.Duration, out io.Writer) error {
+func RotateMasterKey(ctx context.Context, cfg config.Config, uri string, patience time.Duration, out io.Writer) error {
+	if uri != "" {
+		if err := vault.CheckURI(uri); err != nil {
+			return err
+		}
+	}
 	if err := makeData(cfg); err != nil {
 		return err
 	}
@@ -33,6 +39,9 @@ func RotateMasterKey(ctx context.Context, cfg config.Config, patience time.Durat
 		return err
 	}
 	v, url := vault.New(master), databaseURL(cfg)
+	if cfg.MasterKey != "" && uri != "" {
+		return errors.New("CASEHOOK_MASTER_KEY has the keys: put the URI before them, separated by a comma, in the environment of every server, start them again, and then run this without it")
+	}
 	if cfg.MasterKey != "" && master.Len() == 1 {
 		return errors.New("CASEHOOK_MASTER_KEY has one key: put a new one before it, separated by a comma, in the environment of every server, start them again, and then run this")
 	}
@@ -46,19 +55,28 @@ func RotateMasterKey(ctx context.Context, cfg config.Config, patience time.Durat
 			return err
 		}
 	}
+	file, isFile := master.(*vault.KeyFile)
+	already := isFile && uri != "" && file.FirstIs(uri)
 	switch {
 	case cfg.MasterKey != "":
+	case stale > 0 && uri != "" && !already:
+		return errors.New("the last rotation was not finished: finish it first, by the same command without --to")
 	case stale > 0:
 		fmt.Fprintf(out, "the last rotation was not finished: %d keys are wrapped by older master keys\n", stale)
+	case already:
+		fmt.Fprintln(out, "that master key is the first already")
 	default:
-		path := filepath.Join(cfg.Data, "master.key")
-		if err := vault.AddMasterKey(path); err != nil {
+		path, key, what := filepath.Join(cfg.Data, "master.key"), uri, "the key in the KMS"
+		if key == "" {
+			key, what = vault.NewMasterKey(), "a new master key"
+		}
+		if err := vault.AddMasterKey(path, key); err != nil {
 			return err
 		}
 		if err := v.Reload(); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "a new master key is first in %s: back it up\n", path)
+		fmt.Fprintf(out, "%s is first in %s: back it up\n", what, path)
 	}
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -42,6 +42,10 @@ const (
 // ErrInvalidURL means that a text does not name a bucket.
 var ErrInvalidURL = errors.New("not of the form s3://BUCKET/PREFIX?endpoint=https://HOST:PORT&region=REGION")
 
+// ErrUnavailable means that a bucket cannot be asked, or would not answer: what was asked
+// for may succeed later.
+var ErrUnavailable = errors.New("the bucket is not available")
+
 // A Bucket names a place in an S3-compatible store.
 type Bucket struct {
 	Name string
@@ -204,14 +208,14 @@ func (u *upload) Write(p []byte) (n int, err error) {
 func (u *upload) send() (err error) {
 	if u.id == "" {
 		if u.id, err = u.to.core.NewMultipartUpload(u.ctx, u.to.name, u.key, putOptions); err != nil {
-			return fmt.Errorf("begin the upload: %w", err)
+			return fmt.Errorf("begin the upload: %w", unavailable(err))
 		}
 	}
 	number := len(u.sent) + 1
 	part, err := u.to.core.PutObjectPart(u.ctx, u.to.name, u.key, u.id, number, bytes.NewReader(u.part), int64(len(u.part)),
 		minio.PutObjectPartOptions{Sha256Hex: sum(u.part), DisableContentSha256: true})
 	if err != nil {
-		return fmt.Errorf("upload part %d: %w", number, err)
+		return fmt.Errorf("upload part %d: %w", number, unavailable(err))
 	}
 	u.sent = append(u.sent, minio.CompletePart{PartNumber: number, ETag: part.ETag})
 	u.part = u.part[:0]
@@ -221,7 +225,7 @@ func (u *upload) send() (err error) {
 func (u *upload) finish() error {
 	if u.id == "" {
 		_, err := u.to.core.PutObject(u.ctx, u.to.name, u.key, bytes.NewReader(u.part), int64(len(u.part)), "", sum(u.part), putOptions)
-		return err
+		return unavailable(err)
 	}
 	if len(u.part) > 0 {
 		if err := u.send(); err != nil {
@@ -229,7 +233,7 @@ func (u *upload) finish() error {
 		}
 	}
 	if _, err := u.to.core.CompleteMultipartUpload(u.ctx, u.to.name, u.key, u.id, u.sent, putOptions); err != nil {
-		return fmt.Errorf("finish the upload: %w", err)
+		return fmt.Errorf("finish the upload: %w", unavailable(err))
 	}
 	return nil
 }
@@ -260,7 +264,7 @@ func (b *bucket) open(ctx context.Context, id string) (io.ReadCloser, error) {
 	if absent(err) {
 		return nil, fs.ErrNotExist
 	}
-	return content, err
+	return content, unavailable(err)
 }
 
 func (b *bucket) remove(ctx context.Context, id string) error {
@@ -268,7 +272,7 @@ func (b *bucket) remove(ctx context.Context, id string) error {
 	if absent(err) {
 		return nil
 	}
-	return err
+	return unavailable(err)
 }
 
 // close has nothing to release but idle connections, which end by themselves.
@@ -278,4 +282,13 @@ func (b *bucket) close() error { return nil }
 func absent(err error) bool {
 	answer, ok := errors.AsType[minio.ErrorResponse](err)
 	return ok && (answer.Code == minio.NoSuchKey || answer.Code == minio.NoSuchUpload)
+}
+
+// unavailable returns err, where it is not nil, as [ErrUnavailable], unless whoever asked
+// gave up.
+func unavailable(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }

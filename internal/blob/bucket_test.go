@@ -157,6 +157,7 @@ func TestWhatTheStoreDoesNotTakeLeavesNothingBehind(t *testing.T) {
 			at.Break(test.broken)
 			_, err := store.Put(t.Context(), key, someID, bytes.NewReader(make([]byte, test.size)))
 			require.ErrorContains(t, err, test.want)
+			require.ErrorIs(t, err, blob.ErrUnavailable)
 			require.Empty(t, at.files(t))
 
 			at.Break(nil)
@@ -174,7 +175,11 @@ func TestWhatCannotBeDiscardedIsSaid(t *testing.T) {
 	_, err := store.Put(t.Context(), key, someID, io.MultiReader(io.LimitReader(zeros{}, 6<<20), iotest.ErrReader(io.ErrUnexpectedEOF)))
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.ErrorContains(t, err, "discard the upload: ")
-	require.ErrorContains(t, store.Delete(t.Context(), someID), "delete blob "+someID+": ")
+	require.NotErrorIs(t, err, blob.ErrUnavailable, "the upload broke off, whatever became of it")
+	require.ErrorIs(t, store.Delete(t.Context(), someID), blob.ErrUnavailable)
+	at.Break(func(r *http.Request) bool { return r.Method == http.MethodGet })
+	_, err = store.Get(t.Context(), key, someID)
+	require.ErrorIs(t, err, blob.ErrUnavailable)
 }
 
 func TestADownloadThatBreaksOffIsNoDocument(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/vault"
 )
 
 // Metrics are told what happens.
@@ -74,7 +75,9 @@ func (s *Service) Ready(ctx context.Context) error { return s.Store.Ping(ctx) }
 // Unavailable reports whether err is that nothing can be read or recorded for now,
 // but may be later. Of a change it is not known then whether it happened: with a
 // [Repeatable] it can be asked for again.
-func Unavailable(err error) bool { return store.Unavailable(err) }
+func Unavailable(err error) bool {
+	return store.Unavailable(err) || errors.Is(err, vault.ErrUnavailable) || errors.Is(err, blob.ErrUnavailable)
+}
 
 // newID returns a UUIDv7.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

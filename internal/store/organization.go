@@ -166,7 +166,7 @@ func (s *Store) organization(ctx context.Context, id string) (*organization, err
 		return nil, oneRow("an organisation", err)
 	}
 	org.CreatedAt = at(created)
-	if org.key, err = s.vault.OpenKey(organizationOwner(id), nil, wrapped); err != nil {
+	if org.key, err = s.organizationKey(id, wrapped); err != nil {
 		return nil, fmt.Errorf("open the key of organisation %s: %w", id, err)
 	}
 	// The version was read first: endpoints that are newer than it make the
@@ -185,6 +185,25 @@ func (s *Store) organization(ctx context.Context, id string) (*organization, err
 		s.organizations[id] = org
 	}
 	return org, nil
+}
+
+// organizationKey opens the key of an organisation. It is kept: a KMS is not asked again
+// whenever an endpoint was changed, and may be gone by then.
+func (s *Store) organizationKey(id string, wrapped []byte) (*vault.Key, error) {
+	s.mu.Lock()
+	key := s.organizationKeys[id]
+	s.mu.Unlock()
+	if key != nil {
+		return key, nil
+	}
+	key, err := s.vault.OpenKey(organizationOwner(id), nil, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.organizationKeys[id] = key
+	return key, nil
 }
 
 // forgetOrganization has an organisation's endpoints read again when they are

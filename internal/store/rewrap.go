@@ -6,11 +6,19 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/casehook/casehook/internal/vault"
 )
 
 // maxRewrapped is how many keys one transaction wraps anew.
 const maxRewrapped = 200
+
+// maxAsked is how many of them are wrapped at a time: a KMS may have to be asked for each.
+const maxAsked = 8
 
 // looksAgain is how long it is believed that nothing is to be wrapped anew. A process that
 // had not read the new master key yet may have wrapped by the former.
@@ -95,7 +103,8 @@ var (
 )
 
 // table wraps some of the keys after an id anew. Last is the id of the last; full, whether
-// there may be more. One that cannot be opened does not keep the others.
+// there may be more. One that cannot be opened does not keep the others; a KMS that cannot
+// be asked does.
 func (r *Rewrapper) table(ctx context.Context, t keyTable, after string) (last string, full bool, err error) {
 	type wrapped struct {
 		id       string
@@ -118,16 +127,25 @@ func (r *Rewrapper) table(ctx context.Context, t keyTable, after string) (last s
 		return last, false, err
 	}
 	r.found, full = true, len(stale) == maxRewrapped
-	var failed error
-	fresh := stale[:0]
-	for _, w := range stale {
-		var err error
-		if w.new, err = r.store.vault.Rewrap(t.owner(w.id), w.old); err != nil {
-			failed = errors.Join(failed, err)
-			continue
-		}
-		fresh = append(fresh, w)
+	faults := make([]error, len(stale))
+	asking, asked := errgroup.WithContext(ctx)
+	asking.SetLimit(maxAsked)
+	for i := range stale {
+		asking.Go(func() error {
+			if err := asked.Err(); err != nil {
+				return err
+			}
+			w := &stale[i]
+			if w.new, faults[i] = r.store.vault.Rewrap(t.owner(w.id), w.old); faults[i] == nil ||
+				errors.Is(faults[i], vault.ErrTampered) || errors.Is(faults[i], vault.ErrUnknownMasterKey) {
+				return nil
+			}
+			return faults[i]
+		})
 	}
+	_ = asking.Wait() // it only ends the asking: the faults are all there
+	failed := errors.Join(faults...)
+	fresh := slices.DeleteFunc(stale, func(w wrapped) bool { return w.new == nil })
 	err = r.store.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		for _, w := range fresh {
 			if _, err := conn.ExecContext(ctx, t.update, w.id, w.old, w.new); err != nil {

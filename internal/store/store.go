@@ -45,9 +45,10 @@ type Store struct {
 	cases  caseCache // the states of the cases used last
 	closed sync.Once
 
-	mu            sync.Mutex               // protects what follows
-	organizations map[string]*organization // by id
-	forgotten     int                      // how often forgetOrganization was called
+	mu               sync.Mutex               // protects what follows
+	organizations    map[string]*organization // by id
+	organizationKeys map[string]*vault.Key    // by id of the organisation
+	forgotten        int                      // how often forgetOrganization was called
 }
 
 // Options are what a Store needs beside its database.
@@ -72,13 +73,14 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		connection:    c,
-		readers:       c.reading,
-		vault:         o.Vault,
-		shares:        o.Shares,
-		now:           now,
-		clock:         o.Now,
-		organizations: make(map[string]*organization),
+		connection:       c,
+		readers:          c.reading,
+		vault:            o.Vault,
+		shares:           o.Shares,
+		now:              now,
+		clock:            o.Now,
+		organizations:    make(map[string]*organization),
+		organizationKeys: make(map[string]*vault.Key),
 	}
 	if _, _, err := migrate(ctx, c); err != nil {
 		return nil, errors.Join(err, c.close())

@@ -16,20 +16,31 @@ import (
 // not at all, and of several processes that make it at once one wins: all end
 // up with its key.
 //
+// The first key is tried, so that the KMS that has it, where one does, must answer.
+//
 // A file that group or others may read is refused. (Windows has no such mode:
 // there the folder's access list must protect it.)
 func LoadOrCreateKeyring(path string) (*Keyring, error) {
-	ring, err := loadKeyring(path)
+	text, err := readOrCreateKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseKeyFile(path, text)
+}
+
+func readOrCreateKeyFile(path string) (text []byte, err error) {
+	text, err = readKeyFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return ring, err
+		return text, err
 	}
 	if err := createKeyFile(path); err != nil {
 		return nil, fmt.Errorf("create master key file: %w", err)
 	}
-	return loadKeyring(path)
+	return readKeyFile(path)
 }
 
-func loadKeyring(path string) (*Keyring, error) {
+// readKeyFile returns what is in the file, which only its owner may read.
+func readKeyFile(path string) (text []byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open master key file: %w", err)
@@ -47,12 +58,19 @@ func loadKeyring(path string) (*Keyring, error) {
 		return nil, fmt.Errorf("master key file %s is open to group or others (mode %04o): run chmod 600 %s", path, mode, path)
 	}
 
-	text, err := io.ReadAll(f)
-	if err != nil {
+	if text, err = io.ReadAll(f); err != nil {
 		return nil, fmt.Errorf("read master key file: %w", err)
 	}
+	return text, nil
+}
+
+// parseKeyFile returns the keys that are in the text of the file, the first of them tried.
+func parseKeyFile(path string, text []byte) (*Keyring, error) {
 	ring, err := ParseKeyring(string(text))
 	if err != nil {
+		return nil, fmt.Errorf("master key file %s: %w", path, err)
+	}
+	if err := ring.Check(); err != nil {
 		return nil, fmt.Errorf("master key file %s: %w", path, err)
 	}
 	return ring, nil

@@ -13,12 +13,12 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// A Keyring is a master made of keys that the operator holds: the first seals,
-// all open. It is a [tink.AEAD], safe for concurrent use, and prints without
-// its keys whatever the verb.
+// A Keyring is a master made of keys that the operator holds, or that a KMS does: the
+// first seals, all open. It is a [tink.AEAD], safe for concurrent use, and prints
+// without its keys whatever the verb.
 //
-// Its ciphertext is a version byte (1), the 4-byte id of the master key, and
-// what AES-256-GCM gives: 12 bytes of nonce, ciphertext, 16 bytes of tag.
+// Its ciphertext is a version byte (1), the 4-byte id of the master key, and what that
+// gives: AES-256-GCM 12 bytes of nonce, ciphertext, 16 bytes of tag; a KMS what it likes.
 type Keyring struct {
 	keys []masterKey // at least one, with ids that differ
 }
@@ -30,7 +30,8 @@ type masterKey struct {
 	aead tink.AEAD
 }
 
-// keyID tells which master key to open with, and nothing about its bytes.
+// keyID tells which master key to open with, and nothing about its bytes. That of a key
+// in a KMS is made of its URI.
 type keyID [4]byte
 
 const (
@@ -46,9 +47,10 @@ func NewMasterKey() string {
 	return base64.StdEncoding.EncodeToString(key)
 }
 
-// ParseKeyring reads master keys: each 32 bytes in padded standard base64,
-// separated by line ends or commas, the one that seals first. Empty lines and
-// space around a key are ignored. Errors name the line and never what is in it.
+// ParseKeyring reads master keys: each 32 bytes in padded standard base64, or the URI of
+// a key in AWS KMS (aws-kms://arn:aws:kms:REGION:ACCOUNT:key/ID), separated by line ends
+// or commas, the one that seals first. Empty lines and space around a key are ignored.
+// Errors name the line and never what is in it. No KMS is asked; see [Keyring.Check].
 func ParseKeyring(text string) (*Keyring, error) {
 	var ring Keyring
 	seen := make(map[keyID]string)
@@ -81,6 +83,9 @@ func ParseKeyring(text string) (*Keyring, error) {
 }
 
 func parseMasterKey(value string) (masterKey, error) {
+	if isURI(value) {
+		return parseKMSKey(value)
+	}
 	key, err := base64.StdEncoding.Strict().DecodeString(value)
 	if err != nil {
 		return masterKey{}, errors.New("master key is not standard base64")
@@ -92,7 +97,19 @@ func parseMasterKey(value string) (masterKey, error) {
 	if err != nil {
 		return masterKey{}, fmt.Errorf("make master cipher: %w", err)
 	}
-	return masterKey{id: idOf(key), aead: aead}, nil
+	return masterKey{id: idOf(key), aead: localKey{aead}}, nil
+}
+
+// localKey is a master key that is in memory.
+type localKey struct{ tink.AEAD }
+
+// Decrypt fails for one reason only.
+func (k localKey) Decrypt(ciphertext, associatedData []byte) ([]byte, error) {
+	plaintext, err := k.AEAD.Decrypt(ciphertext, associatedData)
+	if err != nil {
+		return nil, ErrTampered
+	}
+	return plaintext, nil
 }
 
 func idOf(key []byte) keyID {
@@ -114,7 +131,8 @@ func (k *Keyring) Encrypt(plaintext, associatedData []byte) ([]byte, error) {
 }
 
 // Decrypt opens with the key that the ciphertext names. The error is
-// [ErrUnknownMasterKey] where the ring does not hold it, else [ErrTampered].
+// [ErrUnknownMasterKey] where the ring does not hold it, [ErrUnavailable] where the KMS
+// that has it cannot be asked, else [ErrTampered].
 func (k *Keyring) Decrypt(ciphertext, associatedData []byte) ([]byte, error) {
 	if len(ciphertext) < keyringHeader || ciphertext[0] != keyringVersion {
 		return nil, ErrTampered
@@ -124,11 +142,7 @@ func (k *Keyring) Decrypt(ciphertext, associatedData []byte) ([]byte, error) {
 		if key.id != id {
 			continue
 		}
-		plaintext, err := key.aead.Decrypt(ciphertext[keyringHeader:], associatedData)
-		if err != nil {
-			return nil, ErrTampered
-		}
-		return plaintext, nil
+		return key.aead.Decrypt(ciphertext[keyringHeader:], associatedData)
 	}
 	return nil, ErrUnknownMasterKey
 }

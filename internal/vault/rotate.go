@@ -1,12 +1,14 @@
 package vault
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/tink-crypto/tink-go/v2/tink"
@@ -18,8 +20,10 @@ import (
 // [Keyring] does.
 type KeyFile struct {
 	path string
-	mu   sync.Mutex // protects ring
-	ring *Keyring
+
+	mu   sync.Mutex // protects what follows
+	text [32]byte   // SHA-256 of that of the file
+	ring *Keyring   // of the keys in it
 }
 
 var _ tink.AEAD = (*KeyFile)(nil)
@@ -27,22 +31,38 @@ var _ tink.AEAD = (*KeyFile)(nil)
 // OpenKeyFile returns the master of the file at path, which is made as by
 // [LoadOrCreateKeyring].
 func OpenKeyFile(path string) (*KeyFile, error) {
-	ring, err := LoadOrCreateKeyring(path)
+	text, err := readOrCreateKeyFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return &KeyFile{path: path, ring: ring}, nil
+	ring, err := parseKeyFile(path, text)
+	if err != nil {
+		return nil, err
+	}
+	return &KeyFile{path: path, text: sha256.Sum256(text), ring: ring}, nil
 }
 
-// Reload reads the file again. Where that fails, the keys stay as they were.
+// Reload reads the file again. Where that fails, or the first key of a file that has
+// changed is in a KMS that cannot be asked, the keys stay as they were.
 func (k *KeyFile) Reload() error {
-	ring, err := loadKeyring(k.path)
+	text, err := readKeyFile(k.path)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(text)
+	k.mu.Lock()
+	same := sum == k.text
+	k.mu.Unlock()
+	if same {
+		return nil
+	}
+	ring, err := parseKeyFile(k.path, text)
 	if err != nil {
 		return err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.ring = ring
+	k.text, k.ring = sum, ring
 	return nil
 }
 
@@ -101,11 +121,18 @@ func (v *Vault) Reload() error {
 	return nil
 }
 
-// AddMasterKey puts a new key before those in the file at path, which is there whole at
-// any time, with the old keys or with all of them. Two that do so at once do not lose each
-// other's key: one of them fails.
-func AddMasterKey(path string) (err error) {
-	if _, err := loadKeyring(path); err != nil {
+// FirstIs reports whether the first key is that one, as [ParseKeyring] reads it.
+func (k *KeyFile) FirstIs(key string) bool {
+	ring, err := ParseKeyring(key)
+	return err == nil && bytes.Equal(ring.Sealer(), k.Sealer())
+}
+
+// AddMasterKey puts a key, as [ParseKeyring] reads it, before those in the file at path,
+// which is there whole at any time, with the old keys or with all of them. A key that is
+// in a line of its own is moved; one that does not seal and open is refused. Two that do
+// so at once do not lose each other's key: one of them fails.
+func AddMasterKey(path, key string) (err error) {
+	if _, err := readKeyFile(path); err != nil {
 		return err
 	}
 	next := path + ".new"
@@ -116,9 +143,13 @@ func AddMasterKey(path string) (err error) {
 	if err != nil {
 		return fmt.Errorf("add a master key: %w", err)
 	}
-	old, err := os.ReadFile(path)
+	text, err := os.ReadFile(path)
 	if err == nil {
-		_, err = io.WriteString(f, NewMasterKey()+"\n"+string(old))
+		text = withFirst(key, text)
+		_, err = parseKeyFile(path, text)
+	}
+	if err == nil {
+		_, err = f.Write(text)
 	}
 	if err == nil {
 		err = f.Sync()
@@ -133,4 +164,15 @@ func AddMasterKey(path string) (err error) {
 		return fmt.Errorf("add a master key: %w", err)
 	}
 	return nil
+}
+
+// withFirst returns the text of a file of keys with one put before the others.
+func withFirst(key string, text []byte) []byte {
+	lines := []string{key}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if strings.TrimSpace(line) != key {
+			lines = append(lines, line)
+		}
+	}
+	return []byte(strings.Join(lines, "\n"))
 }

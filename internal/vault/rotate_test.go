@@ -25,7 +25,7 @@ func TestAMasterKeyThatIsAddedToTheFileIsTakenUpByWhoeverHasItOpen(t *testing.T)
 	before, err := two.Encrypt([]byte("data key"), nil)
 	require.NoError(t, err)
 	former := two.Sealer()
-	require.NoError(t, vault.AddMasterKey(path))
+	require.NoError(t, vault.AddMasterKey(path, vault.NewMasterKey()))
 	require.NoError(t, one.Reload())
 	require.NotEqual(t, former, one.Sealer())
 	require.Equal(t, 2, one.Len())
@@ -64,7 +64,7 @@ func TestAddMasterKeyKeepsTheOldKeysAndTheMode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.key")
 	old := vault.NewMasterKey()
 	require.NoError(t, os.WriteFile(path, []byte(old), 0o600))
-	require.NoError(t, vault.AddMasterKey(path))
+	require.NoError(t, vault.AddMasterKey(path, vault.NewMasterKey()))
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	lines := strings.Split(string(text), "\n")
@@ -79,13 +79,13 @@ func TestAddMasterKeyDoesNotTakeWhatAnotherIsWriting(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.key")
 	openKeyFile(t, path)
 	require.NoError(t, os.WriteFile(path+".new", nil, 0o600))
-	require.ErrorContains(t, vault.AddMasterKey(path), "master.key.new is there")
+	require.ErrorContains(t, vault.AddMasterKey(path, vault.NewMasterKey()), "master.key.new is there")
 	require.Equal(t, 1, openKeyFile(t, path).Len())
 	require.NoError(t, os.Remove(path+".new"))
-	require.NoError(t, vault.AddMasterKey(path))
+	require.NoError(t, vault.AddMasterKey(path, vault.NewMasterKey()))
 	require.NoFileExists(t, path+".new")
 
-	require.ErrorContains(t, vault.AddMasterKey(path+"-absent"), "open master key file")
+	require.ErrorContains(t, vault.AddMasterKey(path+"-absent", vault.NewMasterKey()), "open master key file")
 }
 
 func TestMasterKeysThatAreAddedAtOnceAreNotLost(t *testing.T) {
@@ -96,7 +96,7 @@ func TestMasterKeysThatAreAddedAtOnceAreNotLost(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			if vault.AddMasterKey(path) == nil {
+			if vault.AddMasterKey(path, vault.NewMasterKey()) == nil {
 				mu.Lock()
 				defer mu.Unlock()
 				added++

@@ -6,7 +6,7 @@
 // form to store; [Vault.OpenKey] turns the wrapped form back into the Key. A
 // Key seals database columns ([Key.Seal]), files of any size
 // ([Key.NewWriter]) and authenticates links ([Key.MAC]). The master is any
-// [tink.AEAD]: a [Keyring] held by the operator, or a KMS.
+// [tink.AEAD], most often a [Keyring]: keys held by the operator, or by a KMS.
 //
 // A wrapped key lies in every backup of the database. So that an owner can be
 // erased from those too, its key can be bound to a [Share], which is kept
@@ -36,6 +36,10 @@ var (
 	// ErrUnknownMasterKey means that a data key was wrapped by a master key
 	// that the [Keyring] does not hold.
 	ErrUnknownMasterKey = errors.New("wrapped by a master key that is not in the keyring")
+
+	// ErrUnavailable means that a KMS could not be asked, or would not answer: what was
+	// asked for may succeed later.
+	ErrUnavailable = errors.New("the KMS is not available")
 
 	// ErrErased means that a share was destroyed, and with it all that was sealed by
 	// the data key that is bound to it.
@@ -80,8 +84,8 @@ func (v *Vault) NewKey(owner string, share *Share) (key *Key, wrapped []byte, er
 
 // OpenKey returns the data key that NewKey or Rewrap wrapped for owner. The error
 // is [ErrErased] where the share was destroyed. With a [Keyring] as the master it is
-// [ErrUnknownMasterKey] or [ErrTampered] else; the errors of another master are
-// passed on, wrapped.
+// [ErrUnknownMasterKey] or [ErrTampered] else, or [ErrUnavailable] of a KMS; the errors
+// of another master are passed on, wrapped.
 func (v *Vault) OpenKey(owner string, share *Share, wrapped []byte) (*Key, error) {
 	if share.erased() {
 		return nil, fmt.Errorf("open data key of %s: %w", owner, ErrErased)

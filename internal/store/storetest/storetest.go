@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Prune", pruneTests},
 		{"Erasure", erasureTests},
 		{"Rewrap", rewrapTests},
+		{"KMS", kmsTests},
 		{"Endpoint", endpointTests},
 		{"Answer", answerTests},
 		{"Organization", organizationTests},
