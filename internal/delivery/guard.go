@@ -134,7 +134,7 @@ func (g *Guard) newTransport(control func(string, string, syscall.RawConn) error
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: control, Resolver: g.Resolver}
 	return &http.Transport{
 		DialContext:            dialer.DialContext,
-		TLSHandshakeTimeout:    10 * time.Second,
+		TLSHandshakeTimeout:    handshakeTimeout,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           1024,

@@ -31,6 +31,9 @@ const (
 
 	// unmade is why there was none where the fault is on this side.
 	unmade = "the message could not be made: the server's log says why"
+
+	// handshakeTimeout is how long a TLS handshake may take.
+	handshakeTimeout = 10 * time.Second
 )
 
 // Sender makes attempts: it renders a message, signs it, posts it and reads the
@@ -214,6 +217,9 @@ func reason(err error, timeout time.Duration) string {
 			return shorten(failed.Error()) // the operation, the address that was dialled, and why
 		}
 		return "the connection failed"
+	}
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() { // the one limit besides that is the transport's
+		return fmt.Sprintf("the TLS handshake was not finished within %s", handshakeTimeout)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "the connection was closed before there was an answer"

@@ -157,6 +157,30 @@ func TestAReceiverThatTricklesIsCutAtTheTimeLimit(t *testing.T) {
 	}
 }
 
+func TestATLSHandshakeThatHangsIsCutAtItsLimit(t *testing.T) {
+	t.Parallel()
+	receiver, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, receiver.Close()) })
+	read := make(chan int64)
+	go func() {
+		conn, err := receiver.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		n, _ := io.Copy(io.Discard, conn) // until the other side gives up
+		read <- n
+	}()
+	attempt := try(t, delivery.NewGuard(nil, true).Client(), "https://"+receiver.Addr().String(), func(e *subscription.Endpoint) { e.Timeout = time.Minute })
+	require.Equal(t, "the TLS handshake was not finished within 10s", attempt.Error)
+	require.Zero(t, attempt.StatusCode)
+	require.GreaterOrEqual(t, attempt.Duration, 10*time.Second)
+	require.Less(t, attempt.Duration, 30*time.Second)
+	require.Positive(t, <-read, "it was spoken to")
+}
+
 func TestAnAttemptFollowsNoRedirect(t *testing.T) {
 	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
 	t.Cleanup(target.Close)
