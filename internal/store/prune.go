@@ -23,25 +23,38 @@ const maxPruned = 500
 type Pruner struct {
 	store *Store
 	keep  Retention
-	after string // the delivery up to which all was looked at
 }
 
 // NewPruner returns a Pruner that keeps what is younger than keep says.
 func (s *Store) NewPruner(keep Retention) *Pruner { return &Pruner{store: s, keep: keep} }
 
-// Prune removes a little, and reports whether there is more to look at.
+// Prune removes a little, and reports whether there is more. What waits is not looked at,
+// and nothing is written where nothing is old.
 func (p *Pruner) Prune(ctx context.Context) (more bool, err error) {
-	deliveries, err := p.deliveries(ctx)
-	if err != nil {
-		return false, fmt.Errorf("remove old deliveries: %w", err)
-	}
 	now := p.store.now()
-	removed := int64(0)
+	for _, kept := range []struct {
+		state State
+		keep  time.Duration
+	}{
+		{Delivered, p.keep.Deliveries},
+		{Canceled, p.keep.Deliveries},
+		{Failed, p.keep.Failed},
+	} {
+		n, err := p.deliveries(ctx, kept.state, now.Add(-kept.keep))
+		if err != nil {
+			return false, fmt.Errorf("remove old deliveries: %w", err)
+		}
+		more = more || n == maxPruned
+	}
 	for _, statement := range []struct {
-		text   string
-		before time.Time
+		find, remove string
+		before       time.Time
 	}{
 		{`
+			SELECT EXISTS (
+				SELECT 1
+				FROM idempotency_keys
+				WHERE created_at < $1)`, `
 			DELETE FROM idempotency_keys
 			WHERE (organization_id, hash) IN (
 				SELECT organization_id, hash
@@ -50,6 +63,10 @@ func (p *Pruner) Prune(ctx context.Context) (more bool, err error) {
 				ORDER BY created_at
 				LIMIT $2)`, now.Add(-p.keep.Answers)},
 		{`
+			SELECT EXISTS (
+				SELECT 1
+				FROM replays
+				WHERE finished_at < $1)`, `
 			DELETE FROM replays
 			WHERE id IN (
 				SELECT id
@@ -57,20 +74,24 @@ func (p *Pruner) Prune(ctx context.Context) (more bool, err error) {
 				WHERE finished_at < $1
 				LIMIT $2)`, now.Add(-p.keep.Deliveries)},
 	} {
-		n, err := p.remove(ctx, statement.text, statement.before.UnixMilli(), maxPruned)
+		n, err := p.remove(ctx, statement.find, statement.remove, statement.before.UnixMilli())
 		if err != nil {
 			return false, fmt.Errorf("remove old answers and replays: %w", err)
 		}
-		removed = max(removed, n)
+		more = more || n == maxPruned
 	}
-	return deliveries || removed == maxPruned, nil
+	return more, nil
 }
 
-// remove runs a statement, where there is something to do: reading costs less than an
-// empty transaction.
-func (p *Pruner) remove(ctx context.Context, statement string, arguments ...any) (n int64, err error) {
+// remove removes what is older than before, where there is something: to find that out
+// costs less than an empty transaction.
+func (p *Pruner) remove(ctx context.Context, find, remove string, before int64) (n int64, err error) {
+	var found bool
+	if err := p.store.readers.QueryRowContext(ctx, find, before).Scan(&found); err != nil || !found {
+		return 0, err
+	}
 	err = p.store.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		result, err := conn.ExecContext(ctx, statement, arguments...)
+		result, err := conn.ExecContext(ctx, remove, before, maxPruned)
 		if err == nil {
 			n, err = result.RowsAffected()
 		}
@@ -89,47 +110,29 @@ var (
 		WHERE delivery_id IN (SELECT id FROM u)`)
 )
 
-// deliveries removes those that are old among the next ones, in the order in which they
-// were made. At the end it begins again.
-func (p *Pruner) deliveries(ctx context.Context) (more bool, err error) {
-	now := p.store.now()
-	oldest := now.Add(-min(p.keep.Deliveries, p.keep.Failed))
+// deliveries removes those of a state that were finished before a moment, the oldest
+// first, and returns how many it has found.
+func (p *Pruner) deliveries(ctx context.Context, state State, before time.Time) (found int, err error) {
 	rows, err := p.store.readers.QueryContext(ctx, `
-		SELECT id, state, COALESCE(finished_at, 0)
+		SELECT id
 		FROM deliveries
-		WHERE id > $1 AND id < $2
-		ORDER BY id
-		LIMIT $3`, p.after, firstID(oldest), maxPruned)
+		WHERE state = $1 AND finished_at < $2
+		ORDER BY finished_at
+		LIMIT $3`, string(state), before.UnixMilli(), maxPruned)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	var old [][]any
-	looked := 0
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		var id string
-		var state State
-		var finished int64
-		err := rows.Scan(&id, &state, &finished)
-		looked++
-		p.after = id
-		keep := p.keep.Deliveries
-		if state == Failed {
-			keep = p.keep.Failed
-		}
-		if state != Pending && finished < now.Add(-keep).UnixMilli() {
-			old = append(old, []any{id})
-		}
+		err := rows.Scan(&id)
+		old = append(old, []any{id})
 		return err
 	})
-	if err != nil {
-		return false, err
+	if err != nil || len(old) == 0 {
+		return 0, err
 	}
-	if looked < maxPruned {
-		p.after = ""
-	}
-	if len(old) == 0 {
-		return looked == maxPruned, nil
-	}
+	inOrder(old, 1)
 	err = p.store.writer.task(ctx, func(ctx context.Context, _ *sql.Conn) error {
 		var removed [][]any // not those that somebody has put back meanwhile
 		run := p.store.writer.runner.run
@@ -144,11 +147,5 @@ func (p *Pruner) deliveries(ctx context.Context) (more bool, err error) {
 		}
 		return run(ctx, "", []step{{batch: pruneAttempts, rows: removed}}, "")
 	})
-	return looked == maxPruned, err
-}
-
-// firstID returns the least id that newID makes at a moment.
-func firstID(moment time.Time) string {
-	ms := max(moment.UnixMilli(), 0)
-	return fmt.Sprintf("%08x-%04x-7000-8000-000000000000", ms>>16, ms&0xffff)
+	return len(old), err
 }

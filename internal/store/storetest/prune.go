@@ -1,11 +1,13 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/store"
 )
 
@@ -64,6 +66,36 @@ var pruneTests = []test{
 		require.Equal(t, 3, c.prune(store.Retention{Deliveries: time.Minute, Failed: time.Minute, Answers: time.Minute}))
 		require.Zero(t, rows(t, url, `SELECT COUNT(*) FROM deliveries`))
 		require.Zero(t, rows(t, url, `SELECT COUNT(*) FROM attempts`))
+	}},
+	{"what waits is not looked at, however much it is", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.today()
+		e := c.endpoint()
+		outbox := new(tray)
+		c.do(c.create(outbox), outbox, slices.Repeat([]caselog.Command{comment(1)}, 600)...)
+		c.deliver(c.waiting(e, 1)[0], nil)
+		c.clock.pass(time.Hour)
+		require.Equal(t, 1, c.prune(store.Retention{Deliveries: time.Minute, Failed: time.Minute, Answers: time.Minute}))
+		require.Equal(t, 601, rows(t, url, `SELECT COUNT(*) FROM deliveries`))
+		require.Zero(t, rows(t, url, `SELECT COUNT(*) FROM attempts`))
+	}},
+	{"nothing is written where nothing is old", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.deliver(c.waiting(c.endpoint(), 1)[0], nil)
+		p := c.NewPruner(store.Retention{Deliveries: time.Hour, Failed: time.Hour, Answers: time.Hour})
+		writer := c.holdWriter()
+		pruned := make(chan error, 1)
+		go func() {
+			_, err := p.Prune(t.Context())
+			pruned <- err
+		}()
+		select {
+		case err := <-pruned:
+			require.NoError(t, err)
+		case <-time.After(20 * time.Second):
+			t.Error("it waits for the writer")
+		}
+		writer.release(0)
 	}},
 }
 

@@ -12,6 +12,10 @@ WHERE alike.position = receipts.position AND alike.place > 1;
 
 CREATE UNIQUE INDEX receipts_outcome ON receipts (delivery_id, attempts, outcome) WHERE repeated = 0;
 
+-- What can be removed, by when it was finished.
+CREATE INDEX deliveries_finished ON deliveries (state, finished_at) WHERE finished_at IS NOT NULL;
+
 -- +goose Down
+DROP INDEX deliveries_finished;
 DROP INDEX receipts_outcome;
 ALTER TABLE receipts DROP COLUMN repeated;
