@@ -115,7 +115,8 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 		return lane, fmt.Errorf("load a lane of endpoint %s: %w", endpointID, err)
 	}
 	rows, err := s.readers.QueryContext(ctx, `
-		SELECT id, organization_id, case_id, sequence, tries, deferred, linked, COALESCE(replay_id, ''), due_at, (SELECT events.sequence FROM events WHERE events.id = deliveries.event_id)
+		SELECT id, organization_id, case_id, sequence, tries, deferred, linked, COALESCE(replay_id, ''), due_at,
+			(SELECT events.sequence FROM events WHERE events.id = deliveries.event_id)
 		FROM deliveries
 		WHERE endpoint_id = $1 AND lane = $2 AND state = 'pending'
 		ORDER BY deliveries.sequence
@@ -179,10 +180,10 @@ type Standing struct {
 // processes leave behind whose lease has run out. It returns how many lanes that were.
 //
 // Named is called with the name under which this process has lanes, and how it stands
-// among the others, by the writer, in the order of the commits, as [Outbox] is. The name is a new one at the first call,
-// where the lease had run out before it was renewed, and where it is not known what
-// became of a commit: all lanes under the old name are somebody else's then, or
-// nobody's. See [Store.OnLoss].
+// among the others, by the writer, in the order of the commits, as [Outbox] is. The name
+// is a new one at the first call, where the lease had run out before it was renewed, and
+// where it is not known what became of a commit: all lanes under the old name are
+// somebody else's then, or nobody's. See [Store.OnLoss].
 func (s *Store) Live(ctx context.Context, lease time.Duration, named func(Standing)) (released int64, err error) {
 	var node string
 	standing := Standing{}
