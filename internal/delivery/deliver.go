@@ -12,10 +12,11 @@ import (
 )
 
 // deliver makes one attempt at the first message of a lane and records it. Where the
-// endpoint is not open to it, the lane is put back.
+// endpoint is not open to it, or its next try not due, the lane is put back.
 func (e *Engine) deliver(t *target, l *lane, open bool) {
 	e.mu.Lock()
 	m := l.queue[0]
+	early := m.DueAt != nil && !l.probe && m.DueAt.After(time.Now()) // it was sent for what was put in line before it
 	givenUp := l.givenUp[m.DeliveryID] || e.erased[m.Event.CaseID] || m.ReplayID != "" && t.stopped[m.ReplayID]
 	l.probe = false
 	e.mu.Unlock()
@@ -23,7 +24,7 @@ func (e *Engine) deliver(t *target, l *lane, open bool) {
 	var endpoint *subscription.Endpoint
 	var attempt *store.Attempt
 	var err error
-	if !givenUp && open {
+	if !givenUp && !early && open {
 		endpoint, attempt, err = e.attempt(m)
 	}
 	if e.sending.Err() != nil && (attempt == nil || attempt.StatusCode == 0) {
@@ -33,6 +34,8 @@ func (e *Engine) deliver(t *target, l *lane, open bool) {
 	var back *time.Time // when the lane is due again, where it is put back
 	switch now := time.Now(); {
 	case givenUp: // the lane goes on
+	case early:
+		back = m.DueAt
 	case err != nil:
 		e.log.Error("could not find the endpoint of a delivery", "delivery", m.DeliveryID, "error", err)
 		again := now.Add(pause)

@@ -87,6 +87,36 @@ func TestAReplayAsksForClearanceAgain(t *testing.T) {
 	})
 }
 
+func TestAReplayDoesNotHurryWhatWaitsForItsNextTry(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w, r := newWorldOn(t, dir, database), newReceiver(t)
+		r.answer = func(m message) int {
+			if m.sequence == 2 {
+				return http.StatusServiceUnavailable
+			}
+			return http.StatusOK
+		}
+		r.retryAfter = "3600"
+		endpoint := w.endpoint(t, r.URL, nil)
+		caseID := w.newCase(t)
+		w.comment(t, caseID, "refused")
+		waiting := w.failed(t, service.DeliveryFilter{CaseID: caseID})
+
+		replay, err := w.Replay(t.Context(), w.caller, endpoint.ID, service.ReplayFilter{Events: []string{"CREATE_CASE"}}, nil)
+		require.NoError(t, err)
+		w.replayed(t, replay.ID)
+		require.Equal(t, []int{1, 1}, sequences(r.wait(t, 2), caseID))
+		require.Eventually(t, func() bool {
+			due, err := w.Store.Due(t.Context())
+			require.NoError(t, err)
+			return due[endpoint.ID].At.Equal(*waiting.NextAttemptAt)
+		}, 10*time.Second, 10*time.Millisecond)
+		now, _, err := w.Delivery(t.Context(), w.caller, waiting.ID)
+		require.NoError(t, err)
+		require.Equal(t, 1, now.Tries)
+	})
+}
+
 func TestAReplayOfWhatFailedFillsTheHole(t *testing.T) {
 	onBoth(t, func(t *testing.T, dir, database string) {
 		w, r := newWorldOn(t, dir, database), newReceiver(t)

@@ -138,17 +138,15 @@ var (
 		FROM u
 		WHERE deliveries.id = u.id AND deliveries.tries < u.tries`)
 	// What came into the lane meanwhile keeps it with its owner. Where a message was put
-	// back, the lane is due, so that all in it is found in order; it does not wait for the
-	// next try of what was given up while it was on its way.
+	// back, or given up while it was on its way, the lane is due by what is first in it now.
 	settleLanes = over(`endpoint_id text, lane text, owner text, through bigint, due_at bigint, delivery_id text, now bigint`, `
 		UPDATE lanes
 		SET owner = CASE WHEN u.due_at IS NULL AND lanes.recalled = 0 AND lanes.last_sequence > u.through THEN lanes.owner END,
 			due_at = CASE
-				WHEN u.due_at > u.now AND EXISTS (
+				WHEN lanes.recalled = 1 OR u.due_at > u.now AND EXISTS (
 					SELECT 1
 					FROM deliveries
 					WHERE deliveries.id = u.delivery_id AND deliveries.state <> 'pending') THEN `+firstDue+`
-				WHEN lanes.recalled = 1 AND u.due_at IS NULL THEN u.now
 				ELSE u.due_at
 			END,
 			recalled = 0

@@ -237,6 +237,37 @@ var replayTests = []test{
 		require.NoError(t, err)
 		require.Empty(t, running)
 	}},
+	{"what is put in line before a message on its way does not wait until that is tried again", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		for _, test := range []struct {
+			name   string
+			onWay  int // in the order of the lane
+			atOnce bool
+		}{
+			{"before", 1, true},
+			{"behind", 0, false},
+		} {
+			e := c.endpoint()
+			s := newSender(c, true)
+			id := c.create(s)
+			c.comments(1, id, s)
+			c.drain(s)
+			_, err := c.Retry(t.Context(), c.org.ID, c.find(store.DeliveryFilter{EndpointID: e.ID, CaseID: id})[test.onWay].ID, nil)
+			require.NoError(t, err)
+			s.claim(t, e.ID, 10)
+			s.work(t, nil) // loaded
+			r := c.replay(store.Replay{EndpointID: e.ID, CaseID: id})
+			_, err = c.AdvanceReplay(t.Context(), r, 10)
+			require.NoError(t, err)
+			later, due := c.clock.Now().Add(time.Hour), c.clock.Now()
+			if !test.atOnce {
+				due = later
+			}
+			c.work(s, func(store.Message) (store.State, *time.Time) { return store.Pending, &later })
+			requireDue(t, c, e.ID, &due)
+			require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID))
+		}
+	}},
 	{"one replay of an endpoint runs at a time, and none while the endpoint is sent nothing", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		e, other := c.endpoint(), c.endpoint()
