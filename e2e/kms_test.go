@@ -46,9 +46,9 @@ func TestTheMasterKeyMovesIntoAKMSAndOutOfItWhileTheServerServes(t *testing.T) {
 	a, err := admin.do("POST /v1/cases", encode(t, object{"type": "migraine", "title": "Headache", "submitter": object{"firstName": "Sam", "lastName": "Sample", "email": "sam@mail.example"}}))
 	require.NoError(t, err)
 	require.Equal(t, 503, a.status, string(a.body))
+	require.Zero(t, s.terminate(t)) // which has its log read to the end
 	require.Contains(t, s.log.String(), "ask "+uri+" to seal: ")
 	requireNoKey(t, kms, s.log.String())
-	require.Zero(t, s.terminate(t))
 	out, err = casehook("serve", "--data", data, "--listen", "127.0.0.1:0").CombinedOutput()
 	require.Error(t, err, "none starts")
 	require.Contains(t, string(out), "master key file "+path+": try the first master key: seal with master key: ask "+uri+" to seal: ")
@@ -65,6 +65,7 @@ func TestTheMasterKeyMovesIntoAKMSAndOutOfItWhileTheServerServes(t *testing.T) {
 	for _, id := range ids {
 		client{s.url, adminKey}.call(t, "GET /v1/cases/"+id, nil)
 	}
+	require.Zero(t, s.terminate(t))
 	requireNoKey(t, kms, s.log.String())
 }
 
