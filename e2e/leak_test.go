@@ -379,7 +379,7 @@ func refusals(t *testing.T, folders ...string) []string {
 			})
 		}
 	}
-	require.Greater(t, len(found), 40)
+	require.Greater(t, len(found), 30)
 	slices.Sort(found)
 	return slices.Compact(found)
 }
