@@ -102,7 +102,8 @@ func (e *Engine) claimFrom(ctx context.Context, endpointID string) (more bool, e
 	}
 	e.mu.Lock()
 	t := e.target(endpoint)
-	full := t.queued >= maxQueued/2 || t.loading > 0
+	t.behind = t.queued >= maxQueued/2
+	full := t.behind || t.loading > 0
 	t.waiting = full
 	e.mu.Unlock()
 	if full {

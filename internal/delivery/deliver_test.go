@@ -101,20 +101,26 @@ func TestAProbeGoesFirst(t *testing.T) {
 	require.Same(t, probe, target.depart(target.queue()))
 }
 
-func TestWhatIsNewComesIntoMemoryBehindWhatWaitsInTheTable(t *testing.T) {
-	for _, test := range []struct {
-		waiting bool
-		queued  int
-		want    bool
+func TestWhatIsNewComesIntoMemoryBehindWhatHadNoRoomThere(t *testing.T) {
+	e := newTestEngine()
+	target := e.target(newTestEndpoint(4))
+	for _, step := range []struct {
+		queued int
+		want   bool
 	}{
-		{false, maxQueued - 1, true},
-		{false, maxQueued, false},
-		{true, maxQueued/4 - 1, true},
-		{true, maxQueued / 4, false},
+		{maxQueued / 2, true}, {maxQueued - 1, true}, {maxQueued, false},
+		{maxQueued - 1, false}, {maxQueued / 4, false}, {maxQueued/4 - 1, true}, // since it was full
 	} {
-		target := &target{waiting: test.waiting, queued: test.queued}
-		require.Equal(t, test.want, target.accepts(), "%+v", test)
+		target.queued = step.queued
+		require.Equal(t, step.want, target.accepts(), "%d", step.queued)
+		if !step.want {
+			e.Waiting("")
+		}
 	}
+	target.behind = false
+	target.queued = maxQueued / 2
+	e.Waiting("") // such as behind a message that is to be tried again later
+	require.True(t, target.accepts())
 }
 
 func TestTheLimitsOfAnEndpointAreSharedOutAmongTheNodes(t *testing.T) {

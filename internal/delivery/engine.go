@@ -342,6 +342,7 @@ func (e *Engine) Waiting(endpointID string) {
 		fallthrough
 	default:
 		t.waiting = true
+		t.behind = t.behind || t.queued >= maxQueued
 	}
 }
 

@@ -31,6 +31,7 @@ type target struct {
 	loading  int                    // lanes that are being read from the table
 	slowed   int                    // how many may be on their way while the receiver is overloaded; 0: it is not
 	waiting  bool                   // more may be due in the table than was claimed
+	behind   bool                   // it was not claimed because there was no room
 	limiter  *rate.Limiter          // nil: no limit
 	timer    *time.Timer            // set while the limiter makes the ready wait
 	dropped  bool                   // its lanes are not this process's own any more
@@ -97,11 +98,11 @@ func (t *target) width() int {
 	return width
 }
 
-// accepts reports whether what is new may come into memory. Where others wait in the
-// table, they are claimed first, from half of maxQueued on: else it would never be their turn
-// at an endpoint that never rests.
+// accepts reports whether what is new may come into memory. Where there was no room to claim
+// what waits in the table, that comes first: else it would never have its turn at an endpoint
+// that never rests.
 func (t *target) accepts() bool {
-	if t.waiting {
+	if t.behind {
 		return t.queued < maxQueued/4
 	}
 	return t.queued < maxQueued
