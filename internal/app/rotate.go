@@ -13,8 +13,13 @@ import (
 	"github.com/casehook/casehook/internal/vault"
 )
 
-// lookAgain is the time between two looks at how far a server is.
-const lookAgain = time.Second
+const (
+	// lookAgain is the time between two looks at how far a server is.
+	lookAgain = time.Second
+	// underWay is how long a change may take from where its key is wrapped until it is on
+	// disk. What another process wraps later it wraps by the new key.
+	underWay = 5 * time.Second
+)
 
 // ErrNotRotated means that a server did not wrap all keys anew in time.
 var ErrNotRotated = errors.New("the server has not wrapped all keys anew: does it run as this version, and with this data directory?")
@@ -43,7 +48,7 @@ func RotateMasterKey(ctx context.Context, cfg config.Config, uri string, patienc
 		return errors.New("CASEHOOK_MASTER_KEY has the keys: put the URI before them, separated by a comma, in the environment of every server, start them again, and then run this without it")
 	}
 	if cfg.MasterKey != "" && master.Len() == 1 {
-		return errors.New("CASEHOOK_MASTER_KEY has one key: put a new one before it, separated by a comma, in the environment of every server, start them again, and then run this")
+		return errors.New("CASEHOOK_MASTER_KEY has one key: give every server a new one besides, separated by a comma, first after the old one and then before it, and then run this")
 	}
 	exists, err := store.Exists(ctx, url)
 	if err != nil {
@@ -99,11 +104,23 @@ func rewrap(ctx context.Context, cfg config.Config, v *vault.Vault, url string) 
 	if err != nil {
 		return err
 	}
-	rewrapper := s.NewRewrapper()
-	for err == nil && !rewrapper.Done() {
-		_, err = rewrapper.Rewrap(ctx)
+	err = rewrapAll(ctx, s)
+	if err == nil && s.Shared() {
+		if err = wait(ctx, underWay); err == nil {
+			err = rewrapAll(ctx, s)
+		}
 	}
 	return errors.Join(err, s.Close(), shares.Close())
+}
+
+// rewrapAll wraps all keys anew that are there.
+func rewrapAll(ctx context.Context, s *store.Store) error {
+	for rewrapper := s.NewRewrapper(); !rewrapper.Done(); {
+		if _, err := rewrapper.Rewrap(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // await waits until no key is wrapped by another master key.
@@ -113,12 +130,20 @@ func await(ctx context.Context, v *vault.Vault, url string) error {
 		if err != nil || stale == 0 {
 			return err
 		}
-		timer := time.NewTimer(lookAgain)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := wait(ctx, lookAgain); err != nil {
+			return err
 		}
+	}
+}
+
+// wait waits for a while, or until ctx is done: then it returns why.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

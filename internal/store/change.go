@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -277,14 +278,23 @@ func (s *Store) headFor(ctx context.Context, p Proposal) (caseHead, *CaseKey, er
 		}
 		return head, nil, err
 	}
-	made := p.NewKey
-	if made == nil {
-		var err error
-		if made, err = s.NewCaseKey(p.CaseID); err != nil {
+	if p.NewKey == nil {
+		made, err := s.NewCaseKey(p.CaseID)
+		if err != nil {
 			return caseHead{}, nil, err
 		}
+		return caseHead{key: made.Key}, made, nil
 	}
-	return caseHead{key: made.Key}, made, nil
+	made := *p.NewKey
+	if sealer := s.vault.Sealer(); bytes.HasPrefix(made.wrapped, sealer) {
+		return caseHead{key: made.Key}, &made, nil
+	}
+	// Its documents took so long that there is another master key by now.
+	var err error
+	if made.wrapped, err = s.vault.Rewrap(caseOwner(p.CaseID), made.wrapped); err != nil {
+		return caseHead{}, nil, fmt.Errorf("wrap the key of case %s again: %w", p.CaseID, err)
+	}
+	return caseHead{key: made.Key}, &made, nil
 }
 
 // statesAfter returns the case after each of the events.

@@ -132,6 +132,9 @@ func Unavailable(err error) bool {
 	return err != nil && (sqliteDialect{}.gone(err) || postgresDialect{}.gone(err))
 }
 
+// Shared reports whether other processes may have the database too.
+func (s *Store) Shared() bool { return !s.connection.exclusive }
+
 // Ping returns nil if the database takes a transaction.
 func (s *Store) Ping(ctx context.Context) error {
 	err := s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {

@@ -15,15 +15,16 @@ import (
 )
 
 // KeyFile is a master made of the keys in a file, which may be given more of them while
-// it is used: it reads the file again when it is told to, and when it finds data that was
-// sealed by a key that it does not know. It is safe for concurrent use, and prints as its
-// [Keyring] does.
+// it is used: it reads the file again when it is told to, when it is to seal and the file
+// is another one, and when it finds data that was sealed by a key that it does not know.
+// It is safe for concurrent use, and prints as its [Keyring] does.
 type KeyFile struct {
 	path string
 
-	mu   sync.Mutex // protects what follows
-	text [32]byte   // SHA-256 of that of the file
-	ring *Keyring   // of the keys in it
+	mu   sync.Mutex  // protects what follows
+	text [32]byte    // SHA-256 of that of the file
+	ring *Keyring    // of the keys in it
+	seen os.FileInfo // of the file when newest last looked; nil before it has
 }
 
 var _ tink.AEAD = (*KeyFile)(nil)
@@ -72,9 +73,35 @@ func (k *KeyFile) current() *Keyring {
 	return k.ring
 }
 
-// Encrypt seals with the first key.
+// newest is current after a look at whether the file is another one than the last time.
+// It reads one file once: where that fails, it is for who calls Reload now and then to try
+// again, and to say so.
+func (k *KeyFile) newest() *Keyring {
+	file, err := os.Stat(k.path)
+	if err != nil {
+		return k.current()
+	}
+	k.mu.Lock()
+	same := k.seen != nil && os.SameFile(file, k.seen) && file.ModTime().Equal(k.seen.ModTime()) && file.Size() == k.seen.Size()
+	k.seen = file
+	k.mu.Unlock()
+	if !same {
+		_ = k.Reload()
+	}
+	return k.current()
+}
+
+// Encrypt seals with the first key of the file as it is when Encrypt returns, so that who
+// has put a new key there finds nothing later that was sealed by another one. Where the
+// file cannot be read, the keys are those that were read before.
 func (k *KeyFile) Encrypt(plaintext, associatedData []byte) ([]byte, error) {
-	return k.current().Encrypt(plaintext, associatedData)
+	for {
+		ring := k.newest()
+		sealed, err := ring.Encrypt(plaintext, associatedData)
+		if err != nil || k.newest() == ring { // a KMS may take its time
+			return sealed, err
+		}
+	}
 }
 
 // Decrypt is that of the [Keyring] that is in the file.
@@ -87,7 +114,7 @@ func (k *KeyFile) Decrypt(ciphertext, associatedData []byte) ([]byte, error) {
 }
 
 // Sealer returns what everything begins with that is sealed now.
-func (k *KeyFile) Sealer() []byte { return k.current().Sealer() }
+func (k *KeyFile) Sealer() []byte { return k.newest().Sealer() }
 
 // Len returns how many keys there are.
 func (k *KeyFile) Len() int { return len(k.current().keys) }

@@ -87,6 +87,20 @@ var rewrapTests = []test{
 		require.NoError(t, err)
 		require.Zero(t, c.stale(t, c.keyring))
 	}},
+	{"a case whose key was made before the master key was changed is kept with the new one", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		cmd := c.creation()
+		key, err := c.NewCaseKey(cmd.ID)
+		require.NoError(t, err)
+		c.changeMaster(t, vault.NewMasterKey())
+		p := c.proposal(cmd.ID, nil, cmd)
+		p.NewKey = key
+		_, err = c.Change(t.Context(), p)
+		require.NoError(t, err)
+		require.Equal(t, 1, c.stale(t, c.keyring), "the organisation's")
+		c.reopen()
+		requireLog(t, c, cmd.ID, 1)
+	}},
 	{"a key that cannot be opened is told of, and does not keep the others", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		broken, whole := c.create(nil), c.create(nil)
