@@ -31,7 +31,7 @@ var house = [][]string{
 	{"internal/delivery", "internal/upkeep"},
 	{"internal/store", "internal/render", "internal/sample"},
 	{"internal/caselog", "internal/subscription", "internal/blob", "internal/share"},
-	{"internal/vault"},
+	{"internal/vault", "internal/bucket"},
 	{"internal/telemetry"},
 	{"internal/refusal"},
 	{"caseupdate", "webhook"},

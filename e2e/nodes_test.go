@@ -7,6 +7,7 @@ import (
 	"flag"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/casehook/casehook/internal/postgrestest"
+	"github.com/casehook/casehook/internal/s3test"
 )
 
 // changes is how many changes two nodes are asked for: enough for hundreds to be under
@@ -115,4 +117,35 @@ func TestANodeWithoutTheMasterKeyDoesNotStart(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, string(out), "master.key is missing")
 	require.NoFileExists(t, filepath.Join(other, "master.key"), "nobody may take it for the right one")
+}
+
+func TestNodesShareNoDirectoryWhereAllIsInBuckets(t *testing.T) {
+	outside, database := s3test.Start(t, "documents", "shares"), postgrestest.DSN(t)
+	settings := filepath.Join(t.TempDir(), "settings.yaml")
+	require.NoError(t, os.WriteFile(settings, []byte("master-key: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\ndev: true\n"+
+		"documents: s3://documents?endpoint="+outside.URL+"\nshares: s3://shares?endpoint="+outside.URL+"\ndatabase: "+database+"\n"), 0o600))
+	datas := []string{t.TempDir(), t.TempDir()}
+	one := client{serve(t, datas[0], "--config", settings).url, adminKey}
+	other := client{serve(t, datas[1], "--config", settings).url, adminKey}
+	one.register(t, "nora")
+	id := one.open(t).text("id")
+	attachment := one.call(t, "POST /v1/cases/"+id+"/attachments", object{"fileName": "note.txt", "content": "aGVsbG8="}).text("id")
+
+	content := other.call(t, "GET /v1/cases/"+id+"/attachments/"+attachment+"/content", nil)
+	require.Equal(t, "hello", string(content.body))
+	other.call(t, "DELETE /v1/cases/"+id, nil, "Casehook-Actor", "nora")
+	for _, c := range []client{one, other} {
+		a, err := c.do("GET /v1/cases/"+id, nil)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusNotFound, a.status)
+	}
+	require.Empty(t, outside.Keys(t, "documents"))
+	blocks := outside.Keys(t, "shares")
+	require.Len(t, blocks, 1)
+	require.Equal(t, make([]byte, 32), outside.Object(t, "shares", blocks[0])[:32], "the share of the case")
+	for _, data := range datas {
+		files, err := os.ReadDir(data)
+		require.NoError(t, err)
+		require.Empty(t, files, "nothing is kept on the node")
+	}
 }

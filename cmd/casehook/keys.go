@@ -24,7 +24,7 @@ run, or while none does.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var organization string
-	config.AddFlags(cmd.PersistentFlags(), "database", "data")
+	config.AddFlags(cmd.PersistentFlags(), "database", "data", "shares")
 	cmd.PersistentFlags().StringVar(&organization, "organization", "default", "whose keys")
 	cmd.AddCommand(newKeysCreate(&organization), newKeysList(&organization), newKeysRevoke(&organization), newKeysRotate())
 	return cmd

@@ -22,6 +22,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/casehook/casehook/internal/blob"
+	"github.com/casehook/casehook/internal/bucket"
 	"github.com/casehook/casehook/internal/config"
 	"github.com/casehook/casehook/internal/delivery"
 	"github.com/casehook/casehook/internal/render"
@@ -211,6 +212,18 @@ func Version() string {
 	return info.Main.Version
 }
 
+// openShares opens the bucket that is set, or else the folder in the data directory.
+func openShares(ctx context.Context, cfg config.Config) (*share.Store, error) {
+	if cfg.Shares == "" {
+		return share.Open(filepath.Join(cfg.Data, "shares"))
+	}
+	place, err := bucket.Parse(cfg.Shares)
+	if err != nil {
+		return nil, fmt.Errorf("shares: %w", err)
+	}
+	return share.OpenBucket(ctx, place)
+}
+
 // openStore opens the database with the operator's master keys and the shares in the
 // data directory, and returns the organisation that is there from the start.
 func openStore(ctx context.Context, cfg config.Config) (*store.Store, *share.Store, store.Organization, error) {
@@ -221,7 +234,7 @@ func openStore(ctx context.Context, cfg config.Config) (*store.Store, *share.Sto
 	if err != nil {
 		return nil, nil, store.Organization{}, err
 	}
-	shares, err := share.Open(filepath.Join(cfg.Data, "shares"))
+	shares, err := openShares(ctx, cfg)
 	if err != nil {
 		return nil, nil, store.Organization{}, err
 	}
@@ -248,11 +261,11 @@ func openBlobs(ctx context.Context, cfg config.Config) (*blob.Store, error) {
 	if cfg.Documents == "" {
 		return blob.Open(filepath.Join(cfg.Data, "blobs"))
 	}
-	bucket, err := blob.ParseBucket(cfg.Documents)
+	place, err := bucket.Parse(cfg.Documents)
 	if err != nil {
 		return nil, fmt.Errorf("documents: %w", err)
 	}
-	return blob.OpenBucket(ctx, bucket)
+	return blob.OpenBucket(ctx, place)
 }
 
 // masterKeys returns the keys of the configuration, or else those in the data

@@ -13,10 +13,10 @@ import (
 	"testing/iotest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/casehook/casehook/internal/blob"
+	"github.com/casehook/casehook/internal/bucket"
 	"github.com/casehook/casehook/internal/s3test"
 )
 
@@ -25,26 +25,26 @@ const (
 	prefix     = "casehook/one/"
 )
 
-type bucket struct {
+type objects struct {
 	*s3test.Server
 }
 
-func newBucket(t testing.TB) bucket { return bucket{s3test.Start(t, bucketName)} }
+func newBucket(t testing.TB) objects { return objects{s3test.Start(t, bucketName)} }
 
-func (b bucket) url(t testing.TB) blob.Bucket {
-	at, err := blob.ParseBucket("s3://" + bucketName + "/" + prefix + "?endpoint=" + b.URL + "&region=eu-central-1")
+func (b objects) url(t testing.TB) bucket.Place {
+	at, err := bucket.Parse("s3://" + bucketName + "/" + prefix + "?endpoint=" + b.URL + "&region=eu-central-1")
 	require.NoError(t, err)
 	return at
 }
 
-func (b bucket) open(t testing.TB) *blob.Store {
+func (b objects) open(t testing.TB) *blob.Store {
 	store, err := blob.OpenBucket(t.Context(), b.url(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	return store
 }
 
-func (b bucket) files(t testing.TB) []string {
+func (b objects) files(t testing.TB) []string {
 	files := []string{}
 	for _, key := range append(b.Keys(t, bucketName), b.Unfinished(t, bucketName)...) {
 		name, ours := strings.CutPrefix(key, prefix)
@@ -54,56 +54,15 @@ func (b bucket) files(t testing.TB) []string {
 	return files
 }
 
-func (b bucket) read(t testing.TB, name string) []byte {
+func (b objects) read(t testing.TB, name string) []byte {
 	return b.Object(t, bucketName, prefix+name)
 }
 
-func (b bucket) write(t testing.TB, name string, content []byte) {
+func (b objects) write(t testing.TB, name string, content []byte) {
 	b.Put(t, bucketName, prefix+name, content)
 }
 
-func (b bucket) remove(t testing.TB, name string) { b.Remove(t, bucketName, prefix+name) }
-
-func TestParseBucket(t *testing.T) {
-	for _, test := range []struct {
-		text string
-		want blob.Bucket // without its endpoint
-		at   string
-	}{
-		{"s3://documents", blob.Bucket{Name: "documents"}, "https://s3.amazonaws.com"},
-		{"s3://documents/", blob.Bucket{Name: "documents"}, "https://s3.amazonaws.com"},
-		{"s3://documents/case/hook?region=eu-central-1", blob.Bucket{Name: "documents", Prefix: "case/hook/", Region: "eu-central-1"}, "https://s3.amazonaws.com"},
-		{"s3://documents/casehook/?endpoint=http://127.0.0.1:9000", blob.Bucket{Name: "documents", Prefix: "casehook/"}, "http://127.0.0.1:9000"},
-		{"s3://documents?endpoint=https%3A%2F%2Fs3.example&region=garage", blob.Bucket{Name: "documents", Region: "garage"}, "https://s3.example"},
-	} {
-		t.Run(test.text, func(t *testing.T) {
-			got, err := blob.ParseBucket(test.text)
-			require.NoError(t, err)
-			require.Equal(t, test.at, got.Endpoint.String())
-			got.Endpoint = nil
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("bucket (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestParseBucketRefusesWhatNamesNone(t *testing.T) {
-	for _, text := range []string{
-		"", "documents", "/srv/documents", "s3:documents", "s3://", "s3:///documents", "gs://documents", "s3://UPPER", "s3://a",
-		"s3://key:secret@documents", "s3://documents#part", "s3://documents/../other", "s3://documents/./x", "s3://documents/%ff",
-		"s3://documents?endpoint=", "s3://documents?region=", "s3://documents?acl=public", "s3://documents?region=a&region=b",
-		"s3://documents?endpoint=s3.example", "s3://documents?endpoint=ftp://s3.example", "s3://documents?endpoint=https://s3.example/path",
-		"s3://documents?endpoint=https://key:secret@s3.example", "s3://documents?endpoint=https://", "s3://documents?%zz",
-		"s3://documents?endpoint=https://s3.example%3Fa=b",
-	} {
-		_, err := blob.ParseBucket(text)
-		require.ErrorIs(t, err, blob.ErrInvalidURL, "%q", text)
-		if text != "" && text != "s3://" {
-			require.NotContains(t, err.Error(), text)
-		}
-	}
-}
+func (b objects) remove(t testing.TB, name string) { b.Remove(t, bucketName, prefix+name) }
 
 func TestALongDocumentIsSentInPartsAsItComes(t *testing.T) {
 	const size = 12 << 20
@@ -157,7 +116,7 @@ func TestWhatTheStoreDoesNotTakeLeavesNothingBehind(t *testing.T) {
 			at.Break(test.broken)
 			_, err := store.Put(t.Context(), key, someID, bytes.NewReader(make([]byte, test.size)))
 			require.ErrorContains(t, err, test.want)
-			require.ErrorIs(t, err, blob.ErrUnavailable)
+			require.ErrorIs(t, err, bucket.ErrUnavailable)
 			require.Empty(t, at.files(t))
 
 			at.Break(nil)
@@ -175,11 +134,11 @@ func TestWhatCannotBeDiscardedIsSaid(t *testing.T) {
 	_, err := store.Put(t.Context(), key, someID, io.MultiReader(io.LimitReader(zeros{}, 6<<20), iotest.ErrReader(io.ErrUnexpectedEOF)))
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.ErrorContains(t, err, "discard the upload: ")
-	require.NotErrorIs(t, err, blob.ErrUnavailable, "the upload broke off, whatever became of it")
-	require.ErrorIs(t, store.Delete(t.Context(), someID), blob.ErrUnavailable)
+	require.NotErrorIs(t, err, bucket.ErrUnavailable, "the upload broke off, whatever became of it")
+	require.ErrorIs(t, store.Delete(t.Context(), someID), bucket.ErrUnavailable)
 	at.Break(func(r *http.Request) bool { return r.Method == http.MethodGet })
 	_, err = store.Get(t.Context(), key, someID)
-	require.ErrorIs(t, err, blob.ErrUnavailable)
+	require.ErrorIs(t, err, bucket.ErrUnavailable)
 }
 
 func TestADownloadThatBreaksOffIsNoDocument(t *testing.T) {
@@ -245,7 +204,7 @@ func TestOpenBucketSaysWhatIsWrong(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			at.Break(test.broken)
 			defer at.Break(nil)
-			place, err := blob.ParseBucket(test.place + "&region=us-east-1")
+			place, err := bucket.Parse(test.place + "&region=us-east-1")
 			require.NoError(t, err)
 			_, err = blob.OpenBucket(t.Context(), place)
 			for _, want := range append(test.want, "open blob store: ") {

@@ -32,8 +32,11 @@ type Config struct {
 	// Data is the directory of what casehook keeps in files.
 	Data string
 	// Documents is where the bytes of documents are kept: s3://BUCKET/PREFIX, as
-	// [blob.ParseBucket] reads it. Empty means blobs in Data.
+	// [bucket.Parse] reads it. Empty means blobs in Data.
 	Documents string
+	// Shares is where the shares of cases are kept, like Documents. Empty means shares
+	// in Data.
+	Shares string
 	// PublicURL is where clients and receivers reach the server, without a slash
 	// at the end. Empty means wherever it listens.
 	PublicURL string
@@ -71,6 +74,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("database", withoutPassword(c.Database)),
 		slog.String("data", c.Data),
 		slog.String("documents", c.Documents),
+		slog.String("shares", c.Shares),
 		slog.String("public-url", c.PublicURL),
 		slog.Bool("dev", c.Dev),
 		slog.String("allow-cidrs", joinCIDRs(c.AllowCIDRs)),

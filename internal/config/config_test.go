@@ -65,14 +65,14 @@ func TestLoad(t *testing.T) {
 			name: "every setting has a variable",
 			environ: []string{
 				"CASEHOOK_LISTEN=:1", "CASEHOOK_DATABASE=postgres://db.example/casehook", "CASEHOOK_DATA=/srv",
-				"CASEHOOK_DOCUMENTS=s3://documents/casehook?region=eu-central-1",
+				"CASEHOOK_DOCUMENTS=s3://documents/casehook?region=eu-central-1", "CASEHOOK_SHARES=s3://shares",
 				"CASEHOOK_PUBLIC_URL=http://cases.example/base", "CASEHOOK_DEV=1", "CASEHOOK_ALLOW_CIDRS=10.0.0.0/8", "CASEHOOK_KEEP_DAYS=7", "CASEHOOK_MAX_DOCUMENT_BYTES=5000", "CASEHOOK_LOG_LEVEL=warn", "CASEHOOK_LOG_FORMAT=json",
 				"CASEHOOK_ADMIN_KEY=" + key + "1", "CASEHOOK_OPERATOR_KEY=" + key + "2", "CASEHOOK_MASTER_KEY=" + key + "3",
 			},
 			want: func(c *config.Config) {
 				*c = config.Config{
 					Listen: ":1", Database: "postgres://db.example/casehook", Data: "/srv",
-					Documents: "s3://documents/casehook?region=eu-central-1",
+					Documents: "s3://documents/casehook?region=eu-central-1", Shares: "s3://shares",
 					PublicURL: "http://cases.example/base", Dev: true, AllowCIDRs: networks("10.0.0.0/8"),
 					KeepDays: 7, MaxDocumentBytes: 5000, LogLevel: "warn", LogFormat: "json",
 					AdminKey: key + "1", OperatorKey: key + "2", MasterKey: key + "3",
@@ -336,7 +336,7 @@ func TestLoadOfAFileThatIsNotThere(t *testing.T) {
 func TestAddFlagsDefinesNoFlagForASecret(t *testing.T) {
 	var names []string
 	parse(t).VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	require.Equal(t, []string{"allow-cidrs", "config", "data", "database", "dev", "documents", "keep-days", "listen", "log-format", "log-level", "max-document-bytes", "public-url"}, names)
+	require.Equal(t, []string{"allow-cidrs", "config", "data", "database", "dev", "documents", "keep-days", "listen", "log-format", "log-level", "max-document-bytes", "public-url", "shares"}, names)
 }
 
 func TestAddFlagsDefinesOnlyWhatIsNamed(t *testing.T) {
@@ -412,7 +412,7 @@ func writeFile(t testing.TB, content string) string {
 // plain is a Config that shows its secrets, so that a difference is seen.
 func plain(c config.Config) map[string]any {
 	return map[string]any{
-		"listen": c.Listen, "database": c.Database, "data": c.Data, "documents": c.Documents, "public-url": c.PublicURL, "dev": c.Dev,
+		"listen": c.Listen, "database": c.Database, "data": c.Data, "documents": c.Documents, "shares": c.Shares, "public-url": c.PublicURL, "dev": c.Dev,
 		"allow-cidrs": fmt.Sprint(c.AllowCIDRs),
 		"log-level":   c.LogLevel, "log-format": c.LogFormat,
 		"admin-key": string(c.AdminKey), "master-key": string(c.MasterKey),

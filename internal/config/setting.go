@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/casehook/casehook/internal/blob"
+	"github.com/casehook/casehook/internal/bucket"
 )
 
 // setting is one field of [Config] as it is written by operators.
@@ -27,7 +27,8 @@ var settings = []setting{
 	{"listen", "listen on `HOST:PORT`", func(c *Config) any { return &c.Listen }, checkListen},
 	{"database", "keep the log in `URL`, sqlite:PATH or postgres://… (default casehook.db in the data directory)", func(c *Config) any { return &c.Database }, checkDatabase},
 	{"data", "keep files in `DIR`", func(c *Config) any { return &c.Data }, checkData},
-	{"documents", "keep documents in a bucket, `s3://BUCKET/PREFIX?endpoint=URL&region=REGION` (default blobs in the data directory)", func(c *Config) any { return &c.Documents }, checkDocuments},
+	{"documents", "keep documents in a bucket, `s3://BUCKET/PREFIX?endpoint=URL&region=REGION` (default blobs in the data directory)", func(c *Config) any { return &c.Documents }, checkBucket},
+	{"shares", "keep the shares of cases in a bucket without versions, `s3://BUCKET/PREFIX?endpoint=URL&region=REGION` (default shares in the data directory)", func(c *Config) any { return &c.Shares }, checkBucket},
 	{"public-url", "be reached at `URL` (default where it listens)", func(c *Config) any { return &c.PublicURL }, checkPublicURL},
 	{"dev", "allow endpoints with plain http and private addresses", func(c *Config) any { return &c.Dev }, nil},
 	{"allow-cidrs", "allow endpoints in the private networks `CIDR,CIDR`, such as 10.0.0.0/8", func(c *Config) any { return &c.AllowCIDRs }, checkCIDRs},
@@ -94,8 +95,8 @@ func checkData(value string) string {
 	return ""
 }
 
-func checkDocuments(value string) string {
-	if _, err := blob.ParseBucket(value); value != "" && err != nil {
+func checkBucket(value string) string {
+	if _, err := bucket.Parse(value); value != "" && err != nil {
 		return "s3://BUCKET/PREFIX?endpoint=https://HOST:PORT&region=REGION, where prefix, endpoint and region may be left out"
 	}
 	return ""

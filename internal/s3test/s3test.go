@@ -153,6 +153,14 @@ func (s *Server) Object(t testing.TB, bucket, key string) []byte {
 	return content
 }
 
+// KeepVersions has a bucket keep what is overwritten or removed.
+func (s *Server) KeepVersions(t testing.TB, bucket string) {
+	t.Helper()
+	var versioning gofakes3.VersioningConfiguration
+	versioning.SetEnabled(true)
+	require.NoError(t, s.backend.SetVersioningConfiguration(bucket, versioning))
+}
+
 // Remove removes an object.
 func (s *Server) Remove(t testing.TB, bucket, key string) {
 	t.Helper()

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/casehook/casehook/internal/blob"
+	"github.com/casehook/casehook/internal/bucket"
 	"github.com/casehook/casehook/internal/delivery"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/render"
@@ -76,7 +77,7 @@ func (s *Service) Ready(ctx context.Context) error { return s.Store.Ping(ctx) }
 // but may be later. Of a change it is not known then whether it happened: with a
 // [Repeatable] it can be asked for again.
 func Unavailable(err error) bool {
-	return store.Unavailable(err) || errors.Is(err, vault.ErrUnavailable) || errors.Is(err, blob.ErrUnavailable)
+	return store.Unavailable(err) || errors.Is(err, vault.ErrUnavailable) || errors.Is(err, bucket.ErrUnavailable)
 }
 
 // newID returns a UUIDv7.

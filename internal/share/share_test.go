@@ -6,15 +6,48 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/internal/s3test"
 	"github.com/casehook/casehook/internal/share"
 	"github.com/casehook/casehook/internal/vault"
 )
+
+// home is where a Store keeps its blocks, seen from outside.
+type home interface {
+	open(t testing.TB) *share.Store // another one, as another process would
+	blocks(t testing.TB) [][]byte
+}
+
+// onBoth runs a test on each kind of Store, with none in it.
+func onBoth(t *testing.T, test func(t *testing.T, at home)) {
+	t.Helper()
+	t.Run("in a folder", func(t *testing.T) { test(t, folder(filepath.Join(t.TempDir(), "shares"))) })
+	t.Run("in a bucket", func(t *testing.T) { test(t, objects{s3test.Start(t, "shares")}) })
+}
+
+type folder string
+
+func (f folder) open(t testing.TB) *share.Store { return open(t, string(f)) }
+
+func (f folder) blocks(t testing.TB) (blocks [][]byte) {
+	paths, err := filepath.Glob(filepath.Join(string(f), "*"))
+	require.NoError(t, err)
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode())
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		blocks = append(blocks, content)
+	}
+	return blocks
+}
 
 func open(t testing.TB, dir string) *share.Store {
 	t.Helper()
@@ -24,87 +57,118 @@ func open(t testing.TB, dir string) *share.Store {
 	return s
 }
 
-func TestAShareIsOnDiskBeforeItIsGivenOut(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "shares")
-	s := open(t, dir)
-	name, given, err := s.New()
-	require.NoError(t, err)
-	require.NotEqual(t, vault.Share{}, given)
+func TestAShareIsKeptBeforeItIsGivenOut(t *testing.T) {
+	onBoth(t, func(t *testing.T, at home) {
+		name, given, err := at.open(t).New()
+		require.NoError(t, err)
+		require.NotEqual(t, vault.Share{}, given)
 
-	got, err := open(t, dir).Get(name)
-	require.NoError(t, err)
-	require.True(t, given == got)
+		got, err := at.open(t).Get(name)
+		require.NoError(t, err)
+		require.True(t, given == got)
+	})
 }
 
 func TestEveryShareIsGivenOutOnce(t *testing.T) {
-	dir := t.TempDir()
-	seen := make(map[vault.Share]string)
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	for range 2 { // processes
-		s := open(t, dir)
-		for range 3 {
+	onBoth(t, func(t *testing.T, at home) {
+		seen := make(map[vault.Share]string)
+		var mu sync.Mutex
+		var group sync.WaitGroup
+		for range 2 { // processes
+			s := at.open(t)
+			for range 3 {
+				group.Go(func() {
+					for range share.PerBlock / 2 {
+						name, given, err := s.New()
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						mu.Lock()
+						if seen[given] != "" {
+							t.Errorf("%s is %s", name, seen[given])
+						}
+						seen[given] = name
+						mu.Unlock()
+					}
+				})
+			}
+		}
+		group.Wait()
+		blocks := at.blocks(t)
+		require.Len(t, blocks, 4, "two of each process")
+		kept := make(map[vault.Share]bool)
+		for _, block := range blocks {
+			require.Len(t, block, 32*share.PerBlock)
+			for one := range slices.Chunk(block, 32) {
+				kept[vault.Share(one)] = true
+			}
+		}
+		s, looked := at.open(t), 0
+		for given, name := range seen {
+			require.True(t, kept[given], name)
+			if looked++; looked > 500 { // each is a request, where it is a bucket
+				continue
+			}
+			got, err := s.Get(name)
+			require.NoError(t, err)
+			require.True(t, given == got, name)
+		}
+	})
+}
+
+func TestWhatIsDestroyedIsGoneAndNothingElseIs(t *testing.T) {
+	onBoth(t, func(t *testing.T, at home) {
+		s := at.open(t)
+		before, kept, err := s.New()
+		require.NoError(t, err)
+		name, destroyed, err := s.New()
+		require.NoError(t, err)
+		after, also, err := s.New()
+		require.NoError(t, err)
+
+		require.NoError(t, s.Destroy(name))
+		require.NoError(t, s.Destroy(name), "twice is no error")
+		got, err := at.open(t).Get(name)
+		require.NoError(t, err)
+		require.True(t, got == vault.Share{})
+		blocks := at.blocks(t)
+		require.Len(t, blocks, 1)
+		require.False(t, bytes.Contains(blocks[0], destroyed[:]))
+		for name, want := range map[string]vault.Share{before: kept, after: also} {
+			got, err := s.Get(name)
+			require.NoError(t, err)
+			require.True(t, want == got, name)
+		}
+	})
+}
+
+func TestSharesThatAreDestroyedAtOnceAreAllGone(t *testing.T) {
+	onBoth(t, func(t *testing.T, at home) {
+		stores := []*share.Store{at.open(t), at.open(t), at.open(t)}
+		var names []string
+		for range 24 {
+			name, _, err := stores[0].New()
+			require.NoError(t, err)
+			names = append(names, name)
+		}
+		var group sync.WaitGroup
+		for i, s := range stores {
 			group.Go(func() {
-				for range share.PerBlock / 2 {
-					name, given, err := s.New()
-					if err != nil {
+				for j := i; j < len(names); j += len(stores) {
+					if err := s.Destroy(names[j]); err != nil {
 						t.Error(err)
-						return
 					}
-					mu.Lock()
-					if seen[given] != "" {
-						t.Errorf("%s is %s", name, seen[given])
-					}
-					seen[given] = name
-					mu.Unlock()
 				}
 			})
 		}
-	}
-	group.Wait()
-	blocks, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	require.Len(t, blocks, 4, "two of each process")
-	for _, block := range blocks {
-		info, err := block.Info()
-		require.NoError(t, err)
-		require.Equal(t, os.FileMode(0o600), info.Mode())
-		require.Equal(t, int64(32*share.PerBlock), info.Size())
-	}
-	s := open(t, dir)
-	for given, name := range seen {
-		got, err := s.Get(name)
-		require.NoError(t, err)
-		require.True(t, given == got, name)
-	}
-}
-
-func TestWhatIsDestroyedIsGoneFromTheDiskAndNothingElseIs(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	before, kept, err := s.New()
-	require.NoError(t, err)
-	name, destroyed, err := s.New()
-	require.NoError(t, err)
-	after, also, err := s.New()
-	require.NoError(t, err)
-
-	require.NoError(t, s.Destroy(name))
-	require.NoError(t, s.Destroy(name), "twice is no error")
-	got, err := open(t, dir).Get(name)
-	require.NoError(t, err)
-	require.True(t, got == vault.Share{})
-	blocks, err := filepath.Glob(filepath.Join(dir, "*"))
-	require.NoError(t, err)
-	require.Len(t, blocks, 1)
-	content, err := os.ReadFile(blocks[0])
-	require.NoError(t, err)
-	require.False(t, bytes.Contains(content, destroyed[:]))
-	for name, want := range map[string]vault.Share{before: kept, after: also} {
-		got, err := s.Get(name)
-		require.NoError(t, err)
-		require.True(t, want == got, name)
-	}
+		group.Wait()
+		for _, name := range names {
+			got, err := stores[0].Get(name)
+			require.NoError(t, err)
+			require.True(t, got == vault.Share{}, name)
+		}
+	})
 }
 
 func TestNoPathIsMadeOfANameThatIsNone(t *testing.T) {
@@ -121,10 +185,16 @@ func TestNoPathIsMadeOfANameThatIsNone(t *testing.T) {
 		require.ErrorIs(t, err, share.ErrInvalidName, name)
 		require.ErrorIs(t, s.Destroy(name), share.ErrInvalidName, name)
 	}
-	absent := "00000000-0000-4000-8000-000000000000/0"
-	_, err = s.Get(absent)
-	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.ErrorIs(t, s.Destroy(absent), fs.ErrNotExist)
+}
+
+func TestAnAbsentShareIsReportedAsSuch(t *testing.T) {
+	onBoth(t, func(t *testing.T, at home) {
+		const absent = "00000000-0000-4000-8000-000000000000/0"
+		s := at.open(t)
+		_, err := s.Get(absent)
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		require.ErrorIs(t, s.Destroy(absent), fs.ErrNotExist)
+	})
 }
 
 // FuzzName requires that a share is read by its one name, and destroyed by no other.
