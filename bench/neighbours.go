@@ -24,7 +24,7 @@ type neighbourhood struct {
 	*restClient
 	process *process
 	cases   []string
-	used    time.Duration // by the server and its database, for each message
+	used    time.Duration // of the processors, by the server
 }
 
 // measureNeighbours measures how long messages take to many endpoints that are well, by
