@@ -2,9 +2,9 @@ package e2e_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,6 +31,15 @@ var bounded = []struct {
 	{"POST /v1/endpoints", "url", `{"url":"https://partner.example/§",` + cleared, 422},
 	{"POST /v1/endpoints/{endpoint}/replay", "events[0]", `{"events":["§"]}`, 422},
 	{"POST /v1/endpoints/{endpoint}/replay", "", `{"caseId":"§"}`, 404},
+	{"POST /v1/endpoints/{endpoint}/replay", "events", `{"events":[` + many(20, `"ORDER_CREATED"`) + `]}`, 422},
+	{"PATCH /v1/endpoints/{endpoint}", "events", `{"events":[` + many(20, `"ORDER_CREATED"`) + `]}`, 422},
+	{"PATCH /v1/endpoints/{endpoint}", "signing", `{"signing":["cv","cv","cv"]}`, 422},
+	{"POST /v1/cases/{case}/decisions", "medInfo.refillCount", `{"isApproved":true,"medInfo":{"medicine":"a","refillCount":1001}}`, 422},
+	{"POST /v1/cases/{case}/form-responses", "responses[0].question.index",
+		`{"form":{"name":"a"},"responses":[{"question":{"index":1000001,"type":"a","text":"a"},"text":"a"}]}`, 422},
+	{"POST /v1/cases/{case}/payments", "amount", `{"description":"a","amount":1000000000000}`, 422},
+	{"GET /v1/cases/{case}?at=10001", "at", ``, 422},
+	{"GET /v1/cases/{case}/events?after=10001", "after", ``, 422},
 	{"POST /v1/cases/{case}/assignees", "userIds[0]", `{"userIds":["§"]}`, 422},
 	{"POST /v1/cases/{case}/assignees", "userIds", `{"userIds":[` + many(101, `"a%d"`) + `]}`, 422},
 	{"POST /v1/cases/{case}/comments", "attachments", `{"text":"a","attachments":[` + many(21, `{"fileName":"a%d","content":""}`) + `]}`, 422},
@@ -49,11 +58,11 @@ var bounded = []struct {
 
 const escalated = `"event":"ESCALATE_CASE","payload":{"escalated":{"caseId":"0190a6e1-0000-7000-8000-000000000001","isEscalated":true,"caller":{"id":"a","firstName":"a","lastName":"a"}}}`
 
-// many returns so many items, separated by commas.
+// many returns so many items, separated by commas, with the number of each for %d.
 func many(n int, item string) string {
 	items := make([]string, n)
 	for i := range items {
-		items[i] = fmt.Sprintf(item, i)
+		items[i] = strings.ReplaceAll(item, "%d", strconv.Itoa(i))
 	}
 	return strings.Join(items, ",")
 }

@@ -116,7 +116,7 @@ func (d *door) listCases(ctx context.Context, in *caseFilter) (*found[list[*case
 
 func (d *door) getCase(ctx context.Context, in *struct {
 	CasePath
-	At int64 `query:"at" minimum:"1" doc:"The case as of its Nth event; without it, as it is now."`
+	At int64 `query:"at" minimum:"1" maximum:"10000" doc:"The case as of its Nth event; without it, as it is now."`
 }) (*found[*fullCase], error) {
 	c, err := d.service.Case(ctx, caller(ctx), in.CaseID, in.At)
 	if err != nil {

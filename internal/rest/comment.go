@@ -24,7 +24,7 @@ func (d *door) registerComments() {
 type newComment struct {
 	Text         string          `json:"text"`
 	IsRestricted bool            `json:"isRestricted,omitempty" doc:"Whether only endpoints with clearance for it are sent it."`
-	Attachments  []newAttachment `json:"attachments,omitempty"`
+	Attachments  []newAttachment `json:"attachments,omitempty" maxItems:"20"`
 }
 
 func (d *door) addComment(ctx context.Context, in *struct {

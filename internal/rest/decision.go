@@ -31,7 +31,7 @@ type newDecision struct {
 type newMedInfo struct {
 	Medicine             string `json:"medicine"`
 	Dosage               string `json:"dosage,omitempty"`
-	RefillCount          int    `json:"refillCount,omitempty"`
+	RefillCount          int    `json:"refillCount,omitempty" minimum:"0" maximum:"1000"`
 	PharmacyInstructions string `json:"pharmacyInstructions,omitempty"`
 	DosingFrequency      string `json:"dosingFrequency,omitempty"`
 }

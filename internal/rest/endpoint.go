@@ -80,12 +80,12 @@ type endpointChange struct {
 // EndpointSettings are what an endpoint has a default of. Nil is not given.
 type EndpointSettings struct {
 	Description    *string                 `json:"description,omitempty"`
-	Events         []string                `json:"events,omitempty" doc:"Names of events. By default all of them, as an asterisk alone." example:"*"`
+	Events         []string                `json:"events,omitempty" maxItems:"19" doc:"Names of events. By default all of them, as an asterisk alone." example:"*"`
 	Payload        *subscription.Payload   `json:"payload,omitempty" enum:"event,full" doc:"Which case is sent with an event: the basic one, the default, or the full one."`
 	Documents      *subscription.Documents `json:"documents,omitempty" enum:"base64,url" doc:"How documents are sent: in base64, the default, or as signed links."`
 	MaxInlineBytes clearable[int]          `json:"maxInlineBytes,omitempty" minimum:"0" maximum:"2000000000" doc:"How large a document may be to be sent in base64. A larger one is sent as a signed link. By default null: no limit."`
 	Ordering       *subscription.Ordering  `json:"ordering,omitempty" enum:"case,none" doc:"Whether the messages of one case wait for each other: by default they do."`
-	Signing        []subscription.Signing  `json:"signing,omitempty" enum:"standard,cv" doc:"How messages are signed: by default both ways."`
+	Signing        []subscription.Signing  `json:"signing,omitempty" maxItems:"2" enum:"standard,cv" doc:"How messages are signed: by default both ways."`
 	Headers        map[string]string       `json:"headers,omitempty" doc:"Headers of every message, such as one that authenticates. The values are never shown again."`
 	TimeoutSeconds *int                    `json:"timeoutSeconds,omitempty" minimum:"1" maximum:"60" doc:"How long an attempt may take. By default 15."`
 	MaxInFlight    *int                    `json:"maxInFlight,omitempty" minimum:"1" maximum:"256" doc:"How many attempts may be under way at once. By default 32."`

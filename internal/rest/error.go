@@ -101,6 +101,7 @@ func init() {
 	validation.MsgExpectedOneOf = "must be one of %s"
 	validation.MsgExpectedMinimumNumber = "must be at least %v"
 	validation.MsgExpectedMaximumNumber = "must be at most %v"
+	validation.MsgExpectedMaxItems = "must have at most %d items"
 }
 
 const (

@@ -45,7 +45,7 @@ func (d *door) listEvents(ctx context.Context, in *struct {
 
 func (d *door) listCaseEvents(ctx context.Context, in *struct {
 	CasePath
-	After int64 `query:"after" minimum:"0" doc:"The place of an event in its case, 1, 2, 3 …; without it, the beginning."`
+	After int64 `query:"after" minimum:"0" maximum:"10000" doc:"The place of an event in its case, 1, 2, 3 …; without it, the beginning."`
 	Limit int   `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many to answer at most."`
 }) (*found[feed], error) {
 	events, next, more, err := d.service.CaseFeed(ctx, caller(ctx), in.CaseID, in.After, in.Limit)

@@ -19,7 +19,7 @@ func (d *door) registerForms() {
 // formAnswers is the body of answerForm.
 type formAnswers struct {
 	Form      newForm       `json:"form"`
-	Responses []newResponse `json:"responses" doc:"1 to 200."`
+	Responses []newResponse `json:"responses" maxItems:"200" doc:"1 to 200."`
 }
 
 // newForm is the questionnaire that is answered.
@@ -37,11 +37,11 @@ type newResponse struct {
 
 // newQuestion is a question as it was asked.
 type newQuestion struct {
-	Index    int      `json:"index"`
+	Index    int      `json:"index" minimum:"0" maximum:"1000000"`
 	Type     string   `json:"type" example:"TEXT"`
 	Text     string   `json:"text"`
 	IsPHI    bool     `json:"isPHI,omitempty" doc:"Whether the answer is blanked for endpoints without clearance for PHI."`
-	Options  []string `json:"options,omitempty"`
+	Options  []string `json:"options,omitempty" maxItems:"200"`
 	Required bool     `json:"required,omitempty" doc:"Whether the answer must not be empty."`
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,6 +76,63 @@ func TestEveryCallIsDescribed(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Who writes a client reads in the document how many items a list takes, and how large a
+// number may be.
+func TestEveryListAndNumberOfARequestHasALimit(t *testing.T) {
+	s := newServer(t)
+	var document struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct {
+				Name, In string
+				Schema   map[string]any
+			}
+			RequestBody struct {
+				Content map[string]struct{ Schema map[string]any }
+			}
+		}
+		Components struct{ Schemas map[string]map[string]any }
+	}
+	require.NoError(t, json.Unmarshal(s.get(t, "/openapi.json").body, &document))
+	limited := 0
+	var check func(where string, of map[string]any)
+	check = func(where string, of map[string]any) {
+		if ref, ok := of["$ref"].(string); ok {
+			of = document.Components.Schemas[strings.TrimPrefix(ref, "#/components/schemas/")]
+		}
+		types := fmt.Sprint(of["type"])
+		for kind, limit := range map[string]string{"array": "maxItems", "integer": "maximum", "number": "maximum"} {
+			if strings.Contains(types, kind) {
+				limited++
+				require.Contains(t, of, limit, where)
+			}
+		}
+		properties, _ := of["properties"].(map[string]any)
+		for name, property := range properties {
+			check(where+"."+name, property.(map[string]any))
+		}
+		if items, ok := of["items"].(map[string]any); ok {
+			check(where+"[]", items)
+		}
+		for _, choice := range []string{"anyOf", "oneOf", "allOf"} {
+			choices, _ := of[choice].([]any)
+			for _, one := range choices {
+				check(where, one.(map[string]any))
+			}
+		}
+	}
+	for path, operations := range document.Paths {
+		for method, call := range operations {
+			for _, parameter := range call.Parameters {
+				check(method+" "+path+" "+parameter.Name, parameter.Schema)
+			}
+			for _, content := range call.RequestBody.Content {
+				check(method+" "+path, content.Schema)
+			}
+		}
+	}
+	require.Greater(t, limited, 30)
 }
 
 func TestEveryEventIsAWebhookOfTheDocument(t *testing.T) {

@@ -35,7 +35,7 @@ type replayFilter struct {
 	Since      *timestamp `json:"since,omitempty" doc:"Only events of this moment or later."`
 	Until      *timestamp `json:"until,omitempty" doc:"Only events before this moment."`
 	CaseID     string     `json:"caseId,omitempty" doc:"Only events of this case."`
-	Events     []string   `json:"events,omitempty" doc:"Only events of these names." example:"ADD_CASE_DECISION"`
+	Events     []string   `json:"events,omitempty" maxItems:"19" doc:"Only events of these names." example:"ADD_CASE_DECISION"`
 	OnlyFailed bool       `json:"onlyFailed,omitempty" doc:"Only deliveries that have failed."`
 }
 

@@ -64,7 +64,12 @@ func (a *amount) Resolve(_ huma.Context, path *huma.PathBuffer) []error {
 }
 
 // Schema is asked by huma.
-func (amount) Schema(huma.Registry) *huma.Schema { return amountSchema() }
+func (amount) Schema(huma.Registry) *huma.Schema {
+	s := amountSchema()
+	// Where huma does not see it, which would say less of what is wrong.
+	s.Extensions = map[string]any{"minimum": 0, "maximum": json.Number(caseupdate.MaxAmount.String())}
+	return s
+}
 
 // content is a document, in base64.
 type content struct {
