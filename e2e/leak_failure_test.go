@@ -422,6 +422,7 @@ func (l *leak) damage(t *testing.T, ids *strings.Replacer) {
 			return os.Truncate(path, 10)
 		}
 		content, err := os.ReadFile(path)
+		require.NoError(t, err)
 		content[len(content)-1] ^= 1
 		return os.WriteFile(path, content, 0o600)
 	}))

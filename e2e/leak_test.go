@@ -246,7 +246,7 @@ func (l *leak) tellEverything(t *testing.T) *strings.Replacer {
 		if w.call == "PUT /v1/users/{id}" {
 			call = "PUT /v1/users/" + l.garden.Plant("user id")
 		}
-		header := []string{}
+		var header []string
 		if strings.HasPrefix(call, "POST") {
 			header = []string{"Idempotency-Key", l.garden.Plant("idempotency key")}
 		}
