@@ -91,9 +91,11 @@ func TestAReplayComesThroughToAnEndpointThatNeverRests(t *testing.T) {
 				replay, err := w.Replay(t.Context(), w.caller, endpoint.ID, service.ReplayFilter{Until: &until}, nil)
 				require.NoError(t, err)
 				close(release)
-				ended := w.replayed(t, replay.ID)
-				require.Equal(t, store.ReplayDone, ended.State)
-				require.Equal(t, int64(old), ended.Queued)
+				require.Eventually(t, func() bool { // once what waited before it has gone
+					now, err := w.ReplayOf(context.WithoutCancel(t.Context()), w.caller, replay.ID)
+					require.NoError(t, err)
+					return now.State == store.ReplayDone && now.Queued == old
+				}, 2*time.Minute, 50*time.Millisecond)
 				require.Greater(t, fresh.Load(), int64(3*old), "what is new goes first")
 			})
 		})
