@@ -82,7 +82,7 @@ func openForm(w http.ResponseWriter, r *http.Request, maxDocument int64) (fields
 	values := map[string]any{}
 	for {
 		part, err := form.NextRawPart()
-		if errors.Is(err, io.EOF) {
+		if ended(err) {
 			return nil, nil, refusal.Field("file", strings.TrimPrefix(missing, " "))
 		}
 		if err != nil {
@@ -194,11 +194,15 @@ func (f *formDocument) end() error {
 	switch {
 	case err == nil:
 		return refusal.Field("file", "must be the last of the form, after all fields")
-	case errors.Is(err, io.EOF):
+	case ended(err):
 		return io.EOF
 	}
 	return broken(err)
 }
+
+// ended reports whether a form ended as it should. Where it breaks off in a boundary the
+// error wraps io.EOF.
+func ended(err error) bool { return err == io.EOF }
 
 // digest reads what is left of the document, and returns what tells the request from
 // another one: the fields as they were understood, and the document.

@@ -131,6 +131,8 @@ func TestAFormThatCannotBeAcceptedLeavesNothing(t *testing.T) {
 		{"with fields that are too large", []part{{name: "fileName", value: strings.Repeat("a", 64<<10)}, document}, 0, 413, "the form must be at most 64 KiB beside its document"},
 		{"with a document that is too large", []part{large}, 0, 413, "the document must be at most 8000000 bytes long"},
 		{"that ends in its document", []part{document}, 40, 400, "the body is not a form as in RFC 7578, or ended before its end"},
+		{"that ends in its last boundary", []part{document}, 4, 400, "the body is not a form as in RFC 7578, or ended before its end"},
+		{"that ends before its document", []part{{name: "fileName", value: "a.txt"}}, 4, 400, "the body is not a form as in RFC 7578, or ended before its end"},
 		{"that lacks its last boundary", []part{document}, 10, 400, "the body is not a form as in RFC 7578, or ended before its end"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
