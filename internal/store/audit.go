@@ -57,11 +57,15 @@ type entryRow struct {
 	transaction int64
 }
 
+// insertEntries writes entries, each once: what is there already, as it is where the answer
+// to a commit was lost, stays as it is.
 func insertEntries(d dialect) *batch {
 	return over(`organization_id text, request_id text, key_id text, role text, actor_id text, method text, operation text, case_id text, status bigint, details bytea, at bigint`, `
 		INSERT INTO audit_entries (transaction_id, organization_id, request_id, key_id, role, actor_id, method, operation, case_id, status, details, at)
 		SELECT `+d.transaction()+`, organization_id, request_id, key_id, role, actor_id, method, operation, case_id, status, details, at
-		FROM u`)
+		FROM u
+		WHERE true
+		ON CONFLICT DO NOTHING`)
 }
 
 // entryStep writes the entries of the calls that asked for changes, and others.

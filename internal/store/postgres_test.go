@@ -22,6 +22,11 @@ func TestAnAttemptCountsOnceWhereTheAnswerToItsCommitWasLost(t *testing.T) {
 	storetest.Lost(t, way.URL, way.Lose)
 }
 
+func TestAnEntryOfTheAuditIsThereOnceWhereTheAnswerToItsCommitWasLost(t *testing.T) {
+	way := postgrestest.NewDeaf(t, postgrestest.DSN(t))
+	storetest.LostEntry(t, way.URL, way.Lose)
+}
+
 func TestWhatTwoProcessesChangeOfAnEndpointIsAllKept(t *testing.T) {
 	storetest.Beside(t, postgrestest.DSN(t))
 }

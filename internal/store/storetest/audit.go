@@ -106,6 +106,26 @@ var auditTests = []test{
 		require.ErrorIs(t, c.RevokeKey(store.WithAuditEntry(t.Context(), missing), c.org.ID, newID()), store.ErrNotFound)
 		require.False(t, missing.Written())
 	}},
+	{"what is written again, because the answer to its commit was lost, is there once", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		once := c.sealed("request-1", "getCase")
+		again, otherwise, others := *once, *once, c.neighbour().entry("request-1", "getCase")
+		c.recordCall(others)
+		for _, e := range []*store.AuditEntry{once, &again} {
+			require.NoError(t, c.RecordAuditEntry(e))
+			require.Equal(t, []string{"request-1"}, requests(c.entries(store.AuditFilter{})))
+		}
+		otherwise.Answered(503)
+		require.NoError(t, c.RecordAuditEntry(&otherwise))
+		require.Equal(t, []string{"request-1", "request-1"}, requests(c.entries(store.AuditFilter{})))
+
+		create := c.creation()
+		_, err := c.Change(store.WithAuditEntry(t.Context(), c.sealed("request-2", "createCase")), c.proposal(create.ID, nil, create))
+		require.NoError(t, err)
+		require.NoError(t, c.RecordAuditEntry(c.sealed("request-2", "createCase")))
+		require.Equal(t, []string{"request-2", "request-1", "request-1"}, requests(c.entries(store.AuditFilter{})))
+		require.Equal(t, 4, rows(t, url, `SELECT COUNT(*) FROM audit_entries`), "that of the neighbour too")
+	}},
 	{"entries are found by key, case, operation and time, the newest first, a page at a time", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		cases := []string{newID(), newID()}
@@ -226,6 +246,19 @@ var auditTests = []test{
 	tamperingAudit("the last block is taken out", `DELETE FROM audit_blocks WHERE number = 2`, "entry 4 is in no block"),
 }
 
+// LostEntry demands that an entry of the audit is there once where it is not known whether
+// it was written. Lose has the answer to the next commit be lost.
+func LostEntry(t *testing.T, url string, lose func()) {
+	c := newClinic(t, url)
+	lose()
+	c.recordCall(c.entry("request-1", "getCase"))
+	_, err := c.AuditEntries(t.Context(), c.org.ID, store.AuditFilter{}, nil, 10)
+	require.True(t, store.Unavailable(err), "its commit failed: %v", err)
+	require.Equal(t, []string{"request-1"}, requests(c.entries(store.AuditFilter{})))
+	c.chainAudit()
+	require.Equal(t, int64(1), c.verifyAudit()[0].Chained)
+}
+
 // tamperingAudit is the test that what a statement does to the audit is found.
 func tamperingAudit(name, statement, want string) test {
 	return test{"it is found where " + name, func(t *testing.T, url string) {
@@ -270,8 +303,8 @@ func (c *clinic) recordCall(e *store.AuditEntry) {
 // calls has n calls about a case recorded, and waits until they are written.
 func (c *clinic) calls(n int) {
 	c.t.Helper()
-	for i := range n {
-		e := c.entry(fmt.Sprint(i), "getCase")
+	for range n {
+		e := c.entry(newID(), "getCase")
 		e.CaseID = newID()
 		c.recordCall(e)
 	}

@@ -16,6 +16,8 @@ CREATE TABLE audit_entries (
     at              INTEGER NOT NULL  -- when the call began
 ) STRICT;
 
+-- One for each answer of a call: a commit whose answer was lost is made again, and finds it.
+CREATE UNIQUE INDEX audit_entries_request ON audit_entries (organization_id, request_id, status);
 CREATE INDEX audit_entries_order ON audit_entries (transaction_id, position);
 CREATE INDEX audit_entries_organization ON audit_entries (organization_id, at, position);
 CREATE INDEX audit_entries_key ON audit_entries (organization_id, key_id, at, position);
