@@ -122,7 +122,7 @@ func (s *screen) tally(t *tally) {
 		s.line("%s", s.paint(red, fmt.Sprintf("Webhooks that did not come: %d", t.missing)))
 	}
 	if all := t.took(); len(all) > 0 {
-		s.line("From the request to the receipt: median %s, slowest %s, of %d webhooks", milliseconds(median(all)), milliseconds(slices.Max(all)), len(all))
+		s.line("Request to receipt: median %s, slowest %s, of %d webhooks", milliseconds(median(all)), milliseconds(slices.Max(all)), len(all))
 	}
 }
 

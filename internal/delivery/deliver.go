@@ -17,7 +17,8 @@ func (e *Engine) deliver(t *target, l *lane, open bool) {
 	e.mu.Lock()
 	m := l.queue[0]
 	early := m.DueAt != nil && !l.probe && m.DueAt.After(time.Now()) // it was sent for what was put in line before it
-	givenUp := l.givenUp[m.DeliveryID] || e.erased[m.Event.CaseID] || m.ReplayID != "" && t.stopped[m.ReplayID]
+	givenUp := l.givenUp[m.DeliveryID] || e.erased[m.Event.CaseID] ||
+		m.ReplayID != "" && t.stopped[m.ReplayID] && m.Tries == m.Deferred // what the replay spent a try on goes on
 	l.probe = false
 	e.mu.Unlock()
 

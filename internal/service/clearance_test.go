@@ -15,6 +15,7 @@ import (
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
@@ -89,13 +90,22 @@ func TestWhatWaitsWhenClearanceIsNarrowedIsCanceledAndLeavesNoHole(t *testing.T)
 		require.Len(t, canceled, 1)
 		require.Zero(t, canceled[0].Sequence)
 
+		_, err = w.RetryDelivery(t.Context(), w.caller, canceled[0].ID, nil)
+		var refused *refusal.Error
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, refusal.Conflict, refused.Kind)
+		replay, err := w.Replay(t.Context(), w.caller, endpoint.ID, service.ReplayFilter{CaseID: caseID}, nil)
+		require.NoError(t, err)
+		require.Equal(t, store.ReplayDone, w.replayed(t, replay.ID).State)
+		require.Equal(t, []int{1, 2, 3, 1, 2, 3}, sequences(r.wait(t, 6), caseID), "it is still not sent, and not counted")
+
 		w.clear(t, endpoint.ID, subscription.Clearance{PHI: true, Restricted: true})
 		_, err = w.RetryDelivery(t.Context(), w.caller, canceled[0].ID, nil)
 		require.NoError(t, err)
 		w.comment(t, caseID, "at last")
-		sent = r.wait(t, 5)
-		require.Equal(t, []int{1, 2, 3, 4, 5}, sequences(sent, caseID))
-		require.Contains(t, string(sent[3].body), "between us")
+		sent = r.wait(t, 8)[6:]
+		require.Equal(t, []int{4, 5}, sequences(sent, caseID))
+		require.Contains(t, string(sent[0].body), "between us")
 	})
 }
 

@@ -80,6 +80,12 @@ func (s *Service) RetryDelivery(ctx context.Context, caller Caller, id string, r
 		if err != nil {
 			return refused("delivery", err)
 		}
+		if d.Sequence == 0 { // it was withheld, and would be again
+			endpoint, err := s.Store.Endpoint(ctx, caller.OrganizationID, d.EndpointID)
+			if err == nil && !endpoint.Clearance.Restricted {
+				return refusal.Of(refusal.Conflict, "the endpoint is not cleared for what is restricted: set clearance.restricted first")
+			}
+		}
 		d.State, d.FinishedAt, d.NextAttemptAt = store.Pending, nil, nil
 		kept, err := request.kept(d)
 		if err != nil {

@@ -87,6 +87,80 @@ func TestAReplayAsksForClearanceAgain(t *testing.T) {
 	})
 }
 
+func TestWhatAStoppedReplayHadInLineIsSentWhereItIsRetried(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w, r := newWorldOn(t, dir, database), newReceiver(t)
+		endpoint := w.endpoint(t, r.URL, func(e *subscription.Endpoint) { e.MaxInFlight, e.Timeout = 2, time.Minute })
+		const cases = 5
+		for range cases {
+			w.newCase(t)
+		}
+		r.wait(t, cases)
+		begun, release := make(chan struct{}, cases), make(chan struct{})
+		r.answer = func(message) int {
+			begun <- struct{}{}
+			<-release
+			return http.StatusOK
+		}
+		replay, err := w.Replay(t.Context(), w.caller, endpoint.ID, service.ReplayFilter{}, nil)
+		require.NoError(t, err)
+		<-begun
+		require.Eventually(t, func() bool {
+			now, err := w.ReplayOf(t.Context(), w.caller, replay.ID)
+			require.NoError(t, err)
+			return now.Queued == cases
+		}, 10*time.Second, 10*time.Millisecond)
+		_, err = w.StopReplay(t.Context(), w.caller, replay.ID, nil)
+		require.NoError(t, err)
+		all, _, err := w.Deliveries(t.Context(), w.caller, service.DeliveryFilter{}, service.Page{})
+		require.NoError(t, err)
+		for _, d := range all {
+			_, err = w.RetryDelivery(t.Context(), w.caller, d.ID, nil)
+			require.NoError(t, err)
+		}
+		close(release)
+		require.Eventually(t, func() bool {
+			delivered, _, err := w.Deliveries(t.Context(), w.caller, service.DeliveryFilter{State: store.Delivered}, service.Page{})
+			require.NoError(t, err)
+			return len(delivered) == cases && !slices.ContainsFunc(delivered, func(d service.Delivery) bool { return d.Tries < 2 })
+		}, 20*time.Second, 10*time.Millisecond)
+	})
+}
+
+func TestWhatAStoppedReplayHasSpentATryOnGoesOn(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w, r := newWorldOn(t, dir, database), newReceiver(t)
+		endpoint := w.endpoint(t, r.URL, func(e *subscription.Endpoint) { e.Timeout = time.Minute })
+		caseID, other := w.newCase(t), w.newCase(t)
+		r.wait(t, 2)
+		release := make(chan struct{})
+		r.answer = func(m message) int {
+			switch {
+			case m.caseID == other: // the replay goes on
+				<-release
+			case m.attempt == 2:
+				return http.StatusInternalServerError
+			}
+			return http.StatusOK
+		}
+		replay, err := w.Replay(t.Context(), w.caller, endpoint.ID, service.ReplayFilter{}, nil)
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			found, _, err := w.Deliveries(t.Context(), w.caller, service.DeliveryFilter{CaseID: caseID}, service.Page{})
+			require.NoError(t, err)
+			return found[0].Tries == 2
+		}, 10*time.Second, 10*time.Millisecond)
+		_, err = w.StopReplay(t.Context(), w.caller, replay.ID, nil)
+		require.NoError(t, err)
+		close(release)
+		require.Eventually(t, func() bool {
+			found, _, err := w.Deliveries(t.Context(), w.caller, service.DeliveryFilter{CaseID: caseID}, service.Page{})
+			require.NoError(t, err)
+			return found[0].Tries == 3 && found[0].State == store.Delivered
+		}, 20*time.Second, 10*time.Millisecond)
+	})
+}
+
 func TestAReplayDoesNotHurryWhatWaitsForItsNextTry(t *testing.T) {
 	onBoth(t, func(t *testing.T, dir, database string) {
 		w, r := newWorldOn(t, dir, database), newReceiver(t)

@@ -138,19 +138,25 @@ var (
 		FROM u
 		WHERE deliveries.id = u.id AND deliveries.tries < u.tries`)
 	// What came into the lane meanwhile keeps it with its owner. Where a message was put
-	// back, or given up while it was on its way, the lane is due by what is first in it now.
+	// back, was given up while it was on its way, or was left out though it waits, the lane
+	// is due by what is first in it now.
 	settleLanes = over(`endpoint_id text, lane text, owner text, through bigint, due_at bigint, delivery_id text, now bigint`, `
 		UPDATE lanes
-		SET owner = CASE WHEN u.due_at IS NULL AND lanes.recalled = 0 AND lanes.last_sequence > u.through THEN lanes.owner END,
-			due_at = CASE
-				WHEN lanes.recalled = 1 OR u.due_at > u.now AND EXISTS (
+		SET owner = CASE WHEN u.due_at IS NULL AND lanes.recalled = 0 AND NOT u.waits AND lanes.last_sequence > u.through THEN lanes.owner END,
+			due_at = CASE WHEN lanes.recalled = 1 OR u.waits OR u.due_at > u.now AND u.finished THEN `+firstDue+` ELSE u.due_at END,
+			recalled = 0
+		FROM (
+			SELECT u.*,
+				EXISTS (
 					SELECT 1
 					FROM deliveries
-					WHERE deliveries.id = u.delivery_id AND deliveries.state <> 'pending') THEN `+firstDue+`
-				ELSE u.due_at
-			END,
-			recalled = 0
-		FROM u
+					WHERE deliveries.endpoint_id = u.endpoint_id AND deliveries.lane = u.lane AND deliveries.state = 'pending'
+						AND deliveries.sequence <= u.through) AS waits,
+				EXISTS (
+					SELECT 1
+					FROM deliveries
+					WHERE deliveries.id = u.delivery_id AND deliveries.state <> 'pending') AS finished
+			FROM u) AS u
 		WHERE lanes.endpoint_id = u.endpoint_id AND lanes.lane = u.lane AND lanes.owner = u.owner
 		RETURNING lanes.endpoint_id, lanes.lane, lanes.owner IS NOT NULL, lanes.due_at IS NOT NULL`)
 	// A lane of one message, which has the delivery's name, is not needed again.

@@ -80,11 +80,12 @@ func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, 
 	uses, ends := newUses(winners, w.node), newEnds(outcomes)
 	w.verdicts = newVerdicts(made.fresh(outcomes))
 	var steps []step
-	if lock := w.lockLanes(); lock != nil {
-		steps = append(steps, step{batch: lock, rows: lanesOfBoth(uses, ends)})
+	withheld := withheldRows(outcomes)
+	if lock := w.lockLanes(); lock != nil && (len(uses.rows) > 0 && len(ends.settled) > 0 || len(withheld) > 0) {
+		steps = append(steps, step{batch: lock, rows: lanesOfBoth(uses, ends)}) // else one statement takes them in order anyway
 	}
 	answers := newAnswers(winners)
-	steps = append(steps, withheldSteps(outcomes)...)
+	steps = append(steps, step{batch: giveNumbersBack, rows: withheld}, step{batch: shortenLanes, rows: withheld})
 	steps = append(steps, eventSteps(winners)...)
 	steps = append(steps, answers.step(), uses.step())
 	steps = append(steps, deliveryStep(outcomes))
@@ -320,12 +321,8 @@ func (a *answers) won(c *change) bool {
 	return won
 }
 
-// lanesOfBoth returns the keys of all lanes that are used or settled, in order; none
-// where one statement takes them in order anyway.
+// lanesOfBoth returns the keys of all lanes that are used or settled, in order.
 func lanesOfBoth(u *uses, e *ends) (rows [][]any) {
-	if len(u.rows) == 0 || len(e.settled) == 0 {
-		return nil
-	}
 	for _, row := range slices.Concat(u.rows, e.settled) {
 		rows = append(rows, row[:2])
 	}

@@ -218,7 +218,8 @@ func (s *Store) putBack(ctx context.Context, conn *sql.Conn, org *organization, 
 	}
 	err = conn.QueryRowContext(ctx, `
 		UPDATE deliveries
-		SET lane = CASE WHEN state = 'pending' THEN lane ELSE $2 END, state = 'pending', due_at = NULL, finished_at = NULL
+		SET lane = CASE WHEN state = 'pending' THEN lane ELSE $2 END, state = 'pending', replay_id = NULL, replaced = NULL,
+			due_at = NULL, finished_at = NULL
 		WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)
 		RETURNING lane, sequence`, id, laneOf(endpoint, id, caseID)).Scan(&lane, &sequence)
 	if err != nil {

@@ -31,4 +31,8 @@ func TestWhatTwoProcessesChangeOfAnEndpointIsAllKept(t *testing.T) {
 	storetest.Beside(t, postgrestest.DSN(t))
 }
 
+func TestNoNumberIsGivenTwiceWhileAnotherProcessWithholds(t *testing.T) {
+	storetest.WithheldBeside(t, postgrestest.DSN(t))
+}
+
 func BenchmarkPostgreSQL(b *testing.B) { storetest.Bench(b, postgrestest.DSN(b)) }

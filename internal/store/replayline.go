@@ -186,10 +186,12 @@ func (s *Store) ofLog(ctx context.Context, r *Replay, limit int) (found []candid
 	return found, errors.Join(rows.Err(), rows.Close())
 }
 
-// undelivered finds the deliveries that events have. An event that has none is left out
-// where the endpoint may not be told of it: it would be counted, and leave a hole.
+// undelivered finds the deliveries that events have. An event that has none, or one that
+// was withheld, is left out where the endpoint may not be told of it: it would be counted,
+// and leave a hole.
 func (s *Store) undelivered(ctx context.Context, r Replay, endpoint *subscription.Endpoint, found []candidate) ([]candidate, error) {
 	known := make(map[string]string, len(found)) // by event
+	counted := make(map[string]bool, len(found))
 	where := conditions{arguments: []any{r.EndpointID}}
 	for _, c := range found {
 		where.arguments = append(where.arguments, c.eventID)
@@ -197,7 +199,7 @@ func (s *Store) undelivered(ctx context.Context, r Replay, endpoint *subscriptio
 	}
 	if len(found) > 0 {
 		rows, err := s.readers.QueryContext(ctx, `
-			SELECT event_id, id
+			SELECT event_id, id, sequence
 			FROM deliveries
 			WHERE endpoint_id || '' = $1 AND event_id IN (`+strings.TrimPrefix(where.text, ", ")+`)`, where.arguments...)
 		if err != nil {
@@ -205,8 +207,9 @@ func (s *Store) undelivered(ctx context.Context, r Replay, endpoint *subscriptio
 		}
 		err = scanAll(rows, func(rows *sql.Rows) error {
 			var eventID, id string
-			err := rows.Scan(&eventID, &id)
-			known[eventID] = id
+			var sequence int64
+			err := rows.Scan(&eventID, &id, &sequence)
+			known[eventID], counted[eventID] = id, sequence > 0
 			return err
 		})
 		if err != nil {
@@ -215,7 +218,7 @@ func (s *Store) undelivered(ctx context.Context, r Replay, endpoint *subscriptio
 	}
 	var told []candidate
 	for _, c := range found {
-		if c.delivery = known[c.eventID]; c.delivery == "" {
+		if c.delivery = known[c.eventID]; !counted[c.eventID] {
 			receives, err := s.receives(ctx, endpoint, c)
 			if err != nil {
 				return nil, err

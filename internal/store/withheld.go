@@ -36,16 +36,16 @@ var (
 		WHERE deliveries.id = u.id`)
 )
 
-// withheldSteps come before anything else of the transaction that counts in a lane.
-func withheldSteps(outcomes []*outcome) []step {
-	var rows [][]any
+// withheldRows are those of the outcomes whose numbers are given back: under the locks of
+// their lanes, and before anything else is counted there.
+func withheldRows(outcomes []*outcome) (rows [][]any) {
 	for _, o := range outcomes {
 		if o.Withheld && o.End != nil {
 			rows = append(rows, []any{o.Message.DeliveryID, o.End.Node})
 		}
 	}
 	inOrder(rows, 1)
-	return []step{{batch: giveNumbersBack, rows: rows}, {batch: shortenLanes, rows: rows}}
+	return rows
 }
 
 // uncounted is a delivery that has no number.

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -93,6 +95,17 @@ var withheldTests = []test{
 		c.withhold(second)
 		require.Equal(t, []string{"0 CREATE_CASE canceled", "1 ADD_CASE_COMMENT canceled", "2 ADD_CASE_COMMENT pending"}, c.deliveries(store.DeliveryFilter{}))
 	}},
+	{"a lane whose message was left out though it waits is due", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(1, id, outbox)
+		messages := outbox.take()
+		require.False(t, c.end(messages[0], store.End{Through: 2}))
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		require.Equal(t, []int64{1, 2}, sequences(c.load(e.ID, id).Messages))
+	}},
 	{"what was withheld is sent again under the number after the last", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		for _, again := range []func(c *clinic, e *subscription.Endpoint){
@@ -124,6 +137,38 @@ var withheldTests = []test{
 			require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID))
 		}
 	}},
+}
+
+// WithheldBeside has one process withhold messages of a case while another changes it. Url
+// is an empty database that both may open.
+func WithheldBeside(t *testing.T, url string) {
+	c := newClinic(t, url)
+	e := c.endpoint()
+	other := *c
+	other.open()
+	for range 10 {
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(6, id, outbox)
+		messages := outbox.take()
+		c.deliver(messages[0], nil)
+		var group sync.WaitGroup
+		group.Go(func() { other.comments(6, id, nil) })
+		withheld := messages[1]
+		for range 4 {
+			c.withhold(withheld)
+			require.Eventually(t, func() bool { return len(c.claim(e.ID)) == 1 }, 10*time.Second, time.Millisecond) // the other may hold it
+			withheld = c.load(e.ID, id).Messages[0]
+		}
+		group.Wait()
+		var numbers []int64
+		for _, d := range c.find(store.DeliveryFilter{CaseID: id}) {
+			if d.Sequence > 0 {
+				numbers = append(numbers, d.Sequence)
+			}
+		}
+		require.Equal(t, count(13-4), numbers)
+	}
 }
 
 // withhold records that a message is not sent any more, and leaves its lane.
