@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -106,4 +108,17 @@ func TestADatabaseThatCannotBeOpenedIsNotHeld(t *testing.T) {
 
 func BenchmarkSQLite(b *testing.B) {
 	storetest.Bench(b, "sqlite:"+filepath.Join(b.TempDir(), "casehook.db"))
+}
+
+func TestAKeyIsUsableUntilTheMomentThatItExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		end := time.Now().Add(time.Hour)
+		key := store.Key{ExpiresAt: &end}
+		time.Sleep(time.Hour - 1)
+		require.True(t, key.Usable())
+		time.Sleep(1)
+		require.False(t, key.Usable())
+		require.True(t, store.Key{}.Usable(), "one without an end")
+		require.False(t, store.Key{RevokedAt: &end}.Usable())
+	})
 }
