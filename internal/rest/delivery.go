@@ -46,7 +46,7 @@ type delivery struct {
 // deliveryDetails is a delivery with its attempts.
 type deliveryDetails struct {
 	Delivery
-	Attempts []attempt `json:"attempts" doc:"Oldest first."`
+	Attempts []attempt `json:"attempts" doc:"Oldest first; the last 200 of them."`
 }
 
 // Delivery is a delivery, under a name that can be embedded.

@@ -141,10 +141,12 @@ func (s *server) readDocument(t testing.TB) {
 	require.NoError(t, err)
 
 	var known struct {
-		Paths map[string]map[string]operation
+		Paths      map[string]map[string]operation
+		Components struct{ Schemas map[string]schema }
 	}
 	require.NoError(t, json.Unmarshal(text, &known))
-	s.paths, s.calls = known.Paths, http.NewServeMux()
+	require.NotEmpty(t, known.Components.Schemas)
+	s.paths, s.schemas, s.calls = known.Paths, known.Components.Schemas, http.NewServeMux()
 	for path, operations := range known.Paths {
 		for method := range operations {
 			s.calls.HandleFunc(strings.ToUpper(method)+" "+path, http.NotFound)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -124,8 +125,12 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 	return deliveries, nil
 }
 
-// Delivery returns a delivery and its attempts, the first one first. The error is
-// ErrNotFound where there is none, or its case was erased.
+// maxShown is how many attempts of a delivery are shown: more than there are by themselves,
+// as the schedule has 13 and at most 100 cost none of it. Retries and replays have no end.
+const maxShown = 200
+
+// Delivery returns a delivery and its attempts, at most the last 200, the first one first.
+// The error is ErrNotFound where there is none, or its case was erased.
 func (s *Store) Delivery(ctx context.Context, organizationID, id string) (Delivery, []Attempt, error) {
 	d, err := scanDelivery(s.readers.QueryRowContext(ctx, selectDeliveries+`
 	WHERE d.id = $1 AND d.organization_id = $2`, id, organizationID))
@@ -140,7 +145,8 @@ func (s *Store) Delivery(ctx context.Context, organizationID, id string) (Delive
 		SELECT number, started_at, milliseconds, status_code, error, answer
 		FROM attempts
 		WHERE delivery_id = $1
-		ORDER BY number`, id)
+		ORDER BY number DESC
+		LIMIT $2`, id, maxShown)
 	if err != nil {
 		return Delivery{}, nil, fmt.Errorf("read attempts: %w", err)
 	}
@@ -173,6 +179,7 @@ func (s *Store) Delivery(ctx context.Context, organizationID, id string) (Delive
 	if err != nil {
 		return Delivery{}, nil, fmt.Errorf("read attempts: %w", err)
 	}
+	slices.Reverse(attempts)
 	return d, attempts, nil
 }
 

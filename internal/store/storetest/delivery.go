@@ -86,6 +86,22 @@ var deliveryTests = []test{
 		require.NoError(t, err)
 		requireEqual(t, attempts, recorded)
 	}},
+	{"of a delivery that was attempted very often the last 200 attempts are shown", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.endpoint()
+		outbox := new(tray)
+		c.create(outbox)
+		m := outbox.take()[0]
+		for number := 1; number <= 203; number++ {
+			a := &store.Attempt{Number: number, StartedAt: at(begin), StatusCode: 500}
+			require.NoError(t, c.Record(t.Context(), store.Outcome{Message: m, Attempt: a, State: store.Pending, RetryAt: new(at(begin))}))
+		}
+		got, recorded, err := c.Delivery(t.Context(), c.org.ID, m.DeliveryID)
+		require.NoError(t, err)
+		require.Equal(t, 203, got.Tries)
+		require.Len(t, recorded, 200)
+		require.Equal(t, []int{4, 203}, []int{recorded[0].Number, recorded[199].Number})
+	}},
 	{"a delivery that waits tells when it is tried again", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		c.endpoint()
