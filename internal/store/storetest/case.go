@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -41,6 +42,44 @@ var caseTests = []test{
 			_, _, err = c.Case(t.Context(), c.org.ID, id, sequence)
 			require.ErrorIs(t, err, store.ErrNotFound)
 		}
+	}},
+	{"a case of 2,001 events is shown as of any of them, in a time that does not grow with the log of others", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		cmd := c.creation()
+		commands := []caselog.Command{cmd}
+		for i := range 2_000 {
+			commands = append(commands, caselog.AddComment{Text: fmt.Sprintf("comment %d", i)})
+		}
+		events := c.do(cmd.ID, nil, commands...).Events
+		require.Len(t, events, 2_001)
+		c.reopen()
+		for _, sequence := range []int{1, 2, 199, 1_000, 2_000, 2_001} {
+			want, err := caselog.Fold(nil, events[:sequence]...)
+			require.NoError(t, err)
+			got, _, err := c.Case(t.Context(), c.org.ID, cmd.ID, int64(sequence))
+			require.NoError(t, err)
+			requireEqual(t, want, got)
+		}
+
+		// The first of its events takes little, also where there are fifty times as many others.
+		fastest := func() time.Duration {
+			least := time.Hour
+			for range 20 {
+				begun := time.Now()
+				_, _, err := c.Case(t.Context(), c.org.ID, cmd.ID, 1)
+				require.NoError(t, err)
+				least = min(least, time.Since(begun))
+			}
+			return least
+		}
+		alone := fastest()
+		_, err := database(t, url).ExecContext(t.Context(), `
+			WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < 50)
+			INSERT INTO events (id, organization_id, case_id, sequence, type, at, body)
+			SELECT CAST(n AS TEXT) || id, organization_id, CAST(n AS TEXT) || case_id, sequence, type, at, body
+			FROM events, copies`)
+		require.NoError(t, err)
+		require.Less(t, fastest(), 3*alone+2*time.Millisecond)
 	}},
 	{"a case is found by its organisation only", func(t *testing.T, url string) {
 		c := newClinic(t, url)
