@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"text/tabwriter"
@@ -36,6 +37,7 @@ func newKeysCreate(organization *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create --name NAME [--role admin|writer|reader] [--expires 720h]",
 		Short: "Make an API key and print it, this once",
+		Long:  "Make an API key and print it, this once. Where there is no database yet, one is made.",
 		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if expires < 0 {
@@ -45,7 +47,7 @@ func newKeysCreate(organization *string) *cobra.Command {
 			if expires > 0 {
 				until = time.Now().Add(expires)
 			}
-			return withKeys(cmd, func(keys *app.Keys) error {
+			return withKeys(cmd, app.MakeKeys, func(keys *app.Keys) error {
 				id, key, err := keys.Create(cmd.Context(), *organization, name, role, until)
 				if err != nil {
 					return err
@@ -68,7 +70,7 @@ func newKeysList(organization *string) *cobra.Command {
 		Short: "List the API keys",
 		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withKeys(cmd, func(keys *app.Keys) error {
+			return withKeys(cmd, app.OpenKeys, func(keys *app.Keys) error {
 				list, err := keys.List(cmd.Context(), *organization)
 				if err != nil {
 					return err
@@ -103,7 +105,7 @@ func newKeysRevoke(organization *string) *cobra.Command {
 		Short: "End an API key",
 		Args:  exactly("ID"),
 		RunE: func(cmd *cobra.Command, arguments []string) error {
-			return withKeys(cmd, func(keys *app.Keys) error {
+			return withKeys(cmd, app.OpenKeys, func(keys *app.Keys) error {
 				return keys.Revoke(cmd.Context(), *organization, arguments[0])
 			})
 		},
@@ -134,13 +136,13 @@ the file. If it is interrupted, run it again: it goes on.`,
 	return cmd
 }
 
-// withKeys opens the database for f.
-func withKeys(cmd *cobra.Command, f func(*app.Keys) error) error {
+// withKeys has the database opened by open for f.
+func withKeys(cmd *cobra.Command, open func(context.Context, config.Config) (*app.Keys, error), f func(*app.Keys) error) error {
 	cfg, err := settings(cmd)
 	if err != nil {
 		return err
 	}
-	keys, err := app.OpenKeys(cmd.Context(), cfg)
+	keys, err := open(cmd.Context(), cfg)
 	if errors.Is(err, store.ErrInUse) {
 		return fmt.Errorf("%w; a running server makes and lists keys at /v1/api-keys", err)
 	}

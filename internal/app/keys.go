@@ -24,13 +24,36 @@ type Keys struct {
 // KeyInfo is an API key without the key itself.
 type KeyInfo = service.Key
 
-// OpenKeys opens the database that cfg names.
+// ErrNoDatabase means that nobody has used a database where one was looked for.
+var ErrNoDatabase = errors.New("there is no database: --data, and --database where it is set, have to be those of casehook serve")
+
+// OpenKeys opens the database that cfg names. The error is ErrNoDatabase where there is
+// none.
 func OpenKeys(ctx context.Context, cfg config.Config) (*Keys, error) {
+	if err := requireDatabase(ctx, cfg); err != nil {
+		return nil, err
+	}
+	return MakeKeys(ctx, cfg)
+}
+
+// MakeKeys is OpenKeys where the database may be missing: then it is made, for its first
+// key.
+func MakeKeys(ctx context.Context, cfg config.Config) (*Keys, error) {
 	s, shares, _, err := openStore(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	return &Keys{store: s, shares: shares, service: service.New(service.Options{Store: s})}, nil
+}
+
+// requireDatabase returns ErrNoDatabase where there is none, so that nothing is made in a
+// directory that was mistyped.
+func requireDatabase(ctx context.Context, cfg config.Config) error {
+	exists, err := store.Exists(ctx, databaseURL(cfg))
+	if err == nil && !exists {
+		return ErrNoDatabase
+	}
+	return err
 }
 
 // Close releases the database.

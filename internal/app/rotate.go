@@ -27,7 +27,7 @@ var ErrNotRotated = errors.New("the server has not wrapped all keys anew: does i
 // RotateMasterKey puts a new master key first, or the one in a KMS whose URI is given, and
 // waits until every key in the database is wrapped by it, at most for patience; a server
 // may be running. Where the last rotation was not finished, it is finished, and no key
-// made. What it does it says to out.
+// made. What it does it says to out. The error is ErrNoDatabase where there is none.
 //
 // Keys from the environment are the operator's to change: with those it only waits.
 func RotateMasterKey(ctx context.Context, cfg config.Config, uri string, patience time.Duration, out io.Writer) error {
@@ -36,7 +36,10 @@ func RotateMasterKey(ctx context.Context, cfg config.Config, uri string, patienc
 			return err
 		}
 	}
-	if err := makeData(cfg); err != nil {
+	if err := requireDatabase(ctx, cfg); err != nil {
+		return err
+	}
+	if err := makeData(cfg); err != nil { // the database may be elsewhere
 		return err
 	}
 	master, err := masterKeys(ctx, cfg)
@@ -50,15 +53,9 @@ func RotateMasterKey(ctx context.Context, cfg config.Config, uri string, patienc
 	if cfg.MasterKey != "" && master.Len() == 1 {
 		return errors.New("CASEHOOK_MASTER_KEY has one key: give every server a new one besides, separated by a comma, first after the old one and then before it, and then run this")
 	}
-	exists, err := store.Exists(ctx, url)
+	stale, err := store.CountStale(ctx, url, v.Sealer())
 	if err != nil {
 		return err
-	}
-	stale := 0
-	if exists {
-		if stale, err = store.CountStale(ctx, url, v.Sealer()); err != nil {
-			return err
-		}
 	}
 	file, isFile := master.(*vault.KeyFile)
 	already := isFile && uri != "" && file.FirstIs(uri)
