@@ -76,7 +76,8 @@ var (
 	// before. The time of the next try stays, for the lane.
 	giveUpDeliveries = over(`id text, replay_id text, finished_at bigint`, `
 		UPDATE deliveries
-		SET state = CASE WHEN u.replay_id IS NULL THEN 'canceled' ELSE COALESCE(deliveries.replaced, 'canceled') END, finished_at = u.finished_at
+		SET state = CASE WHEN u.replay_id IS NULL THEN 'canceled' ELSE COALESCE(deliveries.replaced, 'canceled') END,
+			finished_at = COALESCE(CASE WHEN u.replay_id IS NOT NULL THEN deliveries.replaced_finished_at END, u.finished_at)
 		FROM u
 		WHERE deliveries.id = u.id AND deliveries.state = 'pending'
 			AND (u.replay_id IS NULL OR deliveries.replay_id = u.replay_id AND deliveries.tries = deliveries.deferred)

@@ -252,7 +252,8 @@ var (
 	// What a delivery was tried before costs none of its new schedule.
 	replayDeliveries = over(`id text, lane text, replay_id text`, `
 		UPDATE deliveries
-		SET state = 'pending', lane = u.lane, replaced = deliveries.state, replay_id = u.replay_id, deferred = deliveries.tries, due_at = NULL, finished_at = NULL
+		SET state = 'pending', lane = u.lane, replaced = deliveries.state, replaced_finished_at = deliveries.finished_at, replay_id = u.replay_id,
+			deferred = deliveries.tries, due_at = NULL, finished_at = NULL
 		FROM u
 		WHERE deliveries.id = u.id AND deliveries.state <> 'pending'
 			AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)

@@ -191,4 +191,34 @@ var cancelTests = []test{
 		require.Equal(t, []string{first}, c.claim(e.ID))
 		requireDue(t, c, e.ID, &due)
 	}},
+	{"what a replay had put in line is finished, once that is stopped, when it was before", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		old := c.create(nil)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(1, id, outbox)
+		messages := outbox.take()
+		c.deliver(messages[0], nil)
+		c.record(store.Outcome{
+			Message: messages[1], State: store.Failed, Attempt: &store.Attempt{Number: 1, StartedAt: begin.Add(time.Second), StatusCode: 503},
+		}, &store.End{Through: messages[1].Sequence})
+		finished := func(caseID string) (all []*time.Time) {
+			for _, d := range c.find(store.DeliveryFilter{CaseID: caseID}) {
+				all = append(all, d.FinishedAt)
+			}
+			return all
+		}
+		before := finished(id)
+		c.clock.pass(time.Hour)
+		r := c.replay(store.Replay{EndpointID: e.ID})
+		c.advance(r, 10)
+		require.Equal(t, []*time.Time{nil, nil}, finished(id))
+		c.clock.pass(time.Hour)
+		_, err := c.StopReplay(t.Context(), c.org.ID, r.ID, nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{"1 CREATE_CASE delivered", "2 ADD_CASE_COMMENT failed"}, c.deliveries(store.DeliveryFilter{CaseID: id}))
+		require.Equal(t, before, finished(id))
+		require.Equal(t, []*time.Time{new(c.clock.Now())}, finished(old), "the replay made it")
+	}},
 }

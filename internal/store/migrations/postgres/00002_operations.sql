@@ -12,6 +12,7 @@ CREATE TABLE endpoint_health (
 ALTER TABLE deliveries ADD COLUMN linked BIGINT NOT NULL DEFAULT 0; -- 1: the endpoint found its documents too large, and is sent links
 ALTER TABLE deliveries ADD COLUMN replay_id TEXT; -- the replay that sends it again
 ALTER TABLE deliveries ADD COLUMN replaced TEXT; -- its state before that; null where the replay made it
+ALTER TABLE deliveries ADD COLUMN replaced_finished_at BIGINT; -- when it was finished before that
 
 CREATE INDEX deliveries_event ON deliveries (event_id);
 CREATE INDEX deliveries_failed_endpoint ON deliveries (endpoint_id, id) WHERE state = 'failed';
@@ -96,6 +97,7 @@ DROP TABLE replays;
 DROP INDEX deliveries_replayed;
 DROP INDEX deliveries_failed_endpoint;
 DROP INDEX deliveries_event;
+ALTER TABLE deliveries DROP COLUMN replaced_finished_at;
 ALTER TABLE deliveries DROP COLUMN replaced;
 ALTER TABLE deliveries DROP COLUMN replay_id;
 ALTER TABLE deliveries DROP COLUMN linked;
