@@ -83,7 +83,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, p patience) (err erro
 		return err
 	}
 	a.hasKeys = cfg.AdminKey != "" || slices.ContainsFunc(keys, store.Key.Usable)
-	if a.blobs, err = openBlobs(ctx, cfg); err != nil {
+	if a.blobs, err = openBlobs(ctx, cfg, a.log); err != nil {
 		return err
 	}
 	if a.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
@@ -257,7 +257,7 @@ func openStore(ctx context.Context, cfg config.Config) (*store.Store, *share.Sto
 }
 
 // openBlobs opens the bucket that is set, or else the folder in the data directory.
-func openBlobs(ctx context.Context, cfg config.Config) (*blob.Store, error) {
+func openBlobs(ctx context.Context, cfg config.Config, log *slog.Logger) (*blob.Store, error) {
 	if cfg.Documents == "" {
 		return blob.Open(filepath.Join(cfg.Data, "blobs"))
 	}
@@ -265,7 +265,7 @@ func openBlobs(ctx context.Context, cfg config.Config) (*blob.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("documents: %w", err)
 	}
-	return blob.OpenBucket(ctx, place)
+	return blob.OpenBucket(ctx, place, log)
 }
 
 // masterKeys returns the keys of the configuration, or else those in the data

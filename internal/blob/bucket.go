@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -26,26 +28,34 @@ const (
 	// staleAfter is how old an unfinished upload is that OpenBucket removes: longer
 	// than the slowest client of the largest document may take.
 	staleAfter = 48 * time.Hour
+
+	// sweptWithin is how long it may take to remove them. What is left then, the next
+	// start removes.
+	sweptWithin = 15 * time.Second
 )
 
 // objects is a place in an S3-compatible store.
 type objects struct{ *bucket.Bucket }
 
 // OpenBucket returns the Store in a bucket, which must be there; see [bucket.Open]. It
-// removes uploads that crashed processes left unfinished two days ago or earlier.
-func OpenBucket(ctx context.Context, at bucket.Place) (*Store, error) {
+// removes uploads of blobs that crashed processes left unfinished two days ago or earlier.
+// Where that fails it logs so: nothing else depends on it.
+func OpenBucket(ctx context.Context, at bucket.Place, log *slog.Logger) (*Store, error) {
 	opened, err := bucket.Open(ctx, at)
 	if err != nil {
 		return nil, fmt.Errorf("open blob store: %w", err)
 	}
 	o := objects{opened}
-	if err := o.sweep(ctx); err != nil {
-		return nil, fmt.Errorf("open blob store: bucket %s at %s: remove abandoned uploads: %w", at.Name, at.Endpoint, err)
+	sweeping, cancel := context.WithTimeout(ctx, sweptWithin)
+	defer cancel()
+	if err := o.sweep(sweeping); err != nil {
+		log.Warn("could not remove abandoned uploads of documents", "error", err)
 	}
 	return &Store{place: o}, nil
 }
 
-// sweep removes the abandoned among the unfinished uploads.
+// sweep removes the abandoned among the unfinished uploads of blobs. The bucket may have
+// others.
 func (o objects) sweep(ctx context.Context) error {
 	var key, upload string
 	for {
@@ -54,7 +64,7 @@ func (o objects) sweep(ctx context.Context) error {
 			return err
 		}
 		for _, u := range page.Uploads {
-			if time.Since(u.Initiated) < staleAfter {
+			if time.Since(u.Initiated) < staleAfter || !o.isBlob(u.Key) {
 				continue
 			}
 			if err := o.AbortMultipartUpload(ctx, o.Name, u.Key, u.UploadID); err != nil && !bucket.Absent(err) {
@@ -69,6 +79,12 @@ func (o objects) sweep(ctx context.Context) error {
 }
 
 func (o objects) key(id string) string { return o.Prefix + folderOf(id) + "/" + id }
+
+// isBlob reports whether a key is that of a blob.
+func (o objects) isBlob(key string) bool {
+	id := key[strings.LastIndex(key, "/")+1:]
+	return check(id) == nil && key == o.key(id)
+}
 
 // upload is an unfinished blob in a bucket. What is small is sent as one object at its
 // end, all else in parts.

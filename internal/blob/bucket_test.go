@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -38,7 +39,7 @@ func (b objects) url(t testing.TB) bucket.Place {
 }
 
 func (b objects) open(t testing.TB) *blob.Store {
-	store, err := blob.OpenBucket(t.Context(), b.url(t))
+	store, err := blob.OpenBucket(t.Context(), b.url(t), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	return store
@@ -162,7 +163,7 @@ func TestADownloadThatBreaksOffIsNoDocument(t *testing.T) {
 	where := at.url(t)
 	where.Endpoint, err = url.Parse(cutting.URL)
 	require.NoError(t, err)
-	store, err = blob.OpenBucket(t.Context(), where)
+	store, err = blob.OpenBucket(t.Context(), where, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	_, err = read(t.Context(), store, key, someID)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
@@ -186,6 +187,59 @@ func TestOpenBucketRemovesWhatACrashLeftAndSparesWhatIsBeingWritten(t *testing.T
 	require.Equal(t, []string{"00/" + young}, at.files(t))
 }
 
+func TestOpenBucketSparesTheUnfinishedUploadsOfOthers(t *testing.T) {
+	for _, prefix := range []string{"", prefix} {
+		t.Run("under "+prefix, func(t *testing.T) {
+			at := newBucket(t)
+			others := []string{
+				someID, "7e/" + someID, "7f/" + someID + "/", "7f/" + someID + ".zip", "7f/7f/" + someID, "7f/" + strings.ToUpper(someID), "backups/dump", "f",
+			}
+			for i := range others {
+				others[i] = prefix + others[i]
+			}
+			if prefix != "" {
+				others = append(others, "7f/"+someID, strings.TrimSuffix(prefix, "/")+"s/7f/"+someID)
+			}
+			at.Pass(-49 * time.Hour)
+			for _, key := range append(others, prefix+"7f/"+someID) {
+				at.Begin(t, bucketName, key)
+			}
+			at.Pass(49 * time.Hour)
+			place, err := bucket.Parse("s3://" + bucketName + "/" + prefix + "?endpoint=" + at.URL + "&region=us-east-1")
+			require.NoError(t, err)
+			_, err = blob.OpenBucket(t.Context(), place, slog.New(slog.DiscardHandler))
+			require.NoError(t, err)
+			require.ElementsMatch(t, others, at.Unfinished(t, bucketName))
+		})
+	}
+}
+
+func TestOpenBucketOpensABucketThatItCannotSweep(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		broken func(r *http.Request) bool
+	}{
+		{"uploads cannot be listed", func(r *http.Request) bool { return r.URL.Query().Has("uploads") }},
+		{"an upload cannot be removed", func(r *http.Request) bool { return r.Method == http.MethodDelete }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			at := newBucket(t)
+			at.Pass(-49 * time.Hour)
+			at.Begin(t, bucketName, prefix+"7f/"+someID)
+			at.Pass(49 * time.Hour)
+			at.Break(test.broken)
+			var log bytes.Buffer
+			store, err := blob.OpenBucket(t.Context(), at.url(t), slog.New(slog.NewTextHandler(&log, nil)))
+			require.NoError(t, err)
+			require.Contains(t, log.String(), "could not remove abandoned uploads of documents")
+			require.NotContains(t, log.String(), "s3test-secret")
+			_, err = store.Put(t.Context(), newKey(t), someID, strings.NewReader("content"))
+			require.NoError(t, err)
+			require.Len(t, at.files(t), 2, "the document, and what was left")
+		})
+	}
+}
+
 func TestOpenBucketSaysWhatIsWrong(t *testing.T) {
 	at := newBucket(t)
 	gone := httptest.NewServer(http.NotFoundHandler())
@@ -199,14 +253,13 @@ func TestOpenBucketSaysWhatIsWrong(t *testing.T) {
 		{"the bucket is missing", "s3://elsewhere?endpoint=" + at.URL, nil, []string{"bucket elsewhere at " + at.URL, "there is no such bucket"}},
 		{"nobody listens", "s3://documents?endpoint=" + gone.URL, nil, []string{"bucket documents at " + gone.URL, "reach it: ", "connection refused"}},
 		{"access is denied", "s3://documents?endpoint=" + at.URL, func(*http.Request) bool { return true }, []string{"reach it: Access Denied"}},
-		{"uploads cannot be listed", "s3://documents?endpoint=" + at.URL, func(r *http.Request) bool { return r.URL.Query().Has("uploads") }, []string{"remove abandoned uploads: "}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			at.Break(test.broken)
 			defer at.Break(nil)
 			place, err := bucket.Parse(test.place + "&region=us-east-1")
 			require.NoError(t, err)
-			_, err = blob.OpenBucket(t.Context(), place)
+			_, err = blob.OpenBucket(t.Context(), place, slog.New(slog.DiscardHandler))
 			for _, want := range append(test.want, "open blob store: ") {
 				require.ErrorContains(t, err, want)
 			}
@@ -223,7 +276,7 @@ func TestOpenBucketWithoutCredentialsSaysSo(t *testing.T) {
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
 	// Where a role would be asked for, nobody answers.
 	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/role")
-	_, err := blob.OpenBucket(t.Context(), at.url(t))
+	_, err := blob.OpenBucket(t.Context(), at.url(t), slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 }
 

@@ -48,12 +48,7 @@ func Start(t testing.TB, buckets ...string) *Server {
 	for _, bucket := range buckets {
 		require.NoError(t, s.backend.CreateBucket(bucket))
 		// Unlike others it lists no uploads, not even none, before there was the first.
-		answer := s.ask(t, http.MethodPost, "/"+bucket+"/first?uploads", nil)
-		var begun struct {
-			Upload string `xml:"UploadId"`
-		}
-		require.NoError(t, xml.Unmarshal(answer, &begun))
-		s.ask(t, http.MethodDelete, "/"+bucket+"/first?uploadId="+begun.Upload, nil)
+		s.ask(t, http.MethodDelete, "/"+bucket+"/first?uploadId="+s.Begin(t, bucket, "first"), nil)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.observe(r) {
@@ -179,6 +174,16 @@ func (s *Server) Keys(t testing.TB, bucket string) []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// Begin begins an upload to a bucket, and returns its id.
+func (s *Server) Begin(t testing.TB, bucket, key string) string {
+	t.Helper()
+	var begun struct {
+		Upload string `xml:"UploadId"`
+	}
+	require.NoError(t, xml.Unmarshal(s.ask(t, http.MethodPost, "/"+bucket+"/"+key+"?uploads", nil), &begun))
+	return begun.Upload
 }
 
 // Unfinished returns the keys of all uploads to a bucket that were begun and neither
