@@ -28,9 +28,14 @@ func MintLink(key *vault.Key, publicURL, caseID, attachmentID string, sha256 []b
 	return publicURL + "/documents/" + caseID + "/" + attachmentID + "?" + query.Encode(), expires
 }
 
-// CheckLink reports whether MintLink made the link, and it has not expired.
+// IsGenuine reports whether MintLink made the link, which may have expired since.
+func IsGenuine(key *vault.Key, caseID, attachmentID, digest, expires, signature string) bool {
+	return hmac.Equal([]byte(signature), []byte(linkSignature(key, caseID, attachmentID, digest, expires)))
+}
+
+// CheckLink reports whether the link is genuine, and has not expired.
 func CheckLink(key *vault.Key, caseID, attachmentID, digest, expires, signature string, now time.Time) bool {
-	if !hmac.Equal([]byte(signature), []byte(linkSignature(key, caseID, attachmentID, digest, expires))) {
+	if !IsGenuine(key, caseID, attachmentID, digest, expires, signature) {
 		return false
 	}
 	until, err := strconv.ParseInt(expires, 10, 64)

@@ -35,24 +35,25 @@ func TestALinkIsGoodForOneDocumentUntilItExpires(t *testing.T) {
 		key                                        *vault.Key
 		caseID, document, digest, until, signature string
 		at                                         time.Time
-		want                                       bool
+		want, genuine                              bool
 	}{
-		{"as it was minted", key, "case", "document", digest, until, signature, now, true},
-		{"in the last second", key, "case", "document", digest, until, signature, expires.Add(-time.Second), true},
-		{"expired", key, "case", "document", digest, until, signature, expires, false},
-		{"prolonged", key, "case", "document", digest, "9999999999", signature, now, false},
-		{"for another document", key, "case", "another", digest, until, signature, now, false},
-		{"with another digest", key, "case", "document", "YW5vdGhlcg", until, signature, now, false},
-		{"without the digest", key, "case", "document", "", until, signature, now, false},
-		{"for another case", key, "another", "document", digest, until, signature, now, false},
-		{"with the bounds moved", key, "casedocument", "", digest, until, signature, now, false},
-		{"by another key", newKey(t), "case", "document", digest, until, signature, now, false},
-		{"without a signature", key, "case", "document", digest, until, "", now, false},
-		{"with its signature in another spelling", key, "case", "document", digest, until, signature + "\n", now, false},
-		{"with a signature that is none", key, "case", "document", digest, until, "!", now, false},
+		{"as it was minted", key, "case", "document", digest, until, signature, now, true, true},
+		{"in the last second", key, "case", "document", digest, until, signature, expires.Add(-time.Second), true, true},
+		{"expired", key, "case", "document", digest, until, signature, expires, false, true},
+		{"prolonged", key, "case", "document", digest, "9999999999", signature, now, false, false},
+		{"for another document", key, "case", "another", digest, until, signature, now, false, false},
+		{"with another digest", key, "case", "document", "YW5vdGhlcg", until, signature, now, false, false},
+		{"without the digest", key, "case", "document", "", until, signature, now, false, false},
+		{"for another case", key, "another", "document", digest, until, signature, now, false, false},
+		{"with the bounds moved", key, "casedocument", "", digest, until, signature, now, false, false},
+		{"by another key", newKey(t), "case", "document", digest, until, signature, now, false, false},
+		{"without a signature", key, "case", "document", digest, until, "", now, false, false},
+		{"with its signature in another spelling", key, "case", "document", digest, until, signature + "\n", now, false, false},
+		{"with a signature that is none", key, "case", "document", digest, until, "!", now, false, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			require.Equal(t, test.want, delivery.CheckLink(test.key, test.caseID, test.document, test.digest, test.until, test.signature, test.at))
+			require.Equal(t, test.genuine, delivery.IsGenuine(test.key, test.caseID, test.document, test.digest, test.until, test.signature))
 		})
 	}
 }

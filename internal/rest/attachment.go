@@ -102,7 +102,7 @@ func (d *door) openDocument(ctx context.Context, in *struct {
 	Signature    string `query:"signature" doc:"As in the link."`
 }) (*huma.StreamResponse, error) {
 	document, who, err := d.service.LinkedAttachment(ctx, in.CaseID, in.AttachmentID, in.Digest, in.Expires, in.Signature)
-	if who.KeyID != "" { // else there is no such case, and nobody whose record it could be on
+	if who.KeyID != "" { // else it is not genuine: what a stranger makes up fills nobody's record
 		if broken := d.service.Attribute(ctx, exchangeOf(ctx).entry, who); broken != nil {
 			if document != nil {
 				_ = document.Close() // it was only read

@@ -18,7 +18,7 @@ import (
 func (d *door) registerAudit() {
 	handle(d, call{
 		id: "listAuditEntries", pattern: "GET /v1/audit", tag: tagAudit, summary: "List who called what",
-		text: "The newest first: every call with a key of the organization, reads and refused calls too, and every signed link to a document of its cases that was followed. " +
+		text: "The newest first: every call with a key of the organization, reads and refused calls too, and every genuine link to a document of its cases that was followed. " +
 			"Never what was sent or answered. Entries are never removed, and chained by hashes.",
 	}, d.listAuditEntries)
 }

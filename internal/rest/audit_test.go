@@ -129,13 +129,19 @@ func TestALinkThatIsFollowedIsOnRecordWithoutItsSignature(t *testing.T) {
 	require.NoError(t, err)
 	digest := sha256.Sum256([]byte("hello"))
 	link, _ := delivery.MintLink(key, "", caseID, attachment, digest[:], time.Now())
+	expired, _ := delivery.MintLink(key, "", caseID, attachment, digest[:], time.Now().Add(-time.Hour))
 	stranger := with("Authorization", "")
 	before := s.audit(t, "")
 	require.Equal(t, http.StatusOK, s.get(t, link, stranger).status)
-	require.Equal(t, http.StatusNotFound, s.get(t, link+"x", stranger).status)
-	require.Equal(t, http.StatusNotFound, s.get(t, strings.Replace(link, caseID, "0190a6e1-0000-7000-8000-000000000000", 1), stranger).status)
+	require.Equal(t, http.StatusNotFound, s.get(t, expired, stranger).status)
+	for _, forged := range []string{
+		"/documents/" + caseID + "/x", link + "x", expired + "x",
+		strings.Replace(link, attachment, "x", 1), strings.Replace(link, caseID, "0190a6e1-0000-7000-8000-000000000000", 1),
+	} {
+		require.Equal(t, http.StatusNotFound, s.get(t, forged, stranger).status)
+	}
 	now := since(before, s.audit(t, ""))
-	require.Len(t, now, 2, "of a case that never was there is nobody to tell")
+	require.Len(t, now, 2, "what anybody can make up fills no record")
 	for i, status := range []int{200, 404} {
 		want := entry{
 			Operation: "openDocument", Method: "GET", KeyID: "link", Status: status, From: "127.0.0.1",

@@ -57,18 +57,23 @@ func (s *Service) Attachment(ctx context.Context, caller Caller, caseID, attachm
 // LinkedAttachment opens the document that a signed link leads to. The link is good
 // also for one that was deleted after it was minted. A link that is not genuine, or
 // has expired, is refused as not found. The digest of a good one is that of the
-// document. Where there is the case, or was, the Caller is of its organisation.
+// document. Where the link is genuine the Caller is of the case's organisation, also where
+// it has expired; else there is none: anybody can make up what is not genuine, and as much
+// as they like.
 func (s *Service) LinkedAttachment(ctx context.Context, caseID, attachmentID, digest, expires, signature string) (io.ReadCloser, Caller, error) {
 	gone := refusal.Of(refusal.NotFound, "the link is not valid, or has expired")
+	key, err := s.Store.CaseKey(ctx, caseID)
+	if err != nil {
+		return nil, Caller{}, refused("document", err)
+	}
+	if !delivery.IsGenuine(key, caseID, attachmentID, digest, expires, signature) {
+		return nil, Caller{}, gone
+	}
 	owner, err := s.Store.CaseOwner(ctx, caseID)
 	if err != nil {
 		return nil, Caller{}, refused("document", err)
 	}
 	caller := Caller{OrganizationID: owner, KeyID: link}
-	key, err := s.Store.CaseKey(ctx, caseID)
-	if err != nil {
-		return nil, caller, refused("document", err)
-	}
 	if !delivery.CheckLink(key, caseID, attachmentID, digest, expires, signature, now()) {
 		return nil, caller, gone
 	}
