@@ -230,6 +230,9 @@ type postgresRunner struct {
 	texts map[*batch]string
 }
 
+// close: the driver closes what it has prepared with the connection.
+func (r *postgresRunner) close() error { return nil }
+
 func (r *postgresRunner) run(ctx context.Context, first string, steps []step, last string) error {
 	var all pgx.Batch
 	if first != "" {

@@ -42,7 +42,7 @@ func connectSQLite(path string) (*connection, error) {
 // FULL), and readers never wait for the writer (WAL).
 func openSQLite(path string, connections int) (*sql.DB, error) {
 	query := url.Values{
-		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(1)", "cache_size(-16000)", "journal_size_limit(67108864)"},
+		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(1)", "cache_size(-16000)", "journal_size_limit(67108864)", "secure_delete(FAST)"},
 		"_txlock": {"immediate"},
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
@@ -186,4 +186,15 @@ func (r *sqliteRunner) prepare(ctx context.Context, s sized) (*sql.Stmt, error) 
 	}
 	r.prepared[s] = stmt
 	return stmt, nil
+}
+
+// close: a connection with a statement that is prepared still would stay open, and its
+// write-ahead log beside the database, for database/sql closes none that was prepared on
+// a connection of its own.
+func (r *sqliteRunner) close() error {
+	var errs []error
+	for _, stmt := range r.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -57,6 +57,21 @@ func TestFilesOfSQLiteShowNoSecretAndNoPatient(t *testing.T) {
 	}
 }
 
+func TestAClosedDatabaseOfSQLiteIsOneFileInWhichNothingIsLeftOfWhatWasErased(t *testing.T) {
+	folder := t.TempDir()
+	mark := storetest.EraseType(t, "sqlite:"+filepath.Join(folder, "casehook.db"))
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	require.Equal(t, []string{"casehook.db", "casehook.db.lock"}, names)
+	content, err := os.ReadFile(filepath.Join(folder, "casehook.db"))
+	require.NoError(t, err)
+	require.False(t, bytes.Contains(content, []byte(mark)), "in the free space of a page")
+}
+
 func TestFilesOfSQLiteAreTheirOwnersOnly(t *testing.T) {
 	folder := t.TempDir()
 	storetest.Plant(t, "sqlite:"+filepath.Join(folder, "casehook.db"), func() {

@@ -117,7 +117,7 @@ func (w *writer) close() error {
 	if w.conn == nil {
 		return nil
 	}
-	return w.conn.Close()
+	return errors.Join(w.runner.close(), w.conn.Close())
 }
 
 // do has one job written, with the entry of the call that ctx is of, and waits for it.
@@ -392,6 +392,8 @@ type scanner interface {
 type runner interface {
 	// run runs first, the steps and last; first and last may be empty.
 	run(ctx context.Context, first string, steps []step, last string) error
+	// close releases what it has prepared, before the connection is closed.
+	close() error
 }
 
 // scanAll scans every row, and closes rows.

@@ -326,6 +326,22 @@ var erasureTests = []test{
 	}},
 }
 
+// EraseType erases a case that lies between others, and returns its type, which is in
+// the clear until then. Nobody has the database any more.
+func EraseType(t *testing.T, url string) (mark string) {
+	t.Helper()
+	c := newClinic(t, url)
+	c.create(nil)
+	cmd := c.creation()
+	cmd.Type = "mark" + rand.Text()
+	c.do(cmd.ID, nil, cmd)
+	c.create(nil)
+	c.reopen() // it is where it will lie
+	require.NoError(t, c.erase(c.org.ID, cmd.ID))
+	require.NoError(t, c.Close())
+	return cmd.Type
+}
+
 // erase erases a case that has no documents.
 func (c *clinic) erase(organizationID, id string) error {
 	return c.Erase(c.ctx, c.erasure(organizationID, id), new(drawer), nil)
