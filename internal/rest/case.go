@@ -33,7 +33,7 @@ type CasePath struct {
 
 // newCase is the body of createCase.
 type newCase struct {
-	Type          string                    `json:"type" doc:"What the case is about, in the caller's words." example:"INITIAL_CONSULTATION"`
+	Type          string                    `json:"type" doc:"What kind of case it is, in the caller's words, for lists and filters. It is kept in the clear, and blanked for nobody: say nothing of the patient here." example:"INITIAL_CONSULTATION"`
 	Title         string                    `json:"title"`
 	Submitter     newSubmitter              `json:"submitter"`
 	ReferralCode  *string                   `json:"referralCode,omitempty"`
