@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/subscription"
 )
+
+const mediaJSON = "application/json"
 
 // maxBody is how large a JSON body may be, in bytes, itself included.
 const maxBody = 10 << 20
@@ -41,7 +44,7 @@ func (d *door) readBody(ctx huma.Context, next func(huma.Context)) {
 	x := exchangeOf(ctx.Context())
 	body, err := bodyOf(w, r)
 	if err == nil {
-		err = checkBody(body, ctx.Operation().RequestBody)
+		err = d.checkBody(body, ctx.Operation().RequestBody)
 	}
 	if err == nil && r.Method == http.MethodPost {
 		x.key, err = idempotencyKey(r.Header)
@@ -98,7 +101,7 @@ func checkMediaType(header http.Header) error {
 	}
 	media, parameters, err := mime.ParseMediaType(sent)
 	charset := parameters["charset"]
-	if err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+	if err != nil || media != mediaJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return refused
 	}
 	return nil
@@ -106,10 +109,10 @@ func checkMediaType(header http.Header) error {
 
 // checkBody refuses a body where none is taken, none where one is needed, and one
 // that is not the JSON that it seems.
-func checkBody(body []byte, wanted *huma.RequestBody) error {
+func (d *door) checkBody(body []byte, wanted *huma.RequestBody) error {
 	switch {
 	case len(body) > 0:
-		if err := checkJSON(body); err != nil {
+		if err := checkJSON(body, d.refusesNull(wanted)); err != nil {
 			return err
 		}
 		if wanted == nil && !bytes.Equal(bytes.Join(bytes.Fields(body), nil), []byte("{}")) {
@@ -119,6 +122,37 @@ func checkBody(body []byte, wanted *huma.RequestBody) error {
 		return refusal.Of(refusal.Invalid, "this call needs a JSON object as its body")
 	}
 	return nil
+}
+
+// refusesNull returns what says whether a body refuses null at a place: in a field that may
+// be left out and does not take null. There it would be taken for nothing at all, which is
+// not what whoever sends it means. Of a field that has to be given huma's checks say more.
+func (d *door) refusesNull(wanted *huma.RequestBody) func(place []scope) bool {
+	if wanted == nil || wanted.Content[mediaJSON] == nil {
+		return nil
+	}
+	schemas := d.api.OpenAPI().Components.Schemas
+	return func(place []scope) bool {
+		of := wanted.Content[mediaJSON].Schema
+		for i, at := range place {
+			for of != nil && of.Ref != "" {
+				of = schemas.SchemaFromRef(of.Ref)
+			}
+			switch {
+			case of == nil:
+				return false
+			case at.keys == nil:
+				of = of.Items
+				continue
+			}
+			field := of.Properties[at.key]
+			if i == len(place)-1 {
+				return field != nil && !field.Nullable && !slices.Contains(of.Required, at.key)
+			}
+			of = field
+		}
+		return false
+	}
 }
 
 // digest returns what tells a repeated request from another one under the same

@@ -36,9 +36,9 @@ type newCase struct {
 	Type          string                    `json:"type" doc:"What kind of case it is, in the caller's words, for lists and filters. It is kept in the clear, and blanked for nobody: say nothing of the patient here." example:"INITIAL_CONSULTATION"`
 	Title         string                    `json:"title"`
 	Submitter     newSubmitter              `json:"submitter"`
-	ReferralCode  *string                   `json:"referralCode,omitempty"`
-	ProductBundle *caseupdate.ProductBundle `json:"productBundle,omitempty"`
-	HRRep         *caseupdate.Person        `json:"hrRep,omitempty"`
+	ReferralCode  *string                   `json:"referralCode,omitempty" nullable:"true"`
+	ProductBundle *caseupdate.ProductBundle `json:"productBundle,omitempty" orNull:"true"`
+	HRRep         *caseupdate.Person        `json:"hrRep,omitempty" orNull:"true"`
 }
 
 // newSubmitter is the patient, as the caller tells of them.
@@ -47,14 +47,14 @@ type newSubmitter struct {
 	FirstName   *string `json:"firstName" nullable:"false"`
 	LastName    *string `json:"lastName" nullable:"false"`
 	Email       *string `json:"email" nullable:"false"`
-	PhoneNumber *string `json:"phoneNumber,omitempty"`
-	DOB         *string `json:"dob,omitempty" doc:"A date." example:"1984-07-12"`
-	Gender      *string `json:"gender,omitempty"`
-	Address     *string `json:"address,omitempty"`
-	City        *string `json:"city,omitempty"`
-	State       *string `json:"state,omitempty"`
-	Country     *string `json:"country,omitempty"`
-	PostalCode  *string `json:"postalCode,omitempty"`
+	PhoneNumber *string `json:"phoneNumber,omitempty" nullable:"true"`
+	DOB         *string `json:"dob,omitempty" nullable:"true" doc:"A date." example:"1984-07-12"`
+	Gender      *string `json:"gender,omitempty" nullable:"true"`
+	Address     *string `json:"address,omitempty" nullable:"true"`
+	City        *string `json:"city,omitempty" nullable:"true"`
+	State       *string `json:"state,omitempty" nullable:"true"`
+	Country     *string `json:"country,omitempty" nullable:"true"`
+	PostalCode  *string `json:"postalCode,omitempty" nullable:"true"`
 }
 
 func (n newCase) command() caselog.CreateCase {

@@ -20,11 +20,11 @@ func (d *door) registerDecisions() {
 type newDecision struct {
 	IsApproved   bool        `json:"isApproved"`
 	IsNoDecision bool        `json:"isNoDecision,omitempty" doc:"Whether the review ends without a decision."`
-	StartDate    *timestamp  `json:"startDate,omitempty" doc:"From when the decision holds."`
-	EndDate      *timestamp  `json:"endDate,omitempty" doc:"Until when it holds."`
-	DecisionText *string     `json:"decisionText,omitempty"`
-	Category     *string     `json:"category,omitempty"`
-	MedInfo      *newMedInfo `json:"medInfo,omitempty"`
+	StartDate    *timestamp  `json:"startDate,omitempty" nullable:"true" doc:"From when the decision holds."`
+	EndDate      *timestamp  `json:"endDate,omitempty" nullable:"true" doc:"Until when it holds."`
+	DecisionText *string     `json:"decisionText,omitempty" nullable:"true"`
+	Category     *string     `json:"category,omitempty" nullable:"true"`
+	MedInfo      *newMedInfo `json:"medInfo,omitempty" orNull:"true"`
 }
 
 // newMedInfo is what a decision prescribes.

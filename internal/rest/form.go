@@ -26,7 +26,7 @@ type formAnswers struct {
 type newForm struct {
 	ID          string  `json:"id,omitempty" doc:"As the caller knows the form; without it, a new one."`
 	Name        string  `json:"name"`
-	Description *string `json:"description,omitempty"`
+	Description *string `json:"description,omitempty" nullable:"true"`
 }
 
 // newResponse is the answer to one question.

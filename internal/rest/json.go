@@ -24,8 +24,9 @@ const (
 // checkJSON refuses a body that is not one JSON value in UTF-8, that is deeper or
 // has more values than any request needs, that has a number or half of a surrogate
 // pair which encoding/json cannot read, or that names a field twice: of two values,
-// encoding/json would take the last, and somebody else's the first.
-func checkJSON(body []byte) error {
+// encoding/json would take the last, and somebody else's the first. It refuses null where
+// refusesNull, if it is not nil, says so of the place.
+func checkJSON(body []byte, refusesNull func(place []scope) bool) error {
 	if !utf8.Valid(body) {
 		return newProblem(http.StatusBadRequest, "the body is not UTF-8")
 	}
@@ -54,6 +55,10 @@ func checkJSON(body []byte) error {
 			end := i + numberLength(body[i:])
 			err = w.number(string(body[i:end]))
 			i = end - 1
+		case 'n': // of null: true and false have none
+			if refusesNull != nil && refusesNull(w.scopes) {
+				err = refusal.Field(w.path(), "must not be null")
+			}
 		}
 		if err != nil {
 			return err

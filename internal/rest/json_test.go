@@ -27,7 +27,7 @@ func TestAFieldThatIsGivenTwiceIsNamed(t *testing.T) {
 		{`{"a\\":1,"a\\":1}`, `a\`},
 	} {
 		t.Run(test.body, func(t *testing.T) {
-			err := checkJSON([]byte(test.body))
+			err := checkJSON([]byte(test.body), nil)
 			if test.want == "" {
 				require.NoError(t, err)
 				return
@@ -50,7 +50,7 @@ func TestHalfOfASurrogatePairIsNamed(t *testing.T) {
 		{`"\udfff"`, "body"},
 	} {
 		t.Run(test.body, func(t *testing.T) {
-			err := checkJSON([]byte(test.body))
+			err := checkJSON([]byte(test.body), nil)
 			if test.want == "" {
 				require.NoError(t, err)
 				return
@@ -71,7 +71,7 @@ func TestANumberThatCannotBeReadIsNamed(t *testing.T) {
 		{`1e400`, "body"},
 	} {
 		t.Run(test.body, func(t *testing.T) {
-			err := checkJSON([]byte(test.body))
+			err := checkJSON([]byte(test.body), nil)
 			if test.want == "" {
 				require.NoError(t, err)
 				return
@@ -84,9 +84,9 @@ func TestANumberThatCannotBeReadIsNamed(t *testing.T) {
 }
 
 func TestABodyIsBoundedInDepth(t *testing.T) {
-	require.NoError(t, checkJSON([]byte(strings.Repeat("[", maxDepth)+strings.Repeat("]", maxDepth))))
-	require.Error(t, checkJSON([]byte(strings.Repeat("[", maxDepth+1)+strings.Repeat("]", maxDepth+1))))
-	require.Error(t, checkJSON([]byte(strings.Repeat("[", 1_000_000)+strings.Repeat("]", 1_000_000))))
+	require.NoError(t, checkJSON([]byte(strings.Repeat("[", maxDepth)+strings.Repeat("]", maxDepth)), nil))
+	require.Error(t, checkJSON([]byte(strings.Repeat("[", maxDepth+1)+strings.Repeat("]", maxDepth+1)), nil))
+	require.Error(t, checkJSON([]byte(strings.Repeat("[", 1_000_000)+strings.Repeat("]", 1_000_000)), nil))
 }
 
 // FuzzCheckJSON compares the walk with encoding/json's own decoder: what is let
@@ -96,7 +96,7 @@ func FuzzCheckJSON(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		passed := checkJSON(body) == nil
+		passed := checkJSON(body, nil) == nil
 		repeats, err := hasRepeatedKey(json.NewDecoder(bytes.NewReader(body)))
 		fine := err == nil && !repeats && utf8.Valid(body) && json.Valid(body)
 		shallow := bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) <= maxDepth

@@ -26,7 +26,7 @@ func (d *door) registerOrders() {
 // newOrder is the body of createOrder.
 type newOrder struct {
 	Status  string  `json:"status,omitempty" doc:"In the caller's words; without it, CREATED."`
-	Message *string `json:"message,omitempty"`
+	Message *string `json:"message,omitempty" nullable:"true"`
 }
 
 func (d *door) createOrder(ctx context.Context, in *struct {

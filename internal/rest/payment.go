@@ -23,7 +23,7 @@ func (d *door) registerPayments() {
 type newPayment struct {
 	Description string     `json:"description"`
 	Amount      amount     `json:"amount" doc:"In major units, of at most two decimal places."`
-	DueDate     *timestamp `json:"dueDate,omitempty"`
+	DueDate     *timestamp `json:"dueDate,omitempty" nullable:"true"`
 }
 
 func (d *door) addPayment(ctx context.Context, in *struct {

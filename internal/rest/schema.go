@@ -77,13 +77,14 @@ func (r *registry) structSchema(t reflect.Type) *huma.Schema {
 	}
 	for _, field := range reflect.VisibleFields(t) {
 		property := s.Properties[jsonName(field)]
-		if property == nil || property.Ref == "" || field.Type.Kind() != reflect.Pointer || omittable(field) {
+		if property == nil || property.Ref == "" || field.Type.Kind() != reflect.Pointer {
 			continue
 		}
-		s.Properties[jsonName(field)] = &huma.Schema{
-			Description: property.Description,
-			AnyOf:       []*huma.Schema{{Ref: property.Ref}, {Type: "null"}},
+		if omittable(field) {
+			property.Nullable = field.Tag.Get("orNull") == "true" // huma's own tag is not for objects
+			continue
 		}
+		s.Properties[jsonName(field)] = orNull(property)
 	}
 	s.PrecomputeMessages()
 	return s
@@ -105,8 +106,30 @@ func (r *registry) Map() map[string]*huma.Schema { return r.schemas }
 // RegisterTypeAlias is not needed: ownSchema has the types that write themselves.
 func (*registry) RegisterTypeAlias(_, _ reflect.Type) {}
 
-// MarshalJSON writes the schemas by name.
-func (r *registry) MarshalJSON() ([]byte, error) { return json.Marshal(r.schemas) }
+// MarshalJSON writes the schemas by name. Of an object that may be null it says so only
+// here: by such a schema, huma's checks would say less of what is wrong with the object.
+func (r *registry) MarshalJSON() ([]byte, error) {
+	written := make(map[string]*huma.Schema, len(r.schemas))
+	for name, s := range r.schemas {
+		shown := *s
+		shown.Properties = maps.Clone(s.Properties)
+		for field, property := range s.Properties {
+			if property.Ref != "" && property.Nullable {
+				shown.Properties[field] = orNull(property)
+			}
+		}
+		written[name] = &shown
+	}
+	return json.Marshal(written)
+}
+
+// orNull returns the schema of what property refers to, or null.
+func orNull(property *huma.Schema) *huma.Schema {
+	return &huma.Schema{
+		Description: property.Description,
+		AnyOf:       []*huma.Schema{{Ref: property.Ref}, {Type: "null"}},
+	}
+}
 
 // ownSchema returns the schema of a type of package caseupdate that is not what
 // its Go kind says, or nil.

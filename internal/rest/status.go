@@ -52,7 +52,7 @@ func (d *door) changeCaseStatus(ctx context.Context, in *struct {
 // archival is the body of archiveCase.
 type archival struct {
 	ArchiveReason string  `json:"archiveReason"`
-	ArchiveNote   *string `json:"archiveNote,omitempty"`
+	ArchiveNote   *string `json:"archiveNote,omitempty" nullable:"true"`
 }
 
 func (d *door) archiveCase(ctx context.Context, in *struct {

@@ -20,7 +20,7 @@ type userData struct {
 	FirstName string  `json:"firstName"`
 	LastName  string  `json:"lastName"`
 	Email     *string `json:"email" nullable:"false"`
-	Role      *string `json:"role,omitempty" doc:"In the caller's words."`
+	Role      *string `json:"role,omitempty" nullable:"true" doc:"In the caller's words."`
 }
 
 // registeredUser is a user as casehook knows them.
