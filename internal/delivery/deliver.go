@@ -41,7 +41,7 @@ func (e *Engine) deliver(t *target, l *lane, open bool) {
 		e.log.Error("could not find the endpoint of a delivery", "delivery", m.DeliveryID, "error", err)
 		again := now.Add(pause)
 		back = &again
-	case attempt == nil: // the endpoint is closed, paused, disabled or deleted, or the lane is gone
+	case attempt == nil: // the endpoint is closed, paused, disabled, moving or deleted, or the lane is gone
 		back = &now
 	default:
 		outcome.Recipient, outcome.Clearance = endpoint.Recipient(), endpoint.Clearance
@@ -104,7 +104,7 @@ func (e *Engine) attempt(m store.Message) (*subscription.Endpoint, *store.Attemp
 		return nil, nil, nil
 	case err != nil:
 		return nil, nil, err
-	case endpoint.State != subscription.Active:
+	case !endpoint.Receiving():
 		return endpoint, nil, nil
 	case endpoint.Ordering == subscription.OrderingCase && m.Lane != m.Event.CaseID: // it asks for order since: it is in the lane of its case now
 		return endpoint, nil, nil

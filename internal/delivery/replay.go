@@ -19,8 +19,8 @@ const (
 	replayIdle   = 2 * time.Second
 )
 
-// replay advances the replays that run, of all endpoints, where this process is the
-// one to do it.
+// replay advances the replays that run, and brings into order what waits for endpoints
+// that are moving, of all endpoints, where this process is the one to do it.
 func (e *Engine) replay(ctx context.Context) {
 	var p pace
 	for ctx.Err() == nil {
@@ -30,7 +30,7 @@ func (e *Engine) replay(ctx context.Context) {
 			if err != nil && ctx.Err() == nil {
 				e.log.Error("could not advance a replay", "error", err)
 			}
-			rest = p.after(replays, advanced)
+			rest = min(p.after(replays, advanced), e.move(ctx))
 		}
 		timer := time.NewTimer(rest)
 		select {

@@ -180,7 +180,7 @@ func (e *Engine) pumpAll() {
 }
 
 // pump sends the ready messages of an endpoint, as many as may be in flight, or puts them
-// back where it is closed. e.mu is held.
+// back where it is closed or moving. e.mu is held.
 func (e *Engine) pump(t *target) {
 	for !t.dropped && !e.stopped && e.alive() {
 		line := t.queue()
@@ -188,7 +188,7 @@ func (e *Engine) pump(t *target) {
 			return
 		}
 		// What is put back costs none of the rate: the probe needs it.
-		open := (*line)[0].probe || !e.closed[t.endpoint.ID]
+		open := !t.endpoint.Moving && ((*line)[0].probe || !e.closed[t.endpoint.ID])
 		if open && t.limiter != nil && !t.limiter.Allow() {
 			e.pumpLater(t)
 			return

@@ -44,7 +44,8 @@ func (s *Store) InsertEndpoint(ctx context.Context, e *subscription.Endpoint, on
 // returns it. Change returns the answer to be kept, or nil; after its error nothing is
 // changed. Where others are in the way it is called again, with the endpoint as they left
 // it. Where the endpoint asks for order now, what waits for it is in the order of its cases
-// from then on. The error is ErrNotFound where there is none.
+// from then on; where that is much, the endpoint is Moving, and is sent nothing until
+// [Store.AdvanceMove] is done. The error is ErrNotFound where there is none.
 func (s *Store) UpdateEndpoint(ctx context.Context, organizationID, id string, change func(*subscription.Endpoint) (*Kept, error)) (*subscription.Endpoint, error) {
 	org, err := s.organization(ctx, organizationID)
 	if err != nil {
@@ -53,7 +54,7 @@ func (s *Store) UpdateEndpoint(ctx context.Context, organizationID, id string, c
 	var endpoint *subscription.Endpoint
 	err = s.changeEndpoints(ctx, organizationID, func(ctx context.Context, conn *sql.Conn) (err error) {
 		endpoint, err = openEndpoint(org, conn.QueryRowContext(ctx, `
-			SELECT id, state, settings
+			SELECT id, state, settings, moved_to IS NOT NULL
 			FROM endpoints
 			WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`, id, organizationID))
 		if err != nil {
@@ -68,16 +69,20 @@ func (s *Store) UpdateEndpoint(ctx context.Context, organizationID, id string, c
 		if err != nil {
 			return err
 		}
-		if _, err := conn.ExecContext(ctx, `
-			UPDATE endpoints
-			SET state = $2, settings = $3
-			WHERE id = $1`, id, string(endpoint.State), sealed); err != nil {
-			return err
-		}
-		if endpoint.Ordering == subscription.OrderingCase && was != endpoint.Ordering {
-			if err := s.intoOrder(ctx, conn, endpoint); err != nil {
+		switch {
+		case endpoint.Ordering == was:
+		case endpoint.Ordering == subscription.OrderingNone:
+			endpoint.Moving = false
+		default:
+			if endpoint.Moving, err = s.intoOrder(ctx, conn, endpoint); err != nil {
 				return err
 			}
+		}
+		if _, err := conn.ExecContext(ctx, `
+			UPDATE endpoints
+			SET state = $2, settings = $3, moved_to = CASE WHEN $4 = 1 THEN COALESCE(moved_to, '') END
+			WHERE id = $1`, id, string(endpoint.State), sealed, number(endpoint.Moving)); err != nil {
+			return err
 		}
 		keep, err := s.keep(org, once)
 		if err != nil {
@@ -278,7 +283,7 @@ func (s *Store) Endpoints(ctx context.Context, organizationID, after string, lim
 // readEndpoints returns endpoints as they are in the database; all for a limit of -1.
 func (s *Store) readEndpoints(ctx context.Context, org *organization, after string, limit int) ([]*subscription.Endpoint, error) {
 	query := `
-		SELECT id, state, settings
+		SELECT id, state, settings, moved_to IS NOT NULL
 		FROM endpoints
 		WHERE organization_id = $1 AND id > $2 AND state <> 'deleted'
 		ORDER BY id`
@@ -320,18 +325,20 @@ func sealEndpoint(org *organization, e *subscription.Endpoint) ([]byte, error) {
 	return sealed, nil
 }
 
-// openEndpoint returns the endpoint of a row of its id, state and settings.
+// openEndpoint returns the endpoint of a row of its id, state and settings, and whether
+// what waits for it is being moved.
 func openEndpoint(org *organization, row scanner) (*subscription.Endpoint, error) {
 	var id, state string
 	var sealed []byte
-	if err := row.Scan(&id, &state, &sealed); err != nil {
+	var moving bool
+	if err := row.Scan(&id, &state, &sealed, &moving); err != nil {
 		return nil, err
 	}
 	settings, err := org.key.Open(sealed, endpointPlace(id))
 	if err != nil {
 		return nil, fmt.Errorf("open endpoint %s: %w", id, err)
 	}
-	endpoint := &subscription.Endpoint{State: subscription.State(state)}
+	endpoint := &subscription.Endpoint{State: subscription.State(state), Moving: moving}
 	if err := json.Unmarshal(settings, endpoint); err != nil {
 		return nil, fmt.Errorf("decode endpoint %s: its settings are not those of an endpoint", id)
 	}

@@ -27,15 +27,15 @@ type Due struct {
 	Closed bool
 }
 
-// Due returns, for each active endpoint in front of which lanes wait, when they are to
-// be taken up.
+// Due returns, for each endpoint that is sent something now and in front of which lanes
+// wait, when they are to be taken up.
 func (s *Store) Due(ctx context.Context) (map[string]Due, error) {
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT endpoints.id, (SELECT MIN(due_at) FROM lanes WHERE endpoint_id = endpoints.id AND due_at IS NOT NULL),
 			CASE WHEN endpoint_health.closed_at IS NOT NULL THEN endpoint_health.probe_at END
 		FROM endpoints
 		LEFT JOIN endpoint_health ON endpoint_health.endpoint_id = endpoints.id
-		WHERE endpoints.state = 'active'`)
+		WHERE endpoints.state = 'active' AND endpoints.moved_to IS NULL`)
 	if err != nil {
 		return nil, fmt.Errorf("find the lanes that are due: %w", err)
 	}

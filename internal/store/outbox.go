@@ -66,7 +66,7 @@ func lanesOf(org *organization, key *vault.Key, events []caselog.Event, states [
 				continue
 			}
 			if use == nil {
-				accepted := endpoint.State == subscription.Active && outbox != nil && outbox.Accepts(endpoint)
+				accepted := endpoint.Receiving() && outbox != nil && outbox.Accepts(endpoint)
 				use = &laneUse{endpoint: endpoint, lane: e.CaseID, accepted: accepted}
 				lanes = append(lanes, use)
 			}
@@ -91,7 +91,7 @@ func lanesOf(org *organization, key *vault.Key, events []caselog.Event, states [
 func (c *change) handOver(node string) (left bool) {
 	for _, use := range c.lanes {
 		switch {
-		case use.endpoint.State != subscription.Active: // its owner will say when
+		case !use.endpoint.Receiving(): // its owner will say when, or it is told of again
 		case !use.accepted || node == "":
 			left = true
 			if c.outbox != nil {

@@ -37,6 +37,7 @@ type Endpoint struct {
 
 	Secrets   []Secret  `json:"secrets"` // the newest first
 	State     State     `json:"-"`
+	Moving    bool      `json:"-"` // what waits is being brought into the order of its cases
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
 }
@@ -111,6 +112,9 @@ type Secret struct {
 	CreatedAt time.Time  `json:"createdAt"`
 	ExpiresAt *time.Time `json:"expiresAt"` // nil: not at all
 }
+
+// Receiving reports whether the endpoint is sent anything now.
+func (e *Endpoint) Receiving() bool { return e.State == Active && !e.Moving }
 
 // Subscribes reports whether the endpoint asked for events of that name.
 func (e *Endpoint) Subscribes(name caseupdate.Event) bool {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
 )
@@ -207,4 +208,138 @@ var orderingTests = []test{
 		require.False(t, c.deliver(lane.Messages[1], &store.End{Through: lane.Last}))
 		requireDue(t, c, e.ID, nil)
 	}},
+	{"much that waits comes into the order of its case a little at a time, and nothing goes before that is done", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint(unordered)
+		outbox := &tray{full: true}
+		id, other := c.backlog(outbox, 700), c.backlog(outbox, 700)
+		require.True(t, c.update(e.ID, ordered).Moving)
+		own := func() int {
+			return rows(t, url, `SELECT count(*) FROM lanes JOIN deliveries ON deliveries.id = lanes.lane`)
+		}
+		require.Equal(t, 1400, own(), "nothing is moved by the change itself")
+
+		outbox.full = false
+		c.comments(1, id, outbox)
+		require.Empty(t, outbox.take(), "what is new waits behind the others")
+		requireDue(t, c, e.ID, nil)
+		for _, want := range []int{400, 0} {
+			advanced, done := c.advanceMove(e.ID)
+			require.Equal(t, []bool{true, false}, []bool{advanced, done})
+			require.Equal(t, want, own())
+			requireDue(t, c, e.ID, nil)
+			c.reopen() // as after a crash
+			c.live()
+		}
+		c.comments(1, other, outbox)
+		require.Empty(t, outbox.take())
+		advanced, done := c.advanceMove(e.ID)
+		require.Equal(t, []bool{true, true}, []bool{advanced, done})
+		moves, err := c.Moves(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, moves)
+
+		requireDue(t, c, e.ID, &begin)
+		require.ElementsMatch(t, []string{id, other}, c.claim(e.ID))
+		for _, lane := range []string{id, other} {
+			require.Equal(t, count(64), sequences(c.load(e.ID, lane).Messages))
+		}
+		require.Equal(t, 1402, rows(t, url, `SELECT count(*) FROM deliveries WHERE lane = case_id AND state = 'pending'`))
+	}},
+	{"what is on its way when much comes into order is waited for, and so is what was read before", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		first := outbox.take()[0]
+		c.update(e.ID, unordered)
+		c.comments(2, id, outbox)
+		onWay := outbox.take()
+		outbox.full = true
+		c.backlog(outbox, 1100)
+		c.update(e.ID, ordered)
+		outbox.full = false
+		c.comments(1, id, outbox)
+		require.Empty(t, outbox.take(), "nor is it handed over to who works on the case")
+		for range 2 {
+			advanced, done := c.advanceMove(e.ID)
+			require.Equal(t, []bool{true, false}, []bool{advanced, done})
+		}
+		waits := func() {
+			t.Helper()
+			advanced, done := c.advanceMove(e.ID)
+			require.Equal(t, []bool{false, false}, []bool{advanced, done})
+			requireDue(t, c, e.ID, nil)
+		}
+		waits()
+		require.False(t, c.deliver(onWay[0], &store.End{Through: 2}), "its lane is done")
+		require.False(t, c.fail(onWay[1], begin.Add(time.Second)))
+		waits()
+		require.False(t, c.deliver(first, &store.End{Through: 1}), "the lane is read again")
+		waits() // it begins again, for the one that has failed
+		advanced, done := c.advanceMove(e.ID)
+		require.Equal(t, []bool{true, false}, []bool{advanced, done})
+		advanced, done = c.advanceMove(e.ID)
+		require.Equal(t, []bool{true, true}, []bool{advanced, done})
+
+		c.clock.pass(time.Second)
+		require.Contains(t, c.claim(e.ID), id)
+		require.Equal(t, []int64{3, 4}, sequences(c.load(e.ID, id).Messages))
+	}},
+	{"an endpoint that gives up order while much comes into it is sent all of it, and can ask again", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint(unordered)
+		outbox := &tray{full: true}
+		id := c.backlog(outbox, 1100)
+		c.update(e.ID, ordered)
+		moves, err := c.Moves(t.Context())
+		require.NoError(t, err)
+		c.advanceMove(e.ID)
+		require.True(t, c.update(e.ID, in(subscription.Paused)).Moving)
+		require.True(t, c.update(e.ID, in(subscription.Active)).Moving)
+		require.False(t, c.update(e.ID, unordered).Moving)
+		advanced, done, err := c.AdvanceMove(t.Context(), moves[0])
+		require.NoError(t, err)
+		require.Equal(t, []bool{false, false}, []bool{advanced, done})
+		requireDue(t, c, e.ID, &begin)
+
+		require.False(t, c.update(e.ID, ordered).Moving, "what is left is little")
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		require.Equal(t, count(64), sequences(c.load(e.ID, id).Messages))
+		require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID))
+
+		gone := c.endpoint(unordered)
+		c.backlog(outbox, 1100)
+		c.update(gone.ID, ordered)
+		require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, gone.ID))
+		moves, err = c.Moves(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, moves)
+	}},
+}
+
+// backlog makes a case of so many events.
+func (c *clinic) backlog(outbox store.Outbox, events int) (caseID string) {
+	c.t.Helper()
+	caseID = c.create(outbox)
+	for left := events - 1; left > 0; left -= 100 {
+		var comments []caselog.Command
+		for i := range min(left, 100) {
+			comments = append(comments, comment(i))
+		}
+		c.do(caseID, outbox, comments...)
+	}
+	return caseID
+}
+
+// advanceMove moves a little more of what waits for an endpoint.
+func (c *clinic) advanceMove(endpointID string) (advanced, done bool) {
+	c.t.Helper()
+	moves, err := c.Moves(c.ctx)
+	require.NoError(c.t, err)
+	require.Len(c.t, moves, 1)
+	require.Equal(c.t, endpointID, moves[0].EndpointID)
+	advanced, done, err = c.AdvanceMove(c.ctx, moves[0])
+	require.NoError(c.t, err)
+	return advanced, done
 }

@@ -14,6 +14,8 @@ ALTER TABLE deliveries ADD COLUMN replay_id TEXT; -- the replay that sends it ag
 ALTER TABLE deliveries ADD COLUMN replaced TEXT; -- its state before that; null where the replay made it
 ALTER TABLE deliveries ADD COLUMN replaced_finished_at BIGINT; -- when it was finished before that
 
+ALTER TABLE endpoints ADD COLUMN moved_to TEXT; -- the lane up to which what waits is in the order of its cases; null where nothing is being moved
+
 CREATE INDEX deliveries_event ON deliveries (event_id);
 CREATE INDEX deliveries_failed_endpoint ON deliveries (endpoint_id, id) WHERE state = 'failed';
 CREATE INDEX deliveries_replayed ON deliveries (replay_id) WHERE replay_id IS NOT NULL AND state = 'pending';
@@ -97,6 +99,7 @@ DROP TABLE replays;
 DROP INDEX deliveries_replayed;
 DROP INDEX deliveries_failed_endpoint;
 DROP INDEX deliveries_event;
+ALTER TABLE endpoints DROP COLUMN moved_to;
 ALTER TABLE deliveries DROP COLUMN replaced_finished_at;
 ALTER TABLE deliveries DROP COLUMN replaced;
 ALTER TABLE deliveries DROP COLUMN replay_id;
