@@ -75,7 +75,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error
 
 func (a *App) open(ctx context.Context, cfg config.Config, p patience) (err error) {
 	var organization store.Organization
-	if a.store, a.shares, organization, err = openStore(ctx, cfg); err != nil {
+	if a.store, a.shares, organization, err = openStore(ctx, cfg, a.log); err != nil {
 		return err
 	}
 	keys, err := a.store.Keys(ctx, organization.ID, "", service.MaxLimit)
@@ -97,6 +97,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, p patience) (err erro
 	kept := time.Duration(cfg.KeepDays) * 24 * time.Hour
 	a.keep = store.Retention{Deliveries: kept, Failed: 3 * kept, Answers: keepAnswers}
 	metrics := telemetry.NewMetrics()
+	metrics.WatchAudit(a.store.UnwrittenEntries)
 	renderer := render.New(a.blobs)
 	guard := delivery.NewGuard(cfg.AllowCIDRs, cfg.Dev)
 	a.engine = delivery.NewEngine(a.store, &delivery.Sender{
@@ -225,8 +226,8 @@ func openShares(ctx context.Context, cfg config.Config) (*share.Store, error) {
 }
 
 // openStore opens the database with the operator's master keys and the shares in the
-// data directory, and returns the organisation that is there from the start.
-func openStore(ctx context.Context, cfg config.Config) (*store.Store, *share.Store, store.Organization, error) {
+// data directory, and returns the organisation that is there from the start. Log may be nil.
+func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (*store.Store, *share.Store, store.Organization, error) {
 	if err := makeData(cfg); err != nil {
 		return nil, nil, store.Organization{}, err
 	}
@@ -238,7 +239,7 @@ func openStore(ctx context.Context, cfg config.Config) (*store.Store, *share.Sto
 	if err != nil {
 		return nil, nil, store.Organization{}, err
 	}
-	s, err := store.Open(ctx, databaseURL(cfg), store.Options{Vault: vault.New(keyring), Shares: shares})
+	s, err := store.Open(ctx, databaseURL(cfg), store.Options{Vault: vault.New(keyring), Shares: shares, Log: log})
 	if err != nil {
 		return nil, nil, store.Organization{}, errors.Join(err, shares.Close())
 	}

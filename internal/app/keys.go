@@ -39,7 +39,7 @@ func OpenKeys(ctx context.Context, cfg config.Config) (*Keys, error) {
 // MakeKeys is OpenKeys where the database may be missing: then it is made, for its first
 // key.
 func MakeKeys(ctx context.Context, cfg config.Config) (*Keys, error) {
-	s, shares, _, err := openStore(ctx, cfg)
+	s, shares, _, err := openStore(ctx, cfg, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func RotateMasterKey(ctx context.Context, cfg config.Config, uri string, patienc
 
 // rewrap wraps all keys anew, or waits for the server that has the database to do so.
 func rewrap(ctx context.Context, cfg config.Config, v *vault.Vault, url string) error {
-	s, shares, _, err := openStore(ctx, cfg)
+	s, shares, _, err := openStore(ctx, cfg, nil)
 	if errors.Is(err, store.ErrInUse) {
 		return await(ctx, v, url)
 	}

@@ -135,13 +135,20 @@ func addressOf(r *http.Request) string {
 	return host
 }
 
-// answered records the call before its answer is begun.
-func (d *door) answered(x *exchange, status int) {
+// answered records the call before its answer is begun. Where that cannot be, it returns
+// what is answered in its place: nobody is told what is not on record.
+func (d *door) answered(ctx context.Context, x *exchange, status int) *problem {
 	if x.entry == nil {
-		return
+		return nil
 	}
 	x.entry.Answered(status)
-	if err := d.service.RecordAuditEntry(x.entry); err != nil {
-		d.log.Error("could not record a call", "route", x.route, "request", x.id, "error", err)
+	err := d.service.RecordAuditEntry(ctx, x.entry)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return newProblem(statusGone, "the client hung up")
 	}
+	d.log.Error("could not record a call", "route", x.route, "request", x.id, "error", err)
+	return newProblem(http.StatusServiceUnavailable, "the call cannot be recorded in the audit now: try again, and with the same Idempotency-Key it is done once")
 }

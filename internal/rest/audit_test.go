@@ -1,11 +1,15 @@
 package rest_test
 
 import (
+	"context"
+	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/casehook/casehook/internal/delivery"
+	"github.com/casehook/casehook/internal/store"
 )
 
 // entry is as much of an entry of the audit as tests look at.
@@ -149,6 +154,66 @@ func TestALinkThatIsFollowedIsOnRecordWithoutItsSignature(t *testing.T) {
 		}
 		require.Empty(t, cmp.Diff(want, now[i]))
 	}
+}
+
+func TestWhatCannotBeRecordedIsNotAnswered(t *testing.T) {
+	s := newServer(t)
+	caseID := s.newCase(t)
+	attached := s.post(t, "/v1/cases/"+caseID+"/attachments", `{"fileName":"marker.txt","content":"aGVsbG8="}`)
+	content := "/v1/cases/" + caseID + "/attachments/" + attached.text(t, "id") + "/content"
+	db, err := sql.Open("sqlite", filepath.Join(s.dir, "casehook.sqlite"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	_, err = db.ExecContext(t.Context(), `
+		CREATE TRIGGER full BEFORE INSERT ON audit_entries
+		WHEN NEW.request_id = 'stuck'
+		BEGIN
+			SELECT RAISE(ABORT, 'there is no room');
+		END`)
+	require.NoError(t, err)
+	owner, err := s.db.CaseOwner(t.Context(), caseID)
+	require.NoError(t, err)
+	hungUp, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	record := func(requestID string) error {
+		e := &store.AuditEntry{OrganizationID: owner, RequestID: requestID, Operation: "filling", Status: 200, At: time.Now()}
+		require.NoError(t, s.db.SealAuditEntry(t.Context(), e))
+		return s.db.RecordAuditEntry(hungUp, e)
+	}
+	require.NoError(t, record("stuck"))
+	_, err = s.db.AuditEntries(t.Context(), owner, store.AuditFilter{}, nil, 1)
+	require.ErrorContains(t, err, "there is no room")
+	for err = nil; err == nil; {
+		err = record(rand.Text())
+	}
+	require.ErrorIs(t, err, context.Canceled)
+
+	for _, path := range []string{"/v1/cases/" + caseID, content, "/v1/cases/absent"} {
+		refused := s.get(t, path)
+		require.Equal(t, http.StatusServiceUnavailable, refused.status, refused)
+		require.Equal(t, "1", refused.header.Get("Retry-After"))
+		require.NotEmpty(t, refused.header.Get("Casehook-Request-Id"))
+		for _, name := range []string{"Content-Disposition", "Repr-Digest"} {
+			require.Empty(t, refused.header.Get(name))
+		}
+		require.NotContains(t, refused.String(), "marker")
+		require.NotContains(t, string(refused.body), "hello")
+	}
+	require.Contains(t, s.log.String(), "could not record a call")
+	require.Equal(t, http.StatusCreated, s.post(t, "/v1/cases/"+caseID+"/comments", `{"text":"a change has its entry in its own transaction"}`).status)
+
+	_, err = db.ExecContext(t.Context(), `DROP TRIGGER full`)
+	require.NoError(t, err)
+	var seen answer
+	for seen = s.get(t, content); seen.status == http.StatusServiceUnavailable; { // it waits for room
+		seen = s.get(t, content)
+	}
+	require.Equal(t, "hello", string(seen.body))
+	var operations []string
+	for _, e := range s.audit(t, "&caseId="+caseID) {
+		operations = append(operations, e.Operation)
+	}
+	require.Equal(t, []string{"createCase", "addAttachment", "addComment", "getAttachmentContent"}, operations)
 }
 
 func TestTheAuditIsNarrowedAndPaged(t *testing.T) {

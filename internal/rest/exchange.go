@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -46,7 +47,7 @@ func caller(ctx context.Context) service.Caller { return exchangeOf(ctx).caller 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	miss, pattern := d.mux.Handler(r)
 	x := &exchange{id: rand.Text(), started: time.Now(), method: methodName(r.Method), route: route(pattern), log: d.log}
-	answer := &recorder{ResponseWriter: w, begins: func(status int) { d.answered(x, status) }}
+	answer := &recorder{ResponseWriter: w, begins: func(status int) *problem { return d.answered(r.Context(), x, status) }}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 
 	defer d.finish(x, answer)
@@ -57,6 +58,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("X-Content-Type-Options", "nosniff")
+	answer.always = header.Clone()
 	if pattern == "" {
 		missed(answer, r, miss)
 		return
@@ -119,28 +121,48 @@ func (v *verdict) WriteHeader(status int)      { v.status = status }
 // recorder notes the status of an answer; 0 means that it has not begun.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	begins func(status int) // called before the answer begins
+	status   int
+	begins   func(status int) *problem // called before the answer begins; what it returns, where not nil, is the answer
+	always   http.Header               // of every answer
+	replaced bool                      // the answer that was made is not given
 }
 
 func (w *recorder) WriteHeader(status int) {
 	if status >= 200 {
 		w.begin(status)
 	}
-	w.ResponseWriter.WriteHeader(status)
+	if !w.replaced {
+		w.ResponseWriter.WriteHeader(status)
+	}
 }
 
 func (w *recorder) Write(p []byte) (int, error) {
 	w.begin(http.StatusOK)
+	if w.replaced {
+		return len(p), nil
+	}
 	return w.ResponseWriter.Write(p)
 }
 
-// begin notes the status, where none was noted before.
+// begin notes the status, where none was noted before, and gives another answer where that
+// is to be.
 func (w *recorder) begin(status int) {
-	if w.status == 0 {
-		w.status = status
-		w.begins(status)
+	if w.status != 0 {
+		return
 	}
+	w.status = status
+	instead := w.begins(status)
+	if instead == nil {
+		return
+	}
+	w.status, w.replaced = instead.Status, true
+	header := w.Header()
+	clear(header)
+	maps.Copy(header, w.always)
+	if instead.Status == http.StatusServiceUnavailable {
+		header.Set("Retry-After", "1")
+	}
+	instead.write(w.ResponseWriter)
 }
 
 // Unwrap serves http.ResponseController.

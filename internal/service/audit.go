@@ -36,12 +36,13 @@ func WithAuditEntry(ctx context.Context, e *AuditEntry) context.Context {
 }
 
 // RecordAuditEntry has an entry recorded soon, unless it is recorded already, or nobody
-// is named in it: then there is no organisation that could read it.
-func (s *Service) RecordAuditEntry(e *AuditEntry) error {
+// is named in it: then there is no organisation that could read it. Where the error is not
+// nil it is not recorded, and what was asked for must not be answered.
+func (s *Service) RecordAuditEntry(ctx context.Context, e *AuditEntry) error {
 	if e.OrganizationID == "" {
 		return nil
 	}
-	return s.Store.RecordAuditEntry(e)
+	return s.Store.RecordAuditEntry(ctx, e)
 }
 
 // AuditFilter narrows a list of entries. What is empty does not.

@@ -2,31 +2,42 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	// maxUnwritten is how many entries wait to be written before calls wait too.
 	maxUnwritten = 4096
+	// untilFull is how long a call waits for room among them before it is refused.
+	untilFull = time.Second
 	// gathering is how long entries are gathered before they are written.
 	gathering = 50 * time.Millisecond
 	// untilAgain is the time between two tries where the database is gone.
 	untilAgain = time.Second
 )
 
+// errFull means that so many entries wait to be written that no other can.
+var errFull = errors.New("too many entries of the audit wait to be written")
+
 // auditor writes the entries of calls that wrote nothing themselves, many at once, so
 // that a call does not wait for a commit. It gives none up while the store is open: where
-// the database is gone it tries again, and once its queue is full, calls wait.
+// the database is gone it tries again, and once its queue is full, calls wait, and then are
+// refused.
 type auditor struct {
-	writer *writer
-	queue  chan unwritten
-	ending chan struct{} // closed by close
-	done   chan struct{} // closed when the goroutine has ended
-	lost   int           // entries that could not be written before the end; read after done
-	mu     sync.RWMutex  // protects shut, and queue from being closed while somebody sends
-	shut   bool
+	writer  *writer
+	log     *slog.Logger
+	queue   chan unwritten
+	waiting atomic.Int64  // entries that were put in and are not written
+	ending  chan struct{} // closed by close
+	done    chan struct{} // closed when the goroutine has ended
+	lost    int           // entries that could not be written before the end; read after done
+	mu      sync.RWMutex  // protects shut, and queue from being closed while somebody sends
+	shut    bool
 }
 
 // unwritten is an entry, or the question how the writing of those before it went.
@@ -35,9 +46,10 @@ type unwritten struct {
 	asked chan<- error // nil for an entry
 }
 
-func startAuditor(w *writer) *auditor {
+func startAuditor(w *writer, log *slog.Logger) *auditor {
 	a := &auditor{
 		writer: w,
+		log:    log,
 		queue:  make(chan unwritten, maxUnwritten),
 		ending: make(chan struct{}),
 		done:   make(chan struct{}),
@@ -47,18 +59,26 @@ func startAuditor(w *writer) *auditor {
 }
 
 // RecordAuditEntry has an entry written soon, unless it is written already. It waits only
-// where very many are waiting to be written. The error is that the store was closed.
-func (s *Store) RecordAuditEntry(e *AuditEntry) error {
+// where very many are waiting to be written, and not for long. The error is that they
+// still are, that ctx has ended meanwhile, or that the store was closed.
+func (s *Store) RecordAuditEntry(ctx context.Context, e *AuditEntry) error {
 	if e.written {
 		return nil
 	}
-	if err := s.auditor.put(context.Background(), unwritten{row: e.row("")}); err != nil {
+	s.auditor.waiting.Add(1)
+	if err := s.auditor.put(ctx, unwritten{row: e.row("")}); err != nil {
+		s.auditor.waiting.Add(-1)
 		return fmt.Errorf("record an entry of the audit: %w", err)
 	}
 	e.written = true
 	return nil
 }
 
+// UnwrittenEntries returns how many entries of the audit wait to be written.
+func (s *Store) UnwrittenEntries() int { return int(s.auditor.waiting.Load()) }
+
+// put puts u in the queue. Where there is room it is taken, also where ctx has ended: what
+// a client asked for and did not wait for is on record too.
 func (a *auditor) put(ctx context.Context, u unwritten) error {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -68,6 +88,15 @@ func (a *auditor) put(ctx context.Context, u unwritten) error {
 	select {
 	case a.queue <- u:
 		return nil
+	default:
+	}
+	full := time.NewTimer(untilFull)
+	defer full.Stop()
+	select {
+	case a.queue <- u:
+		return nil
+	case <-full.C:
+		return errFull
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -110,13 +139,27 @@ func (a *auditor) run() {
 		for _, asking := range asked {
 			asking <- err
 		}
-		for err != nil && a.again() {
-			err = a.write(rows)
+		if err != nil && a.lost == 0 {
+			err = a.insist(rows, err)
 		}
 		if err != nil {
 			a.lost += len(rows)
+			continue
+		}
+		a.waiting.Add(-int64(len(rows)))
+	}
+}
+
+// insist tries to write entries again, until they are written or the store is closed.
+func (a *auditor) insist(rows [][]any, err error) error {
+	a.log.Error("cannot write the audit", "entries", len(rows), "error", err)
+	for a.again() {
+		if err = a.write(rows); err == nil {
+			a.log.Info("the audit is written again")
+			return nil
 		}
 	}
+	return err
 }
 
 // write writes entries as one transaction. After one that was given up there is none.

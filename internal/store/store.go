@@ -16,6 +16,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
@@ -56,6 +57,8 @@ type Options struct {
 	Vault *vault.Vault
 	// Shares are what the keys of cases are bound to.
 	Shares Shares
+	// Log is told where entries of the audit cannot be written; nil: nobody is.
+	Log *slog.Logger
 	// Now is the clock; nil means [time.Now], and for leases the database's.
 	Now func() time.Time
 }
@@ -67,6 +70,10 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	now := o.Now
 	if now == nil {
 		now = time.Now
+	}
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
 	c, err := connect(ctx, url)
 	if err != nil {
@@ -91,7 +98,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if s.writer, err = startWriter(ctx, c); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	s.auditor = startAuditor(s.writer)
+	s.auditor = startAuditor(s.writer, log)
 	if c.exclusive {
 		err = s.endLeases(ctx)
 	}
@@ -126,10 +133,10 @@ func (s *Store) Close() (err error) {
 }
 
 // Unavailable reports whether err is that the database is not there for now, or has
-// no room: what was asked for may succeed later. Of a change it is not known then
+// no room, or that too much waits for it: what was asked for may succeed later. Of a change it is not known then
 // whether it happened.
 func Unavailable(err error) bool {
-	return err != nil && (sqliteDialect{}.gone(err) || postgresDialect{}.gone(err))
+	return err != nil && (errors.Is(err, errFull) || sqliteDialect{}.gone(err) || postgresDialect{}.gone(err))
 }
 
 // Shared reports whether other processes may have the database too.

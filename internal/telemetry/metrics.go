@@ -71,6 +71,15 @@ func (m *Metrics) RequestFinished(method, route string, status int, took time.Du
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
 }
 
+// WatchAudit has waiting be asked how many entries of the audit wait to be written. It is
+// called once.
+func (m *Metrics) WatchAudit(waiting func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "casehook_audit_entries_waiting",
+		Help: "Entries of the audit that wait to be written.",
+	}, func() float64 { return float64(waiting()) }))
+}
+
 // Handler answers with the metrics in the format of Prometheus.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

@@ -92,6 +92,7 @@ func TestMetricsShowWhatWasCounted(t *testing.T) {
 	m.RequestFinished("POST", "/v1/cases/{id}/comments", 201, 2*time.Millisecond)
 	m.RequestFinished("POST", "/v1/cases/{id}/comments", 422, 3*time.Millisecond)
 	m.RequestFinished("GET", "", 404, time.Millisecond)
+	m.WatchAudit(func() int { return 3 })
 
 	got := own(scrape(t, m))
 
@@ -110,6 +111,7 @@ func TestMetricsAreNamedAsPrometheusAsks(t *testing.T) {
 	m := telemetry.NewMetrics()
 	m.AttemptFinished("delivered", time.Second)
 	m.RequestFinished("GET", "/healthz", 200, time.Millisecond)
+	m.WatchAudit(func() int { return 0 })
 
 	problems, err := promlint.New(strings.NewReader(own(scrape(t, m)))).Lint()
 

@@ -2,7 +2,11 @@ package storetest
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -94,10 +98,10 @@ var auditTests = []test{
 		require.Equal(t, 1, rows(t, url, `SELECT COUNT(*) FROM audit_entries`))
 		require.NoError(t, c.InsertEndpoint(ctx, newEndpoint(c.org.ID, func(e *subscription.Endpoint) { e.URL = "https://other.example" }), nil))
 		e.Answered(e.Status)
-		require.NoError(t, c.RecordAuditEntry(e))
+		require.NoError(t, c.RecordAuditEntry(t.Context(), e))
 		require.Len(t, c.entries(store.AuditFilter{}), 1)
 		e.Answered(500)
-		require.NoError(t, c.RecordAuditEntry(e))
+		require.NoError(t, c.RecordAuditEntry(t.Context(), e))
 		got := c.entries(store.AuditFilter{})
 		require.Equal(t, []string{"request-1", "request-1"}, requests(got))
 		require.Equal(t, []int{500, 200}, []int{got[0].Status, got[1].Status})
@@ -112,17 +116,17 @@ var auditTests = []test{
 		again, otherwise, others := *once, *once, c.neighbour().entry("request-1", "getCase")
 		c.recordCall(others)
 		for _, e := range []*store.AuditEntry{once, &again} {
-			require.NoError(t, c.RecordAuditEntry(e))
+			require.NoError(t, c.RecordAuditEntry(t.Context(), e))
 			require.Equal(t, []string{"request-1"}, requests(c.entries(store.AuditFilter{})))
 		}
 		otherwise.Answered(503)
-		require.NoError(t, c.RecordAuditEntry(&otherwise))
+		require.NoError(t, c.RecordAuditEntry(t.Context(), &otherwise))
 		require.Equal(t, []string{"request-1", "request-1"}, requests(c.entries(store.AuditFilter{})))
 
 		create := c.creation()
 		_, err := c.Change(store.WithAuditEntry(t.Context(), c.sealed("request-2", "createCase")), c.proposal(create.ID, nil, create))
 		require.NoError(t, err)
-		require.NoError(t, c.RecordAuditEntry(c.sealed("request-2", "createCase")))
+		require.NoError(t, c.RecordAuditEntry(t.Context(), c.sealed("request-2", "createCase")))
 		require.Equal(t, []string{"request-2", "request-1", "request-1"}, requests(c.entries(store.AuditFilter{})))
 		require.Equal(t, 4, rows(t, url, `SELECT COUNT(*) FROM audit_entries`), "that of the neighbour too")
 	}},
@@ -172,31 +176,50 @@ var auditTests = []test{
 		require.Len(t, c.entries(store.AuditFilter{}), 700)
 		e := c.sealed("late", "getCase")
 		require.NoError(t, c.Close())
-		require.ErrorContains(t, c.RecordAuditEntry(e), "closed")
+		require.ErrorContains(t, c.RecordAuditEntry(t.Context(), e), "closed")
 	}},
-	{"while the database does not take entries none is given up, and calls wait once very many are waiting", func(t *testing.T, url string) {
+	{"while the database does not take entries none is given up, and once very many are waiting no other is taken", func(t *testing.T, url string) {
 		c := newClinic(t, url)
+		var said bytes.Buffer // read once the store is closed
+		c.log = slog.New(slog.NewTextHandler(&said, nil))
+		c.reopen()
 		db := database(t, url)
 		_, err := db.ExecContext(t.Context(), `ALTER TABLE audit_entries RENAME TO elsewhere`)
 		require.NoError(t, err)
 		c.recordCall(c.entry("0", "getCase"))
 		_, err = c.AuditEntries(t.Context(), c.org.ID, store.AuditFilter{}, nil, 1)
 		require.Error(t, err)
-		const many = 6000
-		recorded := make(chan struct{})
-		go func() {
-			defer close(recorded)
-			for i := 1; i < many; i++ {
-				if err := c.RecordAuditEntry(c.sealed(fmt.Sprint(i), "getCase")); err != nil {
-					t.Error(err)
-				}
+
+		hungUp, hangUp := context.WithCancel(t.Context())
+		hangUp()
+		taken := 1
+		for {
+			if err = c.RecordAuditEntry(hungUp, c.sealed(fmt.Sprint(taken), "getCase")); err != nil {
+				break
 			}
-		}()
+			taken++
+		}
+		require.ErrorIs(t, err, context.Canceled, "what a client did not wait for is taken too, while there is room")
+		refused := c.sealed("refused", "getCase")
+		require.True(t, store.Unavailable(c.RecordAuditEntry(t.Context(), refused)))
+		require.False(t, refused.Written())
+		require.Equal(t, taken, c.UnwrittenEntries())
+		require.Greater(t, taken, 4000)
+
 		_, err = db.ExecContext(t.Context(), `ALTER TABLE elsewhere RENAME TO audit_entries`)
 		require.NoError(t, err)
-		<-recorded
-		require.Len(t, c.entries(store.AuditFilter{}), many)
-		require.Equal(t, many, rows(t, url, `SELECT COUNT(DISTINCT request_id) FROM audit_entries`))
+		for err = errors.New("full"); err != nil; { // it waits for room
+			err = c.RecordAuditEntry(t.Context(), c.sealed("last", "getCase"))
+		}
+		require.Len(t, c.entries(store.AuditFilter{}), taken+1)
+		require.Equal(t, taken+1, rows(t, url, `SELECT COUNT(DISTINCT request_id) FROM audit_entries`))
+		require.NoError(t, c.Close())
+		require.Zero(t, c.UnwrittenEntries())
+		require.Equal(t, []int{1, 1}, []int{
+			strings.Count(said.String(), `level=ERROR msg="cannot write the audit" entries=1 error=`),
+			strings.Count(said.String(), `level=INFO msg="the audit is written again"`),
+		}, said.String())
+		require.Equal(t, 2, strings.Count(said.String(), "\n"), said.String())
 	}},
 	{"what cannot be written before the store is closed is counted", func(t *testing.T, url string) {
 		c := newClinic(t, url)
@@ -297,7 +320,7 @@ func (c *clinic) sealed(requestID, operation string) *store.AuditEntry {
 func (c *clinic) recordCall(e *store.AuditEntry) {
 	c.t.Helper()
 	require.NoError(c.t, c.SealAuditEntry(c.ctx, e))
-	require.NoError(c.t, c.RecordAuditEntry(e))
+	require.NoError(c.t, c.RecordAuditEntry(c.ctx, e))
 }
 
 // calls has n calls about a case recorded, and waits until they are written.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -63,6 +64,7 @@ type clinic struct {
 	keyring *vault.Keyring
 	folder  string // of the shares; made where it is empty
 	clock   *clock
+	log     *slog.Logger // nil: none
 	org     store.Organization
 	node    string // under which it has lanes
 }
@@ -92,7 +94,7 @@ func (c *clinic) open() {
 	shares, err := share.Open(c.folder)
 	require.NoError(c.t, err)
 	c.t.Cleanup(func() { require.NoError(c.t, shares.Close()) })
-	s, err := store.Open(c.ctx, c.url, store.Options{Vault: vault.New(c.keyring), Shares: shares, Now: c.clock.Now})
+	s, err := store.Open(c.ctx, c.url, store.Options{Vault: vault.New(c.keyring), Shares: shares, Log: c.log, Now: c.clock.Now})
 	require.NoError(c.t, err)
 	c.t.Cleanup(func() { require.NoError(c.t, s.Close()) })
 	c.Store = s
