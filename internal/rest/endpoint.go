@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -48,7 +49,8 @@ func (d *door) registerEndpoints() {
 	}, d.testEndpoint)
 }
 
-// mask stands for a header's value, which is never shown again.
+// mask stands for a header's value, which is never shown again, and for the query of a URL,
+// which only an admin is shown.
 const mask = "***"
 
 // EndpointPath names an endpoint.
@@ -119,9 +121,12 @@ func (s EndpointSettings) apply(e *subscription.Endpoint) {
 	}
 }
 
-// check refuses the mask as a header's value: who sends back what was shown would
-// lose what was not.
-func (s EndpointSettings) check() error {
+// check refuses the mask as a header's value, or as the query of a URL: who sends back what
+// was shown would lose what was not.
+func (s EndpointSettings) check(url string) error {
+	if strings.HasSuffix(url, "?"+mask) {
+		return refusal.Field("url", "must have a query of its own: "+mask+" only stands for what is not shown")
+	}
 	for _, value := range s.Headers {
 		if value == mask {
 			return refusal.Field("headers", "must have values of their own: "+mask+" only stands for what is not shown")
@@ -163,7 +168,7 @@ func (c endpointChange) apply(e *subscription.Endpoint) {
 type endpoint struct {
 	ID             string                 `json:"id"`
 	State          subscription.State     `json:"state" enum:"active,paused,disabled" doc:"Paused by its owner, or disabled by its answers."`
-	URL            string                 `json:"url"`
+	URL            string                 `json:"url" doc:"Whoever is no admin sees three asterisks in place of its query."`
 	Description    string                 `json:"description"`
 	Events         []string               `json:"events"`
 	Payload        subscription.Payload   `json:"payload" enum:"event,full"`
@@ -200,9 +205,12 @@ type health struct {
 	FlaggedAt   *caseupdate.Time  `json:"flaggedAt" doc:"When a message to it last failed for good; null where none has since it was resumed."`
 }
 
-// shown returns an endpoint with its health as it is now.
+// shown returns an endpoint with its health as it is now, to whoever calls.
 func (d *door) shown(ctx context.Context, e *subscription.Endpoint) (endpoint, error) {
 	shown := shownEndpoint(e)
+	if strings.Contains(e.URL, "?") && !caller(ctx).Role.Includes(service.Admin) {
+		shown.URL = e.Recipient() + "?" + mask
+	}
 	h, err := d.service.Health(ctx, e)
 	shown.Health = &health{h.Gate(), h.Failures, at(h.ClosedAt), at(h.ProbeAt), at(h.FlaggedAt)}
 	return shown, err
@@ -243,7 +251,7 @@ func shownEndpoint(e *subscription.Endpoint) endpoint {
 }
 
 func (d *door) createEndpoint(ctx context.Context, in *struct{ Body newEndpoint }) (*reply[endpoint], error) {
-	if err := in.Body.check(); err != nil {
+	if err := in.Body.check(in.Body.URL); err != nil {
 		return nil, err
 	}
 	answer := func(e *subscription.Endpoint) *reply[endpoint] {
@@ -283,7 +291,7 @@ func (d *door) updateEndpoint(ctx context.Context, in *struct {
 	EndpointPath
 	Body endpointChange
 }) (*found[endpoint], error) {
-	if err := in.Body.check(); err != nil {
+	if err := in.Body.check(orZero(in.Body.URL)); err != nil {
 		return nil, err
 	}
 	e, err := d.service.UpdateEndpoint(ctx, caller(ctx), in.EndpointID, in.Body.apply)

@@ -114,6 +114,27 @@ func TestAnEndpointIsChangedFieldByField(t *testing.T) {
 	}
 }
 
+func TestOnlyAnAdminIsShownTheQueryOfAnEndpointsURL(t *testing.T) {
+	s := newServer(t)
+	const bare = "https://partner.example/hooks"
+	plain := s.newEndpoint(t, bare, "")
+	secret := s.newEndpoint(t, bare+"?token=of-the-partner", "")
+	for name, test := range map[string]struct{ key, shown string }{
+		"an admin": {s.admin, bare + "?token=of-the-partner"},
+		"a writer": {s.writer, bare + "?***"},
+		"a reader": {s.reader, bare + "?***"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := s.get(t, "/v1/endpoints", as(test.key))
+			require.Equal(t, []string{bare, test.shown}, []string{list.text(t, "data", 0, "url"), list.text(t, "data", 1, "url")})
+			require.Equal(t, bare, s.get(t, "/v1/endpoints/"+plain, as(test.key)).text(t, "url"))
+			require.Equal(t, test.shown, s.get(t, "/v1/endpoints/"+secret, as(test.key)).text(t, "url"))
+		})
+	}
+	refused := s.do(t, http.MethodPatch, "/v1/endpoints/"+secret, strings.NewReader(`{"url":"`+bare+`?***"}`))
+	require.Equal(t, []string{"url: must have a query of its own: *** only stands for what is not shown"}, refused.faults(t))
+}
+
 func TestAnEndpointThatCannotBeIsRefused(t *testing.T) {
 	s := newServer(t)
 	id := s.newEndpoint(t, "https://partner.example/hooks", "")
