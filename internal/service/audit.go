@@ -54,9 +54,9 @@ func (s *Service) Audit(ctx context.Context, caller Caller, filter AuditFilter, 
 	if err != nil {
 		return nil, "", err
 	}
-	var before *store.AuditPlace
+	var before *store.AuditPosition
 	if page.Cursor != "" {
-		before = new(store.AuditPlace)
+		before = new(store.AuditPosition)
 		if err := page.decode(&before.At, &before.Position); err != nil {
 			return nil, "", err
 		}
@@ -70,8 +70,8 @@ func (s *Service) Audit(ctx context.Context, caller Caller, filter AuditFilter, 
 		return entries, "", err
 	}
 	entries = entries[:limit]
-	last := entries[limit-1].Place()
-	return entries, encode(last.At, last.Position), nil
+	last := entries[limit-1]
+	return entries, encode(last.At.UnixMilli(), last.Position), nil
 }
 
 // inMilliseconds rounds a time up to what is kept of times, so that what is not before it

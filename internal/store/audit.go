@@ -31,8 +31,12 @@ type AuditEntry struct {
 	Details        AuditDetails
 	Digest         [sha256.Size]byte // of all this as it is kept; what a block of the chain covers
 
-	sealed  []byte // the details
-	written bool   // with this status
+	sealed []byte // the details; once they are, only the status is changed
+
+	// written is whether the entry is written, or is about to be by the auditor, with the
+	// status that it has. Both are changed by the goroutine of the call only, and the writer
+	// reads an entry only while that goroutine waits in writer.do.
+	written bool
 }
 
 // AuditDetails are what is sealed of an entry.
@@ -173,10 +177,36 @@ func (e *entryRow) digest() [sha256.Size]byte {
 
 // auditLedger is that of all entries.
 var auditLedger = &ledger{
-	one: "entry", many: "entries", blocks: "audit_blocks", chain: "audit_chain", query: selectEntries,
+	one: "entry", many: "entries",
+	reached: `
+		SELECT reached_transaction, reached_number
+		FROM audit_chain`,
+	reach: `
+		UPDATE audit_chain
+		SET reached_transaction = $1, reached_number = $2
+		WHERE reached_transaction = $3 AND reached_number = $4`,
+	addBlock: `
+		INSERT INTO audit_blocks (organization_id, number, last_transaction, last_number, entries, at, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	lastBlock: `
+		SELECT number, hash
+		FROM audit_blocks
+		WHERE organization_id = $1
+		ORDER BY number DESC
+		LIMIT 1`,
+	blocks: `
+		SELECT number, last_transaction, last_number, entries, at, hash
+		FROM audit_blocks
+		WHERE organization_id = $1 AND number > $2
+		ORDER BY number
+		LIMIT 1000`,
+	rows: selectEntries + `
+	WHERE (transaction_id, position) > ($1, $2) AND %s
+	ORDER BY transaction_id, position
+	LIMIT $3`,
 	scan: func(row scanner) (link, error) {
 		e, err := scanEntry(row)
-		return link{e.OrganizationID, Position{e.transaction, e.Position}, e.Digest}, err
+		return link{e.OrganizationID, place{e.transaction, e.Position}, e.Digest}, err
 	},
 }
 
@@ -194,19 +224,16 @@ type AuditFilter struct {
 	Until     *time.Time // before it
 }
 
-// AuditPlace is where a list of entries goes on.
-type AuditPlace struct {
+// AuditPosition is that of an entry in the list of entries.
+type AuditPosition struct {
 	At       int64 // in milliseconds
-	Position int64
+	Position int64 // among all entries
 }
 
-// Place returns where the list goes on after the entry.
-func (e *AuditEntry) Place() AuditPlace { return AuditPlace{e.At.UnixMilli(), e.Position} }
-
-// AuditEntries returns at most limit entries of an organisation that come before a place, the
-// newest first; from the newest where the place is nil. It waits for what this process
+// AuditEntries returns at most limit entries of an organisation that come before a position,
+// the newest first; from the newest where it is nil. It waits for what this process
 // has still to write.
-func (s *Store) AuditEntries(ctx context.Context, organizationID string, f AuditFilter, before *AuditPlace, limit int) ([]AuditEntry, error) {
+func (s *Store) AuditEntries(ctx context.Context, organizationID string, f AuditFilter, before *AuditPosition, limit int) ([]AuditEntry, error) {
 	if err := s.auditor.flush(ctx); err != nil {
 		return nil, fmt.Errorf("read the audit: %w", err)
 	}

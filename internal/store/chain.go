@@ -13,17 +13,20 @@ import (
 // ledger is a table whose rows are never changed or removed, and are chained by hashes:
 // a block covers rows of an organisation that follow each other, and the block before.
 type ledger struct {
-	one, many string // what its rows are called; the column of blocks that counts them is called many
-	blocks    string // the table of its blocks
-	chain     string // the table of the place up to which all rows are in blocks
-	query     string // that reads its rows, up to their condition
+	one, many string // what its rows are called in messages
+	reached   string // reads the place up to which all rows are in blocks
+	reach     string // moves it on from where it was
+	addBlock  string // writes a block of an organisation
+	lastBlock string // reads the number and the hash of an organisation's last block
+	blocks    string // reads an organisation's blocks after a number
+	rows      string // reads rows after a place that fulfil a condition, which it has %s for
 	scan      func(scanner) (link, error)
 }
 
 // link is a row of a ledger, as a block covers it.
 type link struct {
 	organizationID string
-	place          Position
+	place          place
 	digest         [sha256.Size]byte
 }
 
@@ -51,7 +54,7 @@ func writeNumber(h hash.Hash, n int64) {
 type block struct {
 	organizationID string
 	number         int64 // 1, 2, 3 …
-	last           Position
+	last           place
 	count          int64
 	at             int64
 	hash           []byte
@@ -91,11 +94,8 @@ const maxSealed = 5000
 
 // read returns at most maxSealed rows of a ledger that come after a place and fulfil a
 // condition, in order.
-func (l *ledger) read(ctx context.Context, db *sql.DB, after Position, condition string) (all []link, err error) {
-	rows, err := db.QueryContext(ctx, l.query+`
-	WHERE (transaction_id, position) > ($1, $2) AND `+condition+`
-	ORDER BY transaction_id, position
-	LIMIT $3`, after.Transaction, after.Event, maxSealed)
+func (l *ledger) read(ctx context.Context, db *sql.DB, after place, condition string) (all []link, err error) {
+	rows, err := db.QueryContext(ctx, fmt.Sprintf(l.rows, condition), after.transaction, after.number, maxSealed)
 	if err != nil {
 		return nil, err
 	}
@@ -107,12 +107,10 @@ func (l *ledger) read(ctx context.Context, db *sql.DB, after Position, condition
 	return all, err
 }
 
-// reached returns the place up to which all rows are in blocks.
-func (l *ledger) reached(ctx context.Context, db *sql.DB) (place Position, err error) {
-	err = db.QueryRowContext(ctx, `
-		SELECT reached_in, reached_at
-		FROM `+l.chain).Scan(&place.Transaction, &place.Event)
-	return place, err
+// end returns the place up to which all rows are in blocks.
+func (l *ledger) end(ctx context.Context, db *sql.DB) (end place, err error) {
+	err = db.QueryRowContext(ctx, l.reached).Scan(&end.transaction, &end.number)
+	return end, err
 }
 
 // chain chains the rows of a ledger that are in no block yet, those of each organisation
@@ -130,11 +128,11 @@ func (s *Store) chain(ctx context.Context, l *ledger) (more bool, err error) {
 }
 
 func (s *Store) chainRows(ctx context.Context, l *ledger) (more bool, err error) {
-	reached, err := l.reached(ctx, s.readers)
+	end, err := l.end(ctx, s.readers)
 	if err != nil {
 		return false, err
 	}
-	all, err := l.read(ctx, s.readers, reached, s.connection.settled())
+	all, err := l.read(ctx, s.readers, end, s.connection.settled())
 	if err != nil || len(all) == 0 {
 		return false, err
 	}
@@ -156,18 +154,13 @@ func (s *Store) chainRows(ctx context.Context, l *ledger) (more bool, err error)
 		sealed = append(sealed, c.seal(s.now().UnixMilli()))
 	}
 	err = s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		result, err := conn.ExecContext(ctx, `
-			UPDATE `+l.chain+`
-			SET reached_in = $1, reached_at = $2
-			WHERE reached_in = $3 AND reached_at = $4`, last.Transaction, last.Event, reached.Transaction, reached.Event)
+		result, err := conn.ExecContext(ctx, l.reach, last.transaction, last.number, end.transaction, end.number)
 		if err := oneChanged(result, err); err != nil {
 			return err
 		}
 		for _, b := range sealed {
-			if _, err := conn.ExecContext(ctx, `
-				INSERT INTO `+l.blocks+` (organization_id, number, last_in, last_at, `+l.many+`, at, hash)
-				VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-				b.organizationID, b.number, b.last.Transaction, b.last.Event, b.count, b.at, b.hash); err != nil {
+			if _, err := conn.ExecContext(ctx, l.addBlock,
+				b.organizationID, b.number, b.last.transaction, b.last.number, b.count, b.at, b.hash); err != nil {
 				return err
 			}
 		}
@@ -178,12 +171,7 @@ func (s *Store) chainRows(ctx context.Context, l *ledger) (more bool, err error)
 
 // lastBlock returns the number and the hash of an organisation's last block.
 func (s *Store) lastBlock(ctx context.Context, l *ledger, organizationID string) (number int64, hash []byte, err error) {
-	err = s.readers.QueryRowContext(ctx, `
-		SELECT number, hash
-		FROM `+l.blocks+`
-		WHERE organization_id = $1
-		ORDER BY number DESC
-		LIMIT 1`, organizationID).Scan(&number, &hash)
+	err = s.readers.QueryRowContext(ctx, l.lastBlock, organizationID).Scan(&number, &hash)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, nil, fmt.Errorf("read the last block: %w", err)
 	}

@@ -114,10 +114,36 @@ func (r *receiptRow) digest() [sha256.Size]byte {
 
 // receiptLedger is that of all receipts.
 var receiptLedger = &ledger{
-	one: "receipt", many: "receipts", blocks: "receipt_blocks", chain: "receipt_chain", query: selectReceipts,
+	one: "receipt", many: "receipts",
+	reached: `
+		SELECT reached_transaction, reached_number
+		FROM receipt_chain`,
+	reach: `
+		UPDATE receipt_chain
+		SET reached_transaction = $1, reached_number = $2
+		WHERE reached_transaction = $3 AND reached_number = $4`,
+	addBlock: `
+		INSERT INTO receipt_blocks (organization_id, number, last_transaction, last_number, receipts, at, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	lastBlock: `
+		SELECT number, hash
+		FROM receipt_blocks
+		WHERE organization_id = $1
+		ORDER BY number DESC
+		LIMIT 1`,
+	blocks: `
+		SELECT number, last_transaction, last_number, receipts, at, hash
+		FROM receipt_blocks
+		WHERE organization_id = $1 AND number > $2
+		ORDER BY number
+		LIMIT 1000`,
+	rows: selectReceipts + `
+	WHERE (transaction_id, position) > ($1, $2) AND %s
+	ORDER BY transaction_id, position
+	LIMIT $3`,
 	scan: func(row scanner) (link, error) {
 		r, err := scanReceipt(row)
-		return link{r.organizationID, Position{r.transaction, r.Position}, r.Digest}, err
+		return link{r.organizationID, place{r.transaction, r.Position}, r.Digest}, err
 	},
 }
 

@@ -45,8 +45,8 @@ type Replay struct {
 	reachedDelivery string // the last that was put in line of those that failed
 }
 
-// place is how far a replay is: in the log, a transaction and a position; in a case, a
-// sequence; among what failed, how many.
+// place is how far what goes through rows is: in the log and in a ledger, a transaction and
+// a position; in a case, a sequence; among what failed, how many.
 type place struct{ transaction, number int64 }
 
 var (

@@ -65,7 +65,7 @@ type verifier struct {
 	*ledger
 	db     *sql.DB
 	head   string
-	end    Position              // of what is in blocks
+	end    place                 // of what is in blocks
 	chains map[string]*openChain // by organisation
 	order  []string
 }
@@ -98,12 +98,12 @@ func (v *verifier) verify(ctx context.Context) error {
 		return err
 	}
 	// The place is read first: rows that come meanwhile are behind it.
-	if v.end, err = v.reached(ctx, v.db); err != nil {
+	if v.end, err = v.ledger.end(ctx, v.db); err != nil {
 		return err
 	}
-	var place Position
+	var reached place
 	for more := true; more; {
-		page, err := v.ledger.read(ctx, v.db, place, "true")
+		page, err := v.read(ctx, v.db, reached, "true")
 		if err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (v *verifier) verify(ctx context.Context) error {
 			if err := v.row(ctx, &page[i]); err != nil {
 				return err
 			}
-			place = page[i].place
+			reached = page[i].place
 		}
 		more = len(page) == maxSealed
 	}
@@ -124,8 +124,8 @@ func (v *verifier) verify(ctx context.Context) error {
 }
 
 // after reports whether p comes after other.
-func (p Position) after(other Position) bool {
-	return p.Transaction > other.Transaction || p.Transaction == other.Transaction && p.Event > other.Event
+func (p place) after(other place) bool {
+	return p.transaction > other.transaction || p.transaction == other.transaction && p.number > other.number
 }
 
 // row takes the next row.
@@ -133,7 +133,7 @@ func (v *verifier) row(ctx context.Context, r *link) error {
 	c := v.chains[r.organizationID]
 	switch {
 	case c == nil:
-		c = &openChain{Chain: Chain{OrganizationID: r.organizationID, Fault: fmt.Sprintf("%s %d is of an organisation that is not there", v.one, r.place.Event)}}
+		c = &openChain{Chain: Chain{OrganizationID: r.organizationID, Fault: fmt.Sprintf("%s %d is of an organisation that is not there", v.one, r.place.number)}}
 		v.chains[r.organizationID] = c
 		v.order = append(v.order, r.organizationID)
 		return nil
@@ -147,7 +147,7 @@ func (v *verifier) row(ctx context.Context, r *link) error {
 		return err
 	}
 	if len(c.blocks) == 0 {
-		c.Fault = fmt.Sprintf("%s %d is in no block: it was put in, or a block is missing at the end", v.one, r.place.Event)
+		c.Fault = fmt.Sprintf("%s %d is in no block: it was put in, or a block is missing at the end", v.one, r.place.number)
 		return nil
 	}
 	b := c.blocks[0]
@@ -181,18 +181,13 @@ func (v *verifier) readBlocks(ctx context.Context, c *openChain) error {
 	if len(c.blocks) > 0 {
 		return nil
 	}
-	rows, err := v.db.QueryContext(ctx, `
-		SELECT number, last_in, last_at, `+v.many+`, at, hash
-		FROM `+v.blocks+`
-		WHERE organization_id = $1 AND number > $2
-		ORDER BY number
-		LIMIT 1000`, c.OrganizationID, c.read)
+	rows, err := v.db.QueryContext(ctx, v.blocks, c.OrganizationID, c.read)
 	if err != nil {
 		return err
 	}
 	return scanAll(rows, func(rows *sql.Rows) error {
 		b := block{organizationID: c.OrganizationID}
-		err := rows.Scan(&b.number, &b.last.Transaction, &b.last.Event, &b.count, &b.at, &b.hash)
+		err := rows.Scan(&b.number, &b.last.transaction, &b.last.number, &b.count, &b.at, &b.hash)
 		if b.number != c.read+1 && c.Fault == "" {
 			c.Fault = fmt.Sprintf("block %d is missing", c.read+1)
 		}

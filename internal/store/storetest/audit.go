@@ -154,14 +154,14 @@ var auditTests = []test{
 		} {
 			require.Equal(t, test.want, requests(c.entries(test.filter)), "%+v", test.filter)
 			var paged []string
-			var place *store.AuditPlace
+			var last *store.AuditPosition
 			for {
-				page, err := c.AuditEntries(t.Context(), c.org.ID, test.filter, place, 1)
+				page, err := c.AuditEntries(t.Context(), c.org.ID, test.filter, last, 1)
 				require.NoError(t, err)
 				if len(page) == 0 {
 					break
 				}
-				paged, place = append(paged, page[0].RequestID), new(page[0].Place())
+				paged, last = append(paged, page[0].RequestID), &store.AuditPosition{At: page[0].At.UnixMilli(), Position: page[0].Position}
 			}
 			require.Equal(t, test.want, append([]string{}, paged...))
 		}

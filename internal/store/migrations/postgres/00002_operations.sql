@@ -72,22 +72,22 @@ CREATE INDEX receipts_case ON receipts (case_id);
 
 -- The place up to which all receipts are in blocks.
 CREATE TABLE receipt_chain (
-    only_row   BIGINT  NOT NULL PRIMARY KEY CHECK (only_row = 1),
-    reached_in BIGINT  NOT NULL,
-    reached_at BIGINT  NOT NULL
+    only_row            BIGINT  NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    reached_transaction BIGINT  NOT NULL,
+    reached_number      BIGINT  NOT NULL
 );
 
-INSERT INTO receipt_chain (only_row, reached_in, reached_at) VALUES (1, 0, 0);
+INSERT INTO receipt_chain (only_row, reached_transaction, reached_number) VALUES (1, 0, 0);
 
 -- The receipts of an organisation that follow each other, and the hash of them and of the block before.
 CREATE TABLE receipt_blocks (
-    organization_id TEXT    NOT NULL,
-    number          BIGINT  NOT NULL, -- 1, 2, 3 …
-    last_in         BIGINT  NOT NULL, -- the transaction and the position of its last receipt
-    last_at         BIGINT  NOT NULL,
-    receipts        BIGINT  NOT NULL, -- how many
-    at              BIGINT  NOT NULL,
-    hash            BYTEA   NOT NULL,
+    organization_id  TEXT    NOT NULL,
+    number           BIGINT  NOT NULL, -- 1, 2, 3 …
+    last_transaction BIGINT  NOT NULL, -- the transaction and the position of its last receipt
+    last_number      BIGINT  NOT NULL,
+    receipts         BIGINT  NOT NULL, -- how many
+    at               BIGINT  NOT NULL,
+    hash             BYTEA   NOT NULL,
     PRIMARY KEY (organization_id, number)
 );
 

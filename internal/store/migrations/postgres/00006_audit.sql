@@ -25,22 +25,22 @@ CREATE INDEX audit_entries_case ON audit_entries (case_id, at, position) WHERE c
 
 -- The place up to which all entries are in blocks.
 CREATE TABLE audit_chain (
-    only_row   BIGINT  NOT NULL PRIMARY KEY CHECK (only_row = 1),
-    reached_in BIGINT  NOT NULL,
-    reached_at BIGINT  NOT NULL
+    only_row            BIGINT  NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    reached_transaction BIGINT  NOT NULL,
+    reached_number      BIGINT  NOT NULL
 );
 
-INSERT INTO audit_chain (only_row, reached_in, reached_at) VALUES (1, 0, 0);
+INSERT INTO audit_chain (only_row, reached_transaction, reached_number) VALUES (1, 0, 0);
 
 -- The entries of an organisation that follow each other, and the hash of them and of the block before.
 CREATE TABLE audit_blocks (
-    organization_id TEXT    NOT NULL,
-    number          BIGINT  NOT NULL, -- 1, 2, 3 …
-    last_in         BIGINT  NOT NULL, -- the transaction and the position of its last entry
-    last_at         BIGINT  NOT NULL,
-    entries         BIGINT  NOT NULL, -- how many
-    at              BIGINT  NOT NULL,
-    hash            BYTEA   NOT NULL,
+    organization_id  TEXT    NOT NULL,
+    number           BIGINT  NOT NULL, -- 1, 2, 3 …
+    last_transaction BIGINT  NOT NULL, -- the transaction and the position of its last entry
+    last_number      BIGINT  NOT NULL,
+    entries          BIGINT  NOT NULL, -- how many
+    at               BIGINT  NOT NULL,
+    hash             BYTEA   NOT NULL,
     PRIMARY KEY (organization_id, number)
 );
 

@@ -25,22 +25,22 @@ CREATE INDEX audit_entries_case ON audit_entries (case_id, at, position) WHERE c
 
 -- The place up to which all entries are in blocks.
 CREATE TABLE audit_chain (
-    only_row   INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
-    reached_in INTEGER NOT NULL,
-    reached_at INTEGER NOT NULL
+    only_row            INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    reached_transaction INTEGER NOT NULL,
+    reached_number      INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO audit_chain (only_row, reached_in, reached_at) VALUES (1, 0, 0);
+INSERT INTO audit_chain (only_row, reached_transaction, reached_number) VALUES (1, 0, 0);
 
 -- The entries of an organisation that follow each other, and the hash of them and of the block before.
 CREATE TABLE audit_blocks (
-    organization_id TEXT    NOT NULL,
-    number          INTEGER NOT NULL, -- 1, 2, 3 …
-    last_in         INTEGER NOT NULL, -- the transaction and the position of its last entry
-    last_at         INTEGER NOT NULL,
-    entries         INTEGER NOT NULL, -- how many
-    at              INTEGER NOT NULL,
-    hash            BLOB    NOT NULL,
+    organization_id  TEXT    NOT NULL,
+    number           INTEGER NOT NULL, -- 1, 2, 3 …
+    last_transaction INTEGER NOT NULL, -- the transaction and the position of its last entry
+    last_number      INTEGER NOT NULL,
+    entries          INTEGER NOT NULL, -- how many
+    at               INTEGER NOT NULL,
+    hash             BLOB    NOT NULL,
     PRIMARY KEY (organization_id, number)
 ) STRICT, WITHOUT ROWID;
 
