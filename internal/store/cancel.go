@@ -97,15 +97,6 @@ var (
 		RETURNING lanes.lane`)
 )
 
-// firstDue is when a lane of u is due by its first message: now, where that waits for no
-// try, or there is none.
-const firstDue = `COALESCE((
-			SELECT first.due_at
-			FROM deliveries AS first
-			WHERE first.endpoint_id = u.endpoint_id AND first.lane = u.lane AND first.state = 'pending'
-			ORDER BY first.sequence
-			LIMIT 1), u.now)`
-
 // giveUp gives up those of the deliveries that wait: for good, or because a replay is
 // stopped. What was attempted may have been received all the same, and has a receipt;
 // endpoints are those that are known still. Lanes go on that waited for one of them. It is

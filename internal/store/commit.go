@@ -326,6 +326,11 @@ func lanesOfBoth(u *uses, e *ends) (rows [][]any) {
 	for _, row := range slices.Concat(u.rows, e.settled) {
 		rows = append(rows, row[:2])
 	}
+	return distinct(rows)
+}
+
+// distinct returns rows whose first two columns differ, in the order of those.
+func distinct(rows [][]any) [][]any {
 	inOrder(rows, 2)
 	return slices.CompactFunc(rows, func(a, b []any) bool { return a[0] == b[0] && a[1] == b[1] })
 }

@@ -208,7 +208,8 @@ func (s *Store) Retry(ctx context.Context, organizationID, id string, once *Kept
 	return endpointID, err
 }
 
-// putBack puts a delivery back into its lane, which is due now.
+// putBack puts a delivery back into its lane, which is due now, unless what is before it
+// waits for its next try.
 func (s *Store) putBack(ctx context.Context, conn *sql.Conn, org *organization, id string) (endpointID string, err error) {
 	var caseID, lane string
 	var sequence int64
@@ -225,7 +226,7 @@ func (s *Store) putBack(ctx context.Context, conn *sql.Conn, org *organization, 
 	}
 	err = conn.QueryRowContext(ctx, `
 		UPDATE deliveries
-		SET lane = CASE WHEN state = 'pending' THEN lane ELSE $2 END, state = 'pending', replay_id = NULL, replaced = NULL,
+		SET lane = CASE WHEN state = 'pending' THEN lane ELSE $2 END, state = 'pending', replay_id = NULL, replaced = NULL, replaced_finished_at = NULL,
 			due_at = NULL, finished_at = NULL
 		WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = deliveries.case_id AND cases.version = 0)
 		RETURNING lane, sequence`, id, laneOf(endpoint, id, caseID)).Scan(&lane, &sequence)
@@ -237,12 +238,8 @@ func (s *Store) putBack(ctx context.Context, conn *sql.Conn, org *organization, 
 			return "", err
 		}
 	}
-	if _, err := conn.ExecContext(ctx, `
-		INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at)
-		VALUES ($1, $2, 1, $3)
-		ON CONFLICT (endpoint_id, lane) DO UPDATE
-		SET due_at = CASE WHEN lanes.owner IS NULL THEN excluded.due_at END,
-			recalled = CASE WHEN lanes.owner IS NULL THEN 0 ELSE 1 END`, endpointID, lane, s.now().UnixMilli()); err != nil {
+	rows := [][]any{{endpointID, lane, s.now().UnixMilli()}}
+	if err := s.writer.runner.run(ctx, "", []step{{batch: recallLanes, rows: rows}}, ""); err != nil {
 		return "", err
 	}
 	return endpointID, s.connection.notify(ctx, conn, lanesDue)

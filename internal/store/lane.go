@@ -21,6 +21,19 @@ type Lane struct {
 // maxLoaded is how many messages of a lane are loaded at once.
 const maxLoaded = 64
 
+const (
+	// nextTry is when the first message of a lane is tried again; null where it waits for no
+	// try, or there is none.
+	nextTry = `(
+				SELECT first.due_at
+				FROM deliveries AS first
+				WHERE first.endpoint_id = lanes.endpoint_id AND first.lane = lanes.lane AND first.state = 'pending'
+				ORDER BY first.sequence
+				LIMIT 1)`
+	// firstDue is when a lane is due by its first message, where it is now u.now.
+	firstDue = `COALESCE(` + nextTry + `, u.now)`
+)
+
 // Due is when what waits for an endpoint is to be taken up.
 type Due struct {
 	At     time.Time // of the first lane; of the next probe, where the endpoint is closed

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/casehook/casehook/internal/subscription"
@@ -269,10 +268,4 @@ func (s *Store) endMove(ctx context.Context, m Move) (done bool, err error) {
 		return false, nil
 	}
 	return done && err == nil, err
-}
-
-// distinct returns rows whose first two columns differ, in their order.
-func distinct(rows [][]any) [][]any {
-	inOrder(rows, 2)
-	return slices.CompactFunc(rows, func(a, b []any) bool { return a[0] == b[0] && a[1] == b[1] })
 }

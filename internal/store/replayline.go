@@ -262,8 +262,8 @@ var (
 		INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, created_at, replay_id)
 		SELECT id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, 'pending', created_at, replay_id
 		FROM u`)
-	// A lane whose first message waits for its next try waits on. One that is worked on
-	// is read again once its first message is done.
+	// A lane is due in which something was put back, but where its first message waits for
+	// its next try. One that is worked on is read again once its first message is done.
 	recallLanes = over(`endpoint_id text, lane text, now bigint`, `
 		INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at)
 		SELECT endpoint_id, lane, 1, now
@@ -272,12 +272,7 @@ var (
 		ON CONFLICT (endpoint_id, lane) DO UPDATE
 		SET due_at = CASE
 				WHEN lanes.owner IS NOT NULL THEN NULL
-				WHEN lanes.due_at <= excluded.due_at OR lanes.due_at IS NOT NULL AND (
-					SELECT first.due_at
-					FROM deliveries AS first
-					WHERE first.endpoint_id = lanes.endpoint_id AND first.lane = lanes.lane AND first.state = 'pending'
-					ORDER BY first.sequence
-					LIMIT 1) IS NOT NULL THEN lanes.due_at
+				WHEN lanes.due_at <= excluded.due_at OR lanes.due_at IS NOT NULL AND `+nextTry+` IS NOT NULL THEN lanes.due_at
 				ELSE excluded.due_at
 			END,
 			recalled = CASE WHEN lanes.owner IS NULL THEN 0 ELSE 1 END`)
@@ -288,17 +283,15 @@ var (
 func (s *Store) line(ctx context.Context, r Replay, endpoint *subscription.Endpoint, found []candidate) (queued int64, err error) {
 	now := s.now().UnixMilli()
 	var again [][]any
-	added := make(map[string][]any) // the deliveries to be made, by case
-	cases := make(map[string]int64)
 	var fresh []candidate
+	var cases []string // of those
 	for _, c := range found {
 		if c.delivery != "" {
 			again = append(again, []any{c.delivery, laneOf(endpoint, c.delivery, c.caseID), r.ID})
 			continue
 		}
 		fresh = append(fresh, c)
-		cases[c.caseID]++
-		added[c.caseID] = []any{endpoint.ID, c.caseID, cases[c.caseID], nil, nil}
+		cases = append(cases, c.caseID)
 	}
 	lanes := make(map[string]bool)
 	var withheld []uncounted
@@ -317,34 +310,20 @@ func (s *Store) line(ctx context.Context, r Replay, endpoint *subscription.Endpo
 	if err == nil {
 		err = s.countAgain(ctx, endpoint.ID, withheld)
 	}
-	if err != nil {
-		return 0, err
+	var sequences []int64
+	if err == nil {
+		sequences, err = s.count(ctx, endpoint.ID, cases)
 	}
-
-	last := make(map[string]int64) // the sequence of the last delivery of each case
-	var counted [][]any
-	for _, row := range added {
-		counted = append(counted, row)
-	}
-	inOrder(counted, 2)
-	err = s.writer.runner.run(ctx, "", []step{{batch: useLanes, rows: counted, scan: func(row scanner) error {
-		var endpointID, lane, owner string
-		var sequence int64
-		err := row.Scan(&endpointID, &lane, &sequence, &owner)
-		last[lane] = sequence
-		return err
-	}}}, "")
 	if err != nil {
 		return 0, err
 	}
 	var made [][]any
-	for _, c := range fresh {
+	for i, c := range fresh {
 		id := newID()
 		lane := laneOf(endpoint, id, c.caseID)
 		lanes[lane] = true
 		queued++
-		cases[c.caseID]--
-		made = append(made, []any{id, r.OrganizationID, c.eventID, string(c.event), endpoint.ID, c.caseID, lane, last[c.caseID] - cases[c.caseID], now, r.ID})
+		made = append(made, []any{id, r.OrganizationID, c.eventID, string(c.event), endpoint.ID, c.caseID, lane, sequences[i], now, r.ID})
 	}
 	var due [][]any
 	for lane := range lanes {

@@ -55,9 +55,27 @@ type uncounted struct{ id, caseID string }
 // next. It is called by the writer, in a transaction.
 func (s *Store) countAgain(ctx context.Context, endpointID string, withheld []uncounted) error {
 	slices.SortFunc(withheld, func(a, b uncounted) int { return cmp.Compare(a.id, b.id) }) // as they were made
+	caseIDs := make([]string, len(withheld))
+	for i, d := range withheld {
+		caseIDs[i] = d.caseID
+	}
+	sequences, err := s.count(ctx, endpointID, caseIDs)
+	if err != nil {
+		return err
+	}
+	rows := make([][]any, len(withheld))
+	for i, d := range withheld {
+		rows[i] = []any{d.id, sequences[i]}
+	}
+	return s.writer.runner.run(ctx, "", []step{{batch: numberDeliveries, rows: rows}}, "")
+}
+
+// count counts more deliveries of an endpoint, one of each of the cases, and returns their
+// numbers. It is called by the writer, in a transaction.
+func (s *Store) count(ctx context.Context, endpointID string, caseIDs []string) (sequences []int64, err error) {
 	more := make(map[string]int64)
-	for _, d := range withheld {
-		more[d.caseID]++
+	for _, caseID := range caseIDs {
+		more[caseID]++
 	}
 	var counted [][]any
 	for caseID, n := range more {
@@ -65,7 +83,7 @@ func (s *Store) countAgain(ctx context.Context, endpointID string, withheld []un
 	}
 	inOrder(counted, 2)
 	last := make(map[string]int64)
-	err := s.writer.runner.run(ctx, "", []step{{batch: useLanes, rows: counted, scan: func(row scanner) error {
+	err = s.writer.runner.run(ctx, "", []step{{batch: useLanes, rows: counted, scan: func(row scanner) error {
 		var endpoint, lane, owner string
 		var sequence int64
 		err := row.Scan(&endpoint, &lane, &sequence, &owner)
@@ -73,12 +91,11 @@ func (s *Store) countAgain(ctx context.Context, endpointID string, withheld []un
 		return err
 	}}}, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	rows := make([][]any, len(withheld))
-	for i, d := range withheld {
-		more[d.caseID]--
-		rows[i] = []any{d.id, last[d.caseID] - more[d.caseID]}
+	for _, caseID := range caseIDs {
+		more[caseID]--
+		sequences = append(sequences, last[caseID]-more[caseID])
 	}
-	return s.writer.runner.run(ctx, "", []step{{batch: numberDeliveries, rows: rows}}, "")
+	return sequences, nil
 }
