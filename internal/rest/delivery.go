@@ -16,6 +16,7 @@ func (d *door) registerDeliveries() {
 	}, d.listDeliveries)
 	handle(d, call{
 		id: "getDelivery", pattern: "GET /v1/deliveries/{id}", tag: tagDeliveries, summary: "Show a delivery and its attempts",
+		text: "Of a case that was erased, without its attempts.",
 	}, d.getDelivery)
 	handle(d, call{
 		id: "retryDelivery", pattern: "POST /v1/deliveries/{id}/retry", tag: tagDeliveries, summary: "Send a delivery again",

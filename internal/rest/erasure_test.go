@@ -26,7 +26,6 @@ func TestACaseThatWasErasedIsAnsweredAsIfItHadNeverBeen(t *testing.T) {
 		{"GET", "", ""},
 		{"GET", "?at=1", ""},
 		{"GET", "/events", ""},
-		{"GET", "/receipts", ""},
 		{"GET", "/attachments/" + attachment + "/content", ""},
 		{"DELETE", "/attachments/" + attachment, ""},
 		{"POST", "/comments", `{"text":"Hello"}`},
@@ -56,4 +55,34 @@ func TestACaseThatWasErasedIsAnsweredAsIfItHadNeverBeen(t *testing.T) {
 	require.Equal(t, "environment", erasures.text(t, "data", 0, "keyId"))
 	require.NotNil(t, erasures.at(t, "data", 0, "finishedAt"))
 	require.Equal(t, http.StatusForbidden, s.get(t, "/v1/erasures", as(s.reader)).status)
+}
+
+func TestAnAdminIsGivenTheAccountOfACaseThatWasErased(t *testing.T) {
+	s, receiver := newServer(t), newReceiver(t)
+	endpoint := s.newEndpoint(t, receiver.URL+"/hooks", "")
+	id := s.newCase(t)
+	path := "/v1/cases/" + id
+	<-receiver.bodies
+	var before answer
+	require.Eventually(t, func() bool {
+		before = s.get(t, path+"/receipts")
+		return len(before.at(t, "data").([]any)) == 1
+	}, tooLong, poll)
+	require.Equal(t, http.StatusNoContent, s.do(t, http.MethodDelete, path, nil).status)
+
+	require.Equal(t, before.at(t), s.get(t, path+"/receipts").at(t))
+	for _, key := range []string{s.writer, s.reader} {
+		require.Equal(t, http.StatusNotFound, s.get(t, path+"/receipts", as(key)).status)
+	}
+	require.Equal(t, http.StatusNotFound, s.get(t, "/v1/cases/0190a6e1-0000-7000-8000-000000000000/receipts").status, "it never was")
+
+	listed := s.get(t, "/v1/deliveries?caseId="+id)
+	require.Equal(t, endpoint, listed.text(t, "data", 0, "endpointId"))
+	one := s.get(t, "/v1/deliveries/"+listed.text(t, "data", 0, "id"))
+	require.Equal(t, http.StatusOK, one.status, one)
+	require.Equal(t, "delivered", one.text(t, "state"))
+	require.Equal(t, 1.0, one.at(t, "tries"))
+	require.Empty(t, one.at(t, "attempts"), "what was answered is erased")
+	require.Equal(t, http.StatusNotFound, s.post(t, "/v1/deliveries/"+one.text(t, "id")+"/retry", "").status)
+	require.Equal(t, http.StatusConflict, s.post(t, "/v1/deliveries/"+one.text(t, "id")+"/cancel", "").status, "it is finished")
 }

@@ -12,7 +12,8 @@ import (
 func (d *door) registerReceipts() {
 	handle(d, call{
 		id: "listReceipts", pattern: "GET /v1/cases/{id}/receipts", tag: tagCases, summary: "Account for who was told of a case",
-		text: "The outcome of each delivery, oldest first: to whom, what, when, and under which clearance. Receipts are never removed, and chained by hashes.",
+		text: "The outcome of each delivery, oldest first: to whom, what, when, and under which clearance. Receipts are never removed, and chained by hashes. " +
+			"Those of a case that was erased are there for an admin.",
 	}, d.listReceipts)
 }
 

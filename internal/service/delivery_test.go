@@ -37,6 +37,13 @@ func (w *world) cleared(clearance subscription.Clearance) service.Caller {
 	return caller
 }
 
+// as returns the caller with another role.
+func (w *world) as(role service.Role) service.Caller {
+	caller := w.caller
+	caller.Role = role
+	return caller
+}
+
 // An endpoint may repeat anything of what it was sent: PHI, and in a full case also what is
 // restricted of it, whatever the event was.
 func TestAnswersAreShownOnlyToWhoIsClearedForEverything(t *testing.T) {
@@ -152,12 +159,20 @@ func TestDeliveriesOfErasedCasesAreShownOnlyToWhoIsClearedForWhatIsRestricted(t 
 		w, r := newWorldOn(t, dir, database), newReceiver(t)
 		w.endpoint(t, r.URL, nil)
 		caseID := w.newCase(t)
-		w.delivered(t, 1)
+		delivered := w.delivered(t, 1)
 		require.NoError(t, w.EraseCase(t.Context(), w.caller, caseID))
 		for caller, want := range map[service.Caller]int{w.caller: 1, w.cleared(subscription.Clearance{PHI: true}): 0} {
 			found, _, err := w.Deliveries(t.Context(), caller, service.DeliveryFilter{}, service.Page{})
 			require.NoError(t, err)
 			require.Len(t, found, want)
+			known, attempts, err := w.Delivery(t.Context(), caller, delivered[0].ID)
+			if want == 0 {
+				requireKind(t, refusal.NotFound, err)
+				continue
+			}
+			require.NoError(t, err)
+			require.Equal(t, found[0], known)
+			require.Empty(t, attempts)
 		}
 	})
 }

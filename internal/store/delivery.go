@@ -130,7 +130,8 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 const maxShown = 200
 
 // Delivery returns a delivery and its attempts, at most the last 200, the first one first.
-// The error is ErrNotFound where there is none, or its case was erased.
+// Of a case that was erased nothing tells of the attempts any more. The error is ErrNotFound
+// where there is no such delivery.
 func (s *Store) Delivery(ctx context.Context, organizationID, id string) (Delivery, []Attempt, error) {
 	d, err := scanDelivery(s.readers.QueryRowContext(ctx, selectDeliveries+`
 	WHERE d.id = $1 AND d.organization_id = $2`, id, organizationID))
@@ -138,6 +139,9 @@ func (s *Store) Delivery(ctx context.Context, organizationID, id string) (Delive
 		return Delivery{}, nil, oneRow("a delivery", err)
 	}
 	head, err := s.head(ctx, d.CaseID)
+	if errors.Is(err, ErrNotFound) {
+		return d, nil, nil
+	}
 	if err != nil {
 		return Delivery{}, nil, err
 	}

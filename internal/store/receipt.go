@@ -154,9 +154,17 @@ func (s *Store) ChainReceipts(ctx context.Context) (more bool, err error) {
 }
 
 // CaseReceipts returns at most limit receipts of a case that come after a position, the
-// oldest first. The error is ErrNotFound where the organisation has no such case.
-func (s *Store) CaseReceipts(ctx context.Context, organizationID, caseID string, after int64, limit int) ([]Receipt, error) {
-	if _, _, err := s.Case(ctx, organizationID, caseID, 0); err != nil {
+// oldest first. The error is ErrNotFound where the organisation has no such case, or where
+// it was erased and erased is not set.
+func (s *Store) CaseReceipts(ctx context.Context, organizationID, caseID string, erased bool, after int64, limit int) ([]Receipt, error) {
+	if erased {
+		switch owner, err := s.CaseOwner(ctx, caseID); {
+		case err != nil:
+			return nil, err
+		case owner != organizationID:
+			return nil, ErrNotFound
+		}
+	} else if _, _, err := s.Case(ctx, organizationID, caseID, 0); err != nil {
 		return nil, err
 	}
 	org, err := s.organization(ctx, organizationID)

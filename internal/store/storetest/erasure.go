@@ -50,9 +50,8 @@ var erasureTests = []test{
 				"Case at":      func() error { _, _, err := c.Case(t.Context(), c.org.ID, id, 1); return err },
 				"CaseKey":      func() error { _, err := c.CaseKey(t.Context(), id); return err },
 				"CaseFeed":     func() error { _, err := c.CaseFeed(t.Context(), c.org.ID, id, 0, 10); return err },
-				"CaseReceipts": func() error { _, err := c.CaseReceipts(t.Context(), c.org.ID, id, 0, 10); return err },
+				"CaseReceipts": func() error { _, err := c.CaseReceipts(t.Context(), c.org.ID, id, false, 0, 10); return err },
 				"Change":       func() error { _, err := c.Change(t.Context(), c.proposal(id, nil, comment(1))); return err },
-				"Delivery":     func() error { _, _, err := c.Delivery(t.Context(), c.org.ID, delivery); return err },
 				"Retry":        func() error { _, err := c.Retry(t.Context(), c.org.ID, delivery, nil); return err },
 				"Answer":       func() error { _, _, err := c.Answer(t.Context(), c.org.ID, "key"); return err },
 				"Erase":        func() error { return c.erase(c.org.ID, id) },
@@ -62,6 +61,10 @@ var erasureTests = []test{
 			} {
 				require.ErrorIs(t, call(), store.ErrNotFound, name)
 			}
+			d, attempts, err := c.Delivery(t.Context(), c.org.ID, delivery)
+			require.NoError(t, err)
+			require.Equal(t, store.Canceled, d.State)
+			require.Empty(t, attempts)
 			_, err = c.Change(t.Context(), c.proposal(id, nil, again))
 			require.ErrorIs(t, err, store.ErrCaseExists, "its id is not given again")
 			_, err = c.Change(t.Context(), c.proposal(sameName.ID, nil, sameName))

@@ -45,7 +45,7 @@ var receiptTests = []test{
 		require.Equal(t, 1, canceled[0].Attempts)
 		require.Equal(t, "https://partner.example/hooks", canceled[0].Recipient)
 
-		_, err = c.CaseReceipts(t.Context(), c.neighbour().org.ID, messages[0].Event.CaseID, 0, 10)
+		_, err = c.CaseReceipts(t.Context(), c.neighbour().org.ID, messages[0].Event.CaseID, true, 0, 10)
 		require.ErrorIs(t, err, store.ErrNotFound)
 	}},
 	{"what was attempted and then canceled with its endpoint has a receipt, and what was not has none", func(t *testing.T, url string) {
@@ -214,7 +214,7 @@ func (c *clinic) verify(head string) []store.Chain {
 
 func (c *clinic) receipts(caseID string) []store.Receipt {
 	c.t.Helper()
-	receipts, err := c.CaseReceipts(c.ctx, c.org.ID, caseID, 0, 100)
+	receipts, err := c.CaseReceipts(c.ctx, c.org.ID, caseID, true, 0, 100)
 	require.NoError(c.t, err)
 	return receipts
 }
