@@ -1,0 +1,142 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/casehook/casehook/caseupdate"
+)
+
+func newValidate() *cobra.Command {
+	return &cobra.Command{
+		Use:   "validate FILE...",
+		Short: "Check bodies of webhooks against the format",
+		Long: `Check bodies of webhooks against the format, one in each file: every key there, no key more,
+each value of its type, and null only where the format has it. A fault is printed with its line,
+its column and its path, and never with the value. The file - is standard input.`,
+		Args: func(cmd *cobra.Command, files []string) error {
+			if len(files) == 0 {
+				return misuse{fmt.Errorf("usage: %s", cmd.UseLine())}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, files []string) error {
+			out := cmd.OutOrStdout()
+			wrong := 0
+			for _, file := range files {
+				body, err := readFile(cmd, file)
+				if err != nil {
+					return err
+				}
+				event, faults := check(body)
+				for _, f := range faults {
+					fmt.Fprintf(out, "%s:%d:%d: %s\n", file, f.line, f.column, f.text)
+				}
+				if len(faults) > 0 {
+					wrong++
+					continue
+				}
+				fmt.Fprintf(out, "%s: %s is as the format has it\n", file, event)
+			}
+			if wrong > 0 {
+				return fmt.Errorf("not as the format has it: %d of %d", wrong, len(files))
+			}
+			return nil
+		},
+	}
+}
+
+// readFile reads a file that was named as an argument, or standard input for -.
+func readFile(cmd *cobra.Command, name string) ([]byte, error) {
+	if name == "-" {
+		content, err := io.ReadAll(cmd.InOrStdin())
+		if err != nil {
+			return nil, fmt.Errorf("read standard input: %w", err)
+		}
+		return content, nil
+	}
+	return os.ReadFile(name)
+}
+
+// fault is what is not as the format has it, and where.
+type fault struct {
+	line, column int
+	text         string
+}
+
+// check returns the event of a body, and what in it is not as the format has it.
+func check(body []byte) (event caseupdate.Event, faults []fault) {
+	found := func(path, allowed string) {
+		at, _ := locate(body, steps(path))
+		line, column := position(body, at.begin)
+		faults = append(faults, fault{line, column, path + " " + allowed})
+	}
+	if err := json.Unmarshal(body, new(any)); err != nil {
+		line, column := position(body, brokenAt(body, err))
+		return "", []fault{{line, column, "must be JSON"}}
+	}
+	if top, _ := locate(body, nil); body[top.begin] != '{' {
+		line, column := position(body, top.begin)
+		return "", []fault{{line, column, "must be an object, with event and payload"}}
+	}
+	payload, missing := locate(body, []string{"payload"})
+	switch {
+	case len(missing) > 0:
+		found("payload", "must be given")
+	case body[payload.begin] != '{':
+		found("payload", "must be an object")
+	}
+	name, missing := locate(body, []string{"event"})
+	switch err := json.Unmarshal(body[name.begin:name.end], &event); {
+	case len(missing) > 0:
+		found("event", "must be given")
+	case err != nil || !event.Known():
+		found("event", "must be one of the 19 events")
+	}
+	for key := range members(body) {
+		if key != "event" && key != "payload" {
+			line, column := position(body, 0)
+			faults = append(faults, fault{line, column, "a key beside event and payload is not in the format"})
+		}
+	}
+	if len(faults) > 0 {
+		return event, faults
+	}
+	for _, f := range caseupdate.Check(event, body[payload.begin:payload.end]) {
+		found("payload."+f.Path, f.Allowed)
+	}
+	slices.SortStableFunc(faults, func(a, b fault) int {
+		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.column, b.column))
+	})
+	if len(faults) > 0 {
+		return event, faults
+	}
+	// What no type says.
+	update, err := caseupdate.Parse(body)
+	if err != nil {
+		found("payload", "cannot be read")
+		return event, faults
+	}
+	if update.Activity().Type != event {
+		found("payload.activity.type", "must be the event")
+	}
+	if event == caseupdate.EventCreateCase && update.Case().Details == nil {
+		found("payload.case", "must be the full case")
+	}
+	return event, faults
+}
+
+// brokenAt returns where a text stops to be JSON.
+func brokenAt(text []byte, err error) int {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return max(0, int(syntax.Offset)-1)
+	}
+	return len(text)
+}
