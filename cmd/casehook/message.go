@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -115,13 +114,17 @@ func (m message) sign(by secrets, at time.Time) (http.Header, error) {
 	return header, nil
 }
 
-// jsonText returns a value as JSON, without the escapes that JavaScript does not make either.
+// unescape undoes the escapes that encoding/json makes and JavaScript does not. An escaped
+// backslash comes first, so that none of it is taken for the start of another escape.
+var unescape = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029", `\ufffd`, "\ufffd")
+
+// jsonText returns a value as JavaScript prints it.
 func jsonText(value any) (json.RawMessage, error) {
-	var text bytes.Buffer
+	var text strings.Builder
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(value); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
+	return json.RawMessage(unescape.Replace(strings.TrimSuffix(text.String(), "\n"))), nil
 }
