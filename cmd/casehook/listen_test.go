@@ -217,7 +217,7 @@ func TestListenRecordsAllThatComesAndGoesOnAfterARestart(t *testing.T) {
 	}
 	require.Equal(t, printed, string(readAll(t, filepath.Join(dir, "000002.json"))))
 	require.Contains(t, string(readAll(t, filepath.Join(dir, "000001.headers"))), "Webhook-Signature: v1,")
-	_, faults := check(readAll(t, filepath.Join(dir, "000001.json")))
+	_, faults := inspect(readAll(t, filepath.Join(dir, "000001.json")))
 	require.Empty(t, faults)
 }
 

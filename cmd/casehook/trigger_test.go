@@ -15,7 +15,7 @@ func TestTriggerSendsEachEventAsTheFormatHasIt(t *testing.T) {
 	for i, event := range caseupdate.Events() {
 		var out, stderr bytes.Buffer
 		require.Equal(t, 0, run(t.Context(), []string{"trigger", string(event), "--url", url, "--secret-file", secret}, &out, &stderr), stderr.String())
-		got, faults := check(sound.taken[i].body)
+		got, faults := inspect(sound.taken[i].body)
 		require.Empty(t, faults, event)
 		require.Equal(t, event, got)
 	}
@@ -53,7 +53,7 @@ func TestTriggerSendsWhatAReceiverMustSurvive(t *testing.T) {
 					order = append(order, id)
 				}
 				require.Equal(t, order[test.ids[i]], id)
-				_, faults := check(got.body)
+				_, faults := inspect(got.body)
 				require.Empty(t, faults)
 			}
 		})

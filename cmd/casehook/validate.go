@@ -35,7 +35,7 @@ its column and its path, and never with the value. The file - is standard input.
 				if err != nil {
 					return err
 				}
-				event, faults := check(body)
+				event, faults := inspect(body)
 				for _, f := range faults {
 					fmt.Fprintf(out, "%s:%d:%d: %s\n", file, f.line, f.column, f.text)
 				}
@@ -71,8 +71,8 @@ type fault struct {
 	text         string
 }
 
-// check returns the event of a body, and what in it is not as the format has it.
-func check(body []byte) (event caseupdate.Event, faults []fault) {
+// inspect returns the event of a body, and what in it is not as the format has it.
+func inspect(body []byte) (event caseupdate.Event, faults []fault) {
 	found := func(path, allowed string) {
 		at, _ := locate(body, steps(path))
 		line, column := position(body, at.begin)

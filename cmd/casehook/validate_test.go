@@ -7,12 +7,12 @@ import (
 	"github.com/casehook/casehook/caseupdate"
 )
 
-func FuzzCheck(f *testing.F) {
+func FuzzInspect(f *testing.F) {
 	for _, seed := range []string{`{"event":"REOPEN_CASE","payload":{"case":{"id":1}}}`, `{"event":1,"payload":[]}`, ` [`, ``, `{"":{}}`, "\"\xff\"", `null`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		_, faults := check(body)
+		_, faults := inspect(body)
 		if len(faults) == 0 {
 			if update, err := caseupdate.Parse(body); err != nil || !update.Event.Known() {
 				t.Fatalf("there is no fault in what is not read: %v", err)

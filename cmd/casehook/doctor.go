@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newDoctor() *cobra.Command {
+	var to partnerFlags
+	var cv, machine bool
+	var within time.Duration
+	cmd := &cobra.Command{
+		Use:   "doctor --url URL",
+		Short: "Check whether a receiver does what a receiver must",
+		Long: `Check whether a receiver does what a receiver must: it takes what is genuine, refuses what is
+not, takes what it does not know, takes each webhook again, and answers in time. It is sent some
+70 webhooks, of made-up patients. The report says what was sent, what was answered and what to
+do. The status is 1 where a check failed.`,
+		Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if within <= 0 {
+				return misuse{errors.New("--within must be more than nothing")}
+			}
+			receiver, err := to.partner(cmd)
+			if err != nil {
+				return err
+			}
+			c := &checkup{partner: receiver, cv: cv, within: within}
+			r, err := c.run(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if machine {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetEscapeHTML(false)
+				enc.SetIndent("", "  ")
+				if err := enc.Encode(r); err != nil {
+					return fmt.Errorf("print the report: %w", err)
+				}
+			} else {
+				newScreen(cmd.OutOrStdout()).report(r)
+			}
+			if !r.Passed {
+				return fmt.Errorf("checks that failed: %d of %d", r.count(failed), len(r.Checks))
+			}
+			return nil
+		},
+	}
+	to.add(cmd)
+	cmd.Flags().BoolVar(&cv, "cv", false, "the receiver verifies x-cv-signature only: skip what that cannot tell")
+	cmd.Flags().DurationVar(&within, "within", 5*time.Second, "how long an answer may take to be fast enough")
+	cmd.Flags().BoolVar(&machine, "json", false, "print the report as JSON")
+	return cmd
+}
+
+// count returns how many checks had an outcome.
+func (r report) count(of outcome) int {
+	n := 0
+	for _, check := range r.Checks {
+		if check.Outcome == of {
+			n++
+		}
+	}
+	return n
+}
+
+// withoutSecrets returns a URL without its user and its query.
+func withoutSecrets(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// report prints what came of a conformance run.
+func (s *screen) report(r report) {
+	s.line("%s", s.paint(bold, "casehook doctor")+"  "+r.URL)
+	s.line("")
+	for _, check := range r.Checks {
+		mark := s.mark(check.Outcome == passed)
+		if check.Outcome == skipped {
+			mark = "-"
+		}
+		s.line("%s %-24s  %s", mark, check.Name, check.Says)
+		for _, f := range check.Findings {
+			s.line("      sent      %s", f.Sent)
+			s.line("      answered  %s", s.paint(red, f.Answered))
+			s.line("      wanted    %s", f.Wanted)
+		}
+		if check.Advice != "" {
+			s.line("      %s", s.paint(bold, check.Advice))
+		}
+		if check.Note != "" {
+			note := "note: "
+			if check.Outcome == skipped {
+				note = "skipped: "
+			}
+			s.line("      %s", s.paint(faint, note+check.Note))
+		}
+	}
+	s.line("")
+	verdict := green
+	if !r.Passed {
+		verdict = red
+	}
+	s.line("%s", s.paint(verdict, fmt.Sprintf("%d passed, %d failed, %d skipped", r.count(passed), r.count(failed), r.count(skipped))))
+	if r.Answers.Count > 0 {
+		s.line("Answers: median %.1f ms, slowest %.1f ms, of %d", r.Answers.Median, r.Answers.Slowest, r.Answers.Count)
+	}
+}
