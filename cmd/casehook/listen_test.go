@@ -81,7 +81,7 @@ func TestListenPrintsALineOfEachAndNothingOfTheBody(t *testing.T) {
 		{"what comes again is named", nil, 0, `sequence 1, attempt 1 \(again, or late\)  verified  204 in`},
 		{"so is a hole", []string{"--header", "casehook-sequence: 4"}, 0, `sequence 4, attempt 1 \(a hole: 2 was next\)  verified`},
 		{"and not what follows it", []string{"--header", "casehook-sequence: 5"}, 0, `sequence 5, attempt 1  verified`},
-		{"what was changed is refused", []string{"--tamper"}, 0, `NOT VERIFIED: webhook: no signature matches  401 in`},
+		{"what was changed is refused", []string{"--tamper"}, 0, `NOT VERIFIED: .*  401 in`},
 		{"what another signed is refused", []string{"--secret", newSecret(t)}, 1, ``},
 		{"what has no body of the format is said to have none", []string{"--set", "payload.case=null"}, 1, `verified  400 in .*, caseupdate: .*case is missing$`},
 		{"what would steer the screen is not shown", []string{"--set", "event=\x1b[31m", "--header", "casehook-attempt: \xc2\x9b31m"}, 0, `  no event  .*, attempt  31m .*  verified  204 in`},
@@ -89,7 +89,7 @@ func TestListenPrintsALineOfEachAndNothingOfTheBody(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			flags := ids
 			if test.want == "" {
-				flags, test.want = nil, `NOT VERIFIED: webhook: no signature matches  401 in`
+				flags, test.want = nil, `NOT VERIFIED: .*  401 in`
 			}
 			status, line := l.trigger(t, append(flags[:len(flags):len(flags)], test.flags...)...)
 			require.Equal(t, test.status, status)
@@ -110,7 +110,7 @@ func TestListenVerifiesByXCVSignatureWhereThatIsAll(t *testing.T) {
 		want            string
 	}{
 		{"a right one", webhook.SignCV(secret, []byte(body)), http.StatusNoContent, "  verified by x-cv-signature  204 in"},
-		{"another body's", webhook.SignCV(secret, []byte("{}")), http.StatusUnauthorized, "NOT VERIFIED: webhook: no signature matches"},
+		{"another body's", webhook.SignCV(secret, []byte("{}")), http.StatusUnauthorized, "NOT VERIFIED: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			request, err := http.NewRequest(http.MethodPost, l.url, strings.NewReader(body))

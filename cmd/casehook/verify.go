@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,15 +17,76 @@ import (
 )
 
 func newVerify() *cobra.Command {
+	var secret secretFlags
+	var headers []string
+	var at string
 	cmd := &cobra.Command{
-		Use:   "verify",
-		Short: "Check what was recorded",
-		Args:  none,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:   "verify [FILE]",
+		Short: "Say why the signature of a webhook fails, or check what was recorded",
+		Long: `Verify a webhook, and where its signature fails say why: a wrong secret, a changed body, a body
+that was parsed and printed again, an old timestamp. FILE has the body exactly as it came, as
+casehook listen --record keeps it; where its headers are beside it, in a file that ends in .headers,
+they are taken from there. The file - is standard input.
+
+The commands receipts and audit check what a server has recorded.`,
+		Args: func(cmd *cobra.Command, arguments []string) error {
+			if len(arguments) > 1 {
+				return misuse{fmt.Errorf("usage: %s", cmd.UseLine())}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			if len(arguments) == 0 {
+				return cmd.Help()
+			}
+			when := time.Now()
+			if at != "" {
+				var err error
+				if when, err = time.Parse(time.RFC3339, at); err != nil {
+					return misuse{errors.New("--at must be a time such as 2026-11-23T14:05:06Z")}
+				}
+			}
+			s, err := readSuspect(cmd, arguments[0], headers)
+			if err != nil {
+				return err
+			}
+			known, err := secret.require(cmd)
+			if err != nil {
+				return err
+			}
+			genuine, says := diagnose(s, known, when)
+			if !genuine {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: NOT VERIFIED: %s\n", arguments[0], says)
+				return errors.New("the webhook is not genuine")
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", arguments[0], says)
+			return nil
+		},
 	}
+	secret.add(cmd)
+	cmd.Flags().StringArrayVar(&headers, "header", nil, "a `HEADER` that came, \"name: value\"; may be repeated. @FILE reads them from a file, one a line")
+	cmd.Flags().StringVar(&at, "at", "", "when it came, a `TIME` such as 2026-11-23T14:05:06Z (default now)")
 	cmd.AddCommand(newVerifyChains("receipts", "receipt", "receipts", app.VerifyReceipts))
 	cmd.AddCommand(newVerifyChains("audit", "entry of the audit", "entries", app.VerifyAudit))
 	return cmd
+}
+
+// readSuspect reads a webhook as it came: its body, and the headers that are given or lie beside it.
+func readSuspect(cmd *cobra.Command, file string, headers []string) (suspect, error) {
+	body, err := readFile(cmd, file)
+	if err != nil {
+		return suspect{}, err
+	}
+	if beside := strings.TrimSuffix(file, filepath.Ext(file)) + ".headers"; len(headers) == 0 && file != "-" {
+		if _, err := os.Stat(beside); err == nil {
+			headers = []string{"@" + beside}
+		}
+	}
+	if len(headers) == 0 {
+		return suspect{}, misuse{errors.New("the headers are needed: --header @FILE, or each by --header")}
+	}
+	header, err := readHeaders(cmd, headers)
+	return suspect{header, body}, err
 }
 
 // newVerifyChains is the command that checks chains of one kind. One and many are what is
