@@ -37,15 +37,7 @@ case are made up. The status is 1 where the receiver does not answer as it shoul
 or with 4xx to what was tampered with.
 
 EVENT is one of ` + eventNames() + `.`,
-		Args: func(cmd *cobra.Command, arguments []string) error {
-			if err := exactly("EVENT")(cmd, arguments); err != nil {
-				return err
-			}
-			if !caseupdate.Event(arguments[0]).Known() {
-				return misuse{errors.New("EVENT must be one of " + eventNames())}
-			}
-			return nil
-		},
+		Args: knownEvent,
 		RunE: func(cmd *cobra.Command, arguments []string) error {
 			messages, err := what.messages(caseupdate.Event(arguments[0]), time.Now())
 			if err != nil {
