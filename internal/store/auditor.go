@@ -33,6 +33,7 @@ type auditor struct {
 	log     *slog.Logger
 	queue   chan unwritten
 	waiting atomic.Int64  // entries that were put in and are not written
+	failing chan error    // gives why the last try failed, between two tries
 	ending  chan struct{} // closed by close
 	done    chan struct{} // closed when the goroutine has ended
 	lost    int           // entries that could not be written before the end; read after done
@@ -48,11 +49,12 @@ type unwritten struct {
 
 func startAuditor(w *writer, log *slog.Logger) *auditor {
 	a := &auditor{
-		writer: w,
-		log:    log,
-		queue:  make(chan unwritten, maxUnwritten),
-		ending: make(chan struct{}),
-		done:   make(chan struct{}),
+		writer:  w,
+		log:     log,
+		queue:   make(chan unwritten, maxUnwritten),
+		failing: make(chan error),
+		ending:  make(chan struct{}),
+		done:    make(chan struct{}),
 	}
 	go a.run()
 	return a
@@ -102,7 +104,8 @@ func (a *auditor) put(ctx context.Context, u unwritten) error {
 	}
 }
 
-// flush waits until what was put in before is written, and returns why it could not be.
+// flush waits until what was put in before is written, and returns why it could not be. Of
+// what cannot be for now it does not wait for the end.
 func (a *auditor) flush(ctx context.Context) error {
 	asked := make(chan error, 1)
 	if err := a.put(ctx, unwritten{asked: asked}); err != nil {
@@ -110,6 +113,8 @@ func (a *auditor) flush(ctx context.Context) error {
 	}
 	select {
 	case err := <-asked:
+		return err
+	case err := <-a.failing:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -153,7 +158,7 @@ func (a *auditor) run() {
 // insist tries to write entries again, until they are written or the store is closed.
 func (a *auditor) insist(rows [][]any, err error) error {
 	a.log.Error("cannot write the audit", "entries", len(rows), "error", err)
-	for a.again() {
+	for a.again(err) {
 		if err = a.write(rows); err == nil {
 			a.log.Info("the audit is written again")
 			return nil
@@ -195,14 +200,18 @@ func (a *auditor) gather(first unwritten) (rows [][]any, asked []chan<- error) {
 	return rows, asked
 }
 
-// again waits before the next try, and reports whether there is to be one.
-func (a *auditor) again() bool {
+// again waits before the next try, and reports whether there is to be one. Meanwhile it
+// tells who asks why the last one failed.
+func (a *auditor) again(err error) bool {
 	timer := time.NewTimer(untilAgain)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-a.ending:
-		return false
+	for {
+		select {
+		case a.failing <- err:
+		case <-timer.C:
+			return true
+		case <-a.ending:
+			return false
+		}
 	}
 }
