@@ -39,7 +39,7 @@ func Check(event Event, payload []byte, optional ...string) []Fault {
 // ParsePayload reads the payload of a known event, like [Parse], but for that the case
 // may be missing.
 func ParsePayload(event Event, payload []byte) (Payload, error) {
-	parsed := event.newPayload()
+	parsed := event.NewPayload()
 	if parsed == nil {
 		return nil, fmt.Errorf("caseupdate: %s is not one of the 19 events", strconv.Quote(string(event)))
 	}

@@ -70,8 +70,9 @@ func (e Event) Known() bool {
 	return e.index() >= 0
 }
 
-// newPayload returns an empty payload of e's type, or nil for an unknown event.
-func (e Event) newPayload() Payload {
+// NewPayload returns a pointer to an empty payload of e's type, such as *AddCaseComment, or nil for an
+// unknown event.
+func (e Event) NewPayload() Payload {
 	if i := e.index(); i >= 0 {
 		return events[i].new()
 	}

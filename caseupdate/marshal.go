@@ -43,7 +43,7 @@ func (u *Update) check() error {
 	if u.Event == "" {
 		return errors.New("event is missing")
 	}
-	want := u.Event.newPayload()
+	want := u.Event.NewPayload()
 	if want == nil {
 		want = new(UnknownEvent)
 	}

@@ -46,7 +46,7 @@ func Parse(body []byte) (*Update, error) {
 	if !bytes.HasPrefix(envelope.Payload, []byte("{")) {
 		return nil, errors.New("caseupdate: payload is missing or not an object")
 	}
-	update := &Update{Event: *envelope.Event, Payload: envelope.Event.newPayload()}
+	update := &Update{Event: *envelope.Event, Payload: envelope.Event.NewPayload()}
 	if update.Payload == nil {
 		update.Payload = newUnknownEvent(envelope.Payload)
 		return update, nil
