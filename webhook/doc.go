@@ -1,28 +1,25 @@
-// Package webhook signs casehook's webhooks and verifies them at the receiver.
+// Package webhook receives casehook's webhooks: verified, typed, each once, and in order. It signs them,
+// too.
 //
-// A receiver begins with a [Verifier]. It is given the secret that was shown when the endpoint was
-// made, and asked once per request, with the headers and the body exactly as they came:
+// A receiver begins with a [Receiver], an [http.Handler]. It is given the secret that was shown when the
+// endpoint was made, and a function for each event that matters:
 //
 //	secret, err := webhook.ParseSecret(os.Getenv("CASEHOOK_SECRET"))
 //	if err != nil {
 //		log.Fatal(err)
 //	}
-//	verifier := &webhook.Verifier{Secrets: []webhook.Secret{secret}}
-//
-//	http.HandleFunc("POST /hooks", func(w http.ResponseWriter, r *http.Request) {
-//		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<20))
-//		if err != nil {
-//			http.Error(w, "body too large or cut short", http.StatusBadRequest)
-//			return
-//		}
-//		if err := verifier.Verify(r.Header, body); err != nil {
-//			http.Error(w, err.Error(), http.StatusUnauthorized)
-//			return
-//		}
-//		// body is what casehook sent: parse it, keep it, answer 2xx.
+//	receiver := &webhook.Receiver{Verifier: webhook.Verifier{Secrets: []webhook.Secret{secret}}}
+//	webhook.On(receiver, func(ctx context.Context, p *caseupdate.AddCaseDecision) error {
+//		log.Println(p.Case.ShortID, "approved:", p.Decision.IsApproved)
+//		return nil
 //	})
+//	http.Handle("/hooks", receiver)
 //
-// Three things a receiver must know:
+// That remembers in memory what it has handled. A [SQLStore] remembers in a database, and a [FeedClient]
+// reads from casehook's log what never came.
+//
+// Who has a handler already asks a [Verifier], once per request, with the headers and the body exactly as
+// they came. Three things such a receiver must know:
 //
 //   - Verify the bytes that came, before anything parses them.
 //   - A message can come more than once: webhook-id ([HeaderID]) is the event's id, the same over

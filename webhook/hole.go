@@ -1,0 +1,94 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/casehook/casehook/caseupdate"
+)
+
+// feedTimeout is how long the feed may take to tell what is missing: a message waits for the answer.
+const feedTimeout = 5 * time.Second
+
+// holeAttempts is up to which of its attempts a message is refused because what is missing before it could
+// not be had or handled. From the next one on it is handled without: about half a minute later, as
+// casehook's schedule has it. What never succeeds must not hold up its case for ever.
+const holeAttempts = 3
+
+// fill handles what is missing before m, as far as the feed has it, in its order. It returns nil where m may
+// go on. It is called with the turn of the lane.
+func (r *Receiver) fill(ctx context.Context, m *message) error {
+	if r.Feed == nil {
+		return nil
+	}
+	err := r.handleMissing(ctx, m)
+	if err == nil {
+		return nil
+	}
+	refused := &refusal{http.StatusServiceUnavailable, "what is missing before this message cannot be handled", err}
+	if 0 < m.Attempt && m.Attempt <= holeAttempts || ctx.Err() != nil {
+		return refused
+	}
+	r.log(ctx, m, fmt.Errorf("%w; going on without it", refused))
+	return nil
+}
+
+func (r *Receiver) handleMissing(ctx context.Context, m *message) error {
+	missing, err := r.missing(ctx, m)
+	if err != nil {
+		return err
+	}
+	for i, one := range missing {
+		if err := r.call(ctx, one.Message, one.update); err != nil {
+			return fmt.Errorf("handle %s %s from the feed: %w", one.update.Event, one.ID, err)
+		}
+		// The feed does not tell sequences. With the last of what was missing, all before m is done.
+		var sequence int64
+		if i == len(missing)-1 {
+			sequence = m.Sequence - 1
+		}
+		if err := r.keep(ctx, one.ID, m.CaseID, sequence); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing returns the events in the log between the last one that was handled and m, none of which was. The
+// log has what the endpoint was never sent, too; what is before the last one that was handled is left alone,
+// so that an endpoint that was made late is not told the whole past.
+func (r *Receiver) missing(ctx context.Context, m *message) ([]message, error) {
+	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
+	defer cancel()
+	var missing []message
+	for body, err := range r.Feed(ctx, m.CaseID) {
+		if err != nil {
+			return nil, fmt.Errorf("ask the feed for what is missing: %w", err)
+		}
+		update, err := caseupdate.Parse(body)
+		if err != nil {
+			return nil, fmt.Errorf("read an event of the feed: %w", err)
+		}
+		id := update.Activity().ID
+		switch id {
+		case "":
+			return nil, errors.New("read an event of the feed: activity.id is missing")
+		case m.update.Activity().ID:
+			return missing, nil
+		}
+		seen, _, err := r.store().Look(ctx, id, m.CaseID)
+		if err != nil {
+			return nil, fmt.Errorf("look whether an event of the feed was handled: %w", err)
+		}
+		if seen {
+			missing = nil
+			continue
+		}
+		missing = append(missing, message{Message: Message{ID: id, CaseID: m.CaseID, Body: body}, update: update})
+	}
+	// Where m itself is not in the log, nothing tells which of the events come before it.
+	return nil, nil
+}
