@@ -33,49 +33,14 @@ func (e *Engine) deliver(t *target, l *lane, open bool) {
 	}
 	outcome := store.Outcome{Message: m, Attempt: attempt, Deferred: m.Deferred, Linked: m.Linked}
 	var back *time.Time // when the lane is due again, where it is put back
-	switch now := time.Now(); {
+	switch {
 	case givenUp: // the lane goes on
 	case early:
 		back = m.DueAt
-	case err != nil:
-		e.log.Error("could not find the endpoint of a delivery", "delivery", m.DeliveryID, "error", err)
-		again := now.Add(pause)
-		back = &again
-	case attempt == nil: // the endpoint is closed, paused, disabled, moving or deleted, or the lane is gone
-		back = &now
 	default:
-		outcome.Recipient, outcome.Clearance = endpoint.Recipient(), endpoint.Clearance
-		e.judge(&outcome, endpoint)
-		back = outcome.RetryAt
-		if attempt.StatusCode == http.StatusGone {
-			e.disable(endpoint)
-		}
+		back = e.weigh(&outcome, endpoint, err)
 	}
-
-	e.mu.Lock()
-	t.inFlight--
-	if m.ReplayID != "" {
-		t.replayed--
-	}
-	if attempt != nil {
-		t.adapt(attempt.StatusCode)
-	}
-	e.pump(t)
-	switch {
-	case t.dropped:
-	case outcome.Withheld: // the numbers after it are others from now on
-		outcome.End = e.putBack(t, l, time.Now())
-	case back != nil:
-		outcome.End = e.putBack(t, l, *back)
-	default:
-		l.queue[0] = store.Message{}
-		l.queue = l.queue[1:]
-		t.queued--
-		if len(l.queue) == 0 {
-			outcome.End = e.leave(t, l, max(l.tail, m.Sequence))
-		}
-	}
-	e.mu.Unlock()
+	e.settle(t, l, &outcome, back)
 
 	e.record(outcome)
 	if m.ReplayID != "" {
@@ -90,6 +55,53 @@ func (e *Engine) deliver(t *target, l *lane, open bool) {
 	}
 	e.pump(t)
 	e.refill(t)
+}
+
+// weigh says what an attempt means, if there was one, and returns when the lane is due
+// again where it is put back.
+func (e *Engine) weigh(o *store.Outcome, endpoint *subscription.Endpoint, err error) (back *time.Time) {
+	switch now := time.Now(); {
+	case err != nil:
+		e.log.Error("could not find the endpoint of a delivery", "delivery", o.Message.DeliveryID, "error", err)
+		return new(now.Add(pause))
+	case o.Attempt == nil: // the endpoint is closed, paused, disabled, moving or deleted, or the lane is gone
+		return &now
+	}
+	o.Recipient, o.Clearance = endpoint.Recipient(), endpoint.Clearance
+	e.judge(o, endpoint)
+	if o.Attempt.StatusCode == http.StatusGone {
+		e.disable(endpoint)
+	}
+	return o.RetryAt
+}
+
+// settle takes a message that is done off its lane, and says how the lane is left, if it
+// is.
+func (e *Engine) settle(t *target, l *lane, o *store.Outcome, back *time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t.inFlight--
+	if o.Message.ReplayID != "" {
+		t.replayed--
+	}
+	if o.Attempt != nil {
+		t.adapt(o.Attempt.StatusCode)
+	}
+	e.pump(t)
+	switch {
+	case t.dropped:
+	case o.Withheld: // the numbers after it are others from now on
+		o.End = e.putBack(t, l, time.Now())
+	case back != nil:
+		o.End = e.putBack(t, l, *back)
+	default:
+		l.queue[0] = store.Message{}
+		l.queue = l.queue[1:]
+		t.queued--
+		if len(l.queue) == 0 {
+			o.End = e.leave(t, l, max(l.tail, o.Message.Sequence))
+		}
+	}
 }
 
 // withheld is the error of an attempt that was not made.
