@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 )
 
@@ -70,12 +71,15 @@ type auditFilter struct {
 	Paging
 	KeyID     string    `query:"keyId"`
 	CaseID    string    `query:"caseId"`
-	Operation string    `query:"operation" example:"getCase"`
+	Operation string    `query:"operation" doc:"The operationId of a call in this document." example:"getCase"`
 	Since     time.Time `query:"since" doc:"Not before it."`
 	Until     time.Time `query:"until" doc:"Before it."`
 }
 
 func (d *door) listAuditEntries(ctx context.Context, in *auditFilter) (*found[list[auditEntry]], error) {
+	if _, known := roles[in.Operation]; !known && in.Operation != "" {
+		return nil, refusal.Field("operation", "must be the operationId of a call in /openapi.json, such as getCase")
+	}
 	filter := service.AuditFilter{KeyID: in.KeyID, CaseID: in.CaseID, Operation: in.Operation, Since: given(in.Since), Until: given(in.Until)}
 	entries, next, err := d.service.Audit(ctx, caller(ctx), filter, in.page())
 	if err != nil {
