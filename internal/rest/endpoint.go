@@ -29,7 +29,7 @@ func (d *door) registerEndpoints() {
 	}, d.deleteEndpoint)
 	handle(d, call{
 		id: "pauseEndpoint", pattern: "POST /v1/endpoints/{id}/pause", tag: tagEndpoints, summary: "Pause an endpoint",
-		text: "Its deliveries wait.",
+		text: "Its deliveries wait. One that is disabled stays so: 409.",
 	}, d.pauseEndpoint)
 	handle(d, call{
 		id: "resumeEndpoint", pattern: "POST /v1/endpoints/{id}/resume", tag: tagEndpoints, summary: "Resume an endpoint",

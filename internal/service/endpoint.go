@@ -75,9 +75,13 @@ func (s *Service) checkEndpoint(ctx context.Context, e *subscription.Endpoint, w
 	return s.Guard.Check(ctx, e.URL)
 }
 
-// PauseEndpoint has an endpoint sent nothing until it is resumed.
+// PauseEndpoint has an endpoint sent nothing until it is resumed. One that is disabled is
+// sent nothing already, and stays so: that it has answered 410 is not to be forgotten.
 func (s *Service) PauseEndpoint(ctx context.Context, caller Caller, id string, request *Repeatable) (*subscription.Endpoint, error) {
 	return s.updateEndpoint(ctx, caller, id, request, func(e *subscription.Endpoint) error {
+		if e.State == subscription.Disabled {
+			return refusal.Of(refusal.Conflict, "the endpoint is disabled: it answered 410, and is sent nothing until it is resumed")
+		}
 		e.State = subscription.Paused
 		return nil
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
@@ -160,6 +161,11 @@ func TestAnEndpointThatIsGoneIsDisabledAndKeepsItsBacklog(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, deliveries, 3)
 
+		_, err = w.PauseEndpoint(t.Context(), w.caller, endpoint.ID, nil)
+		requireKind(t, refusal.Conflict, err)
+		now, err := w.Endpoint(t.Context(), w.caller, endpoint.ID)
+		require.NoError(t, err)
+		require.Equal(t, subscription.Disabled, now.State, "that its receiver is gone is seen still")
 		_, err = w.ResumeEndpoint(t.Context(), w.caller, endpoint.ID, nil)
 		require.NoError(t, err)
 		require.Equal(t, oneTo(3), sequences(r.wait(t, 3), caseID))
