@@ -62,6 +62,9 @@ func shapeOf(t reflect.Type, known map[reflect.Type]*shape) *shape {
 		plain, s.nullable = t.Elem(), true
 	}
 	s.required = "must be " + required(plain)
+	if s.nullable {
+		s.required += ", or null"
+	}
 	switch plain {
 	case reflect.TypeFor[Time]():
 		s.kind = kindTime
@@ -70,10 +73,10 @@ func shapeOf(t reflect.Type, known map[reflect.Type]*shape) *shape {
 		s.kind = kindAmount
 		return s
 	case reflect.TypeFor[Status]():
-		s.kind, s.required = kindStatus, "must be one of the statuses of a case"
+		s.kind, s.required = kindStatus, oneOf(Statuses())
 		return s
 	case reflect.TypeFor[Event]():
-		s.kind, s.required = kindEvent, "must be one of the 19 events"
+		s.kind, s.required = kindEvent, oneOf(Events())
 		return s
 	}
 	switch plain.Kind() {
@@ -94,6 +97,14 @@ func shapeOf(t reflect.Type, known map[reflect.Type]*shape) *shape {
 		}
 	}
 	return s
+}
+
+func oneOf[T ~string](values []T) string {
+	names := make([]string, len(values))
+	for i, value := range values {
+		names[i] = string(value)
+	}
+	return "must be one of " + strings.Join(names, ", ")
 }
 
 // membersOf returns the keys of a struct, those of embedded structs among them.

@@ -68,7 +68,7 @@ const mustBeUUID = "must be a UUID in lower case, such as 01932b5e-7c1d-7e5a-9d3
 // maxAhead is how far the clock of a keeper may be ahead.
 const maxAhead = time.Hour
 
-const mustNotBeAhead = "must not lie in the future"
+const mustNotBeAhead = "must be at most an hour ahead"
 
 // ReadTold reads a telling that comes at a moment, or returns what is wrong with it.
 // Prefix begins the names of the fields: "" or "[3].".
@@ -85,7 +85,7 @@ func ReadTold(prefix string, telling Telling, now time.Time) (*Told, []refusal.F
 		f.add("id", mustBeUUID)
 	}
 	if !t.Event.Known() {
-		f.add("event", "must be one of the 19 events")
+		f.add("event", refusal.OneOf(caseupdate.Events()))
 	} else {
 		t.read(&f, telling.Payload)
 	}

@@ -63,3 +63,12 @@ func Field(field, allowed string) *Error {
 func Fields(faults ...Fault) *Error {
 	return &Error{Kind: Invalid, Detail: "the request cannot be accepted", Faults: faults}
 }
+
+// OneOf says that a field must be one of some values.
+func OneOf[T ~string](values []T) string {
+	names := make([]string, len(values))
+	for i, value := range values {
+		names[i] = string(value)
+	}
+	return "must be one of " + strings.Join(names, ", ")
+}

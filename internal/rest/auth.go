@@ -109,7 +109,7 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 		d.refuse(ctx, err)
 		return
 	case !ok || !who.Role.Includes(role):
-		d.refuse(ctx, refusal.Of(refusal.Forbidden, "this needs a key of the role "+string(role)))
+		d.refuse(ctx, refusal.Of(refusal.Forbidden, keyNeeded(who.Role, role)))
 		return
 	}
 	x.caller = who
@@ -117,6 +117,17 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 		ctx = huma.WithContext(ctx, service.WithAuditEntry(ctx.Context(), x.entry))
 	}
 	next(ctx)
+}
+
+// keyNeeded says which key a call needs, to who has come with another.
+func keyNeeded(has, needed service.Role) string {
+	switch {
+	case needed == service.Operator:
+		return "this needs the operator's key"
+	case has == service.Operator:
+		return "the operator's key makes and lists organizations only: this needs a key of an organization, of the role " + string(needed)
+	}
+	return "this needs a key of the role " + string(needed)
 }
 
 // keyOf returns the API key that a request carries, as a bearer token (RFC 6750,

@@ -38,8 +38,18 @@ func TestTheOperatorMakesOrganizations(t *testing.T) {
 	admin := as(made.text(t, "adminKey"))
 	require.Empty(t, s.get(t, "/v1/cases", admin).at(t, "data"))
 	require.Len(t, s.get(t, "/v1/api-keys", admin).at(t, "data"), 1)
-	require.Equal(t, http.StatusForbidden, s.get(t, "/v1/organizations", admin).status)
-	require.Equal(t, http.StatusForbidden, s.get(t, "/v1/cases", operator).status)
+	for _, refused := range []struct {
+		path, want string
+		how        asked
+	}{
+		{"/v1/organizations", "this needs the operator's key", admin},
+		{"/v1/cases", "the operator's key makes and lists organizations only: this needs a key of an organization, of the role reader", operator},
+		{"/v1/api-keys", "the operator's key makes and lists organizations only: this needs a key of an organization, of the role admin", operator},
+	} {
+		got := s.get(t, refused.path, refused.how)
+		require.Equal(t, http.StatusForbidden, got.status, got)
+		require.Equal(t, refused.want, got.detail(t))
+	}
 	require.Equal(t, http.StatusUnprocessableEntity, s.get(t, "/v1/organizations", operator, with("Casehook-Actor", "anyone")).status)
 }
 

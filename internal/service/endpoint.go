@@ -116,7 +116,7 @@ func (s *Service) DeleteEndpoint(ctx context.Context, caller Caller, id string) 
 // lane, and returns what came of it.
 func (s *Service) TestEndpoint(ctx context.Context, caller Caller, id string, event caseupdate.Event, request *Repeatable) (attempt Attempt, err error) {
 	if !event.Known() {
-		return Attempt{}, refusal.Field("event", "must be one of the 19 events")
+		return Attempt{}, refusal.Field("event", refusal.OneOf(caseupdate.Events()))
 	}
 	endpoint, err := s.Store.Endpoint(ctx, caller.OrganizationID, id)
 	if err != nil {

@@ -69,7 +69,7 @@ func (f ReplayFilter) check() ([]caseupdate.Event, error) {
 	for i, name := range f.Events {
 		event := caseupdate.Event(name)
 		if !event.Known() {
-			faults = append(faults, refusal.Fault{Field: fmt.Sprintf("events[%d]", i), Allowed: "must be one of the 19 events"})
+			faults = append(faults, refusal.Fault{Field: fmt.Sprintf("events[%d]", i), Allowed: refusal.OneOf(caseupdate.Events())})
 		}
 		events = append(events, event)
 	}

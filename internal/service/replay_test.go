@@ -9,7 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
@@ -262,7 +264,7 @@ func TestAReplayThatCannotBeIsRefused(t *testing.T) {
 		filter         service.ReplayFilter
 	}{
 		{endpoint.ID, "until must be later than since", service.ReplayFilter{Since: &since, Until: &until}},
-		{endpoint.ID, "events[1] must be one of the 19 events", service.ReplayFilter{Events: []string{"CREATE_CASE", "WHAT"}}},
+		{endpoint.ID, "events[1] " + refusal.OneOf(caseupdate.Events()), service.ReplayFilter{Events: []string{"CREATE_CASE", "WHAT"}}},
 		{endpoint.ID, "there is no such endpoint, or case", service.ReplayFilter{CaseID: "nobody"}},
 		{"nobody", "there is no such endpoint, or case", service.ReplayFilter{}},
 	} {

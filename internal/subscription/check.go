@@ -56,7 +56,7 @@ func (e *Endpoint) Check(insecure bool) error {
 		case name == AllEvents && len(e.Events) > 1:
 			add(fmt.Sprintf("events[%d]", i), `must stand alone where it is "*"`)
 		case name != AllEvents && !caseupdate.Event(name).Known():
-			add(fmt.Sprintf("events[%d]", i), `must be "*" or one of the 19 events`)
+			add(fmt.Sprintf("events[%d]", i), refusal.OneOf(append([]caseupdate.Event{AllEvents}, caseupdate.Events()...)))
 		case slices.Contains(e.Events[:i], name):
 			add(fmt.Sprintf("events[%d]", i), "must not be named twice")
 		}
