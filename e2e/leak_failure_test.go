@@ -265,7 +265,8 @@ func (l *leak) refuseAll(t *testing.T) {
 	file := func(name, body string) string { return part(`name="file"; filename="`+name+`"`, body) }
 	form(415, boundary, "", "Content-Encoding", mark("coding"))
 	form(400, "multipart/form-data; a="+mark("media type"), file(mark("file name"), mark("text")))
-	form(422, boundary, mark("text"))
+	form(400, boundary, mark("text"))
+	form(422, boundary, "--b--\r\n")
 	form(400, boundary, file(mark("file name"), mark("text")))
 	form(413, boundary, part(`name="fileName"`, mark("file name")+strings.Repeat("a", 70_000))+"--b--\r\n")
 	form(413, boundary, file(mark("file name"), mark("text")+strings.Repeat("a", 400_000))+"--b--\r\n")
@@ -328,6 +329,35 @@ func (l *leak) requireRefusedAddresses(t *testing.T, receivers subscribed) {
 	a = l.do(t, "POST /v1/endpoints/"+receivers["answers 500"]+"/test", nil)
 	require.Equal(t, 200, a.status, string(a.body))
 	require.Contains(t, string(a.body), "refused: ")
+}
+
+// requireWithheld has it refuse to retry what an endpoint may not be told any more.
+func (l *leak) requireWithheld(t *testing.T) {
+	t.Helper()
+	do := func(status int, call, body string) answer {
+		t.Helper()
+		a := l.do(t, call, []byte(body))
+		require.Equal(t, status, a.status, "%s: %s", call, a.body)
+		return a
+	}
+	caseID := l.c.open(t).text("id")
+	endpoint := do(201, "POST /v1/endpoints", `{"url":"https://partner.invalid/","clearance":{"phi":true,"restricted":true}}`).text("id")
+	do(200, "POST /v1/endpoints/"+endpoint+"/pause", "")
+	do(201, "POST /v1/cases/"+caseID+"/comments", `{"text":"`+l.garden.Plant("text")+`","isRestricted":true}`)
+	do(200, "PATCH /v1/endpoints/"+endpoint, `{"clearance":{"phi":true,"restricted":false}}`)
+	do(200, "POST /v1/endpoints/"+endpoint+"/resume", "")
+	var list struct{ Data []object }
+	require.Eventually(t, func() bool {
+		a := l.do(t, "GET /v1/deliveries?state=canceled&endpointId="+endpoint, nil)
+		return json.Unmarshal(a.body, &list) == nil && len(list.Data) == 1
+	}, patience, 20*time.Millisecond)
+	do(409, fmt.Sprintf("POST /v1/deliveries/%s/retry", list.Data[0]["id"]), "")
+}
+
+// requireDisabled has it say why an endpoint that is gone is not paused.
+func (l *leak) requireDisabled(t *testing.T, receivers subscribed) {
+	t.Helper()
+	require.Equal(t, 409, l.do(t, "POST /v1/endpoints/"+receivers["answers 410"]+"/pause", nil).status)
 }
 
 // hangUp leaves while a call waits for a table that the test has locked.

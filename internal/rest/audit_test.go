@@ -4,12 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -161,16 +159,12 @@ func TestWhatCannotBeRecordedIsNotAnswered(t *testing.T) {
 	caseID := s.newCase(t)
 	attached := s.post(t, "/v1/cases/"+caseID+"/attachments", `{"fileName":"marker.txt","content":"aGVsbG8="}`)
 	content := "/v1/cases/" + caseID + "/attachments/" + attached.text(t, "id") + "/content"
-	db, err := sql.Open("sqlite", filepath.Join(s.dir, "casehook.sqlite"))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	_, err = db.ExecContext(t.Context(), `
+	s.exec(t, `
 		CREATE TRIGGER full BEFORE INSERT ON audit_entries
 		WHEN NEW.request_id = 'stuck'
 		BEGIN
 			SELECT RAISE(ABORT, 'there is no room');
 		END`)
-	require.NoError(t, err)
 	owner, err := s.db.CaseOwner(t.Context(), caseID)
 	require.NoError(t, err)
 	hungUp, hangUp := context.WithCancel(t.Context())
@@ -202,8 +196,7 @@ func TestWhatCannotBeRecordedIsNotAnswered(t *testing.T) {
 	require.Contains(t, s.log.String(), "could not record a call")
 	require.Equal(t, http.StatusCreated, s.post(t, "/v1/cases/"+caseID+"/comments", `{"text":"a change has its entry in its own transaction"}`).status)
 
-	_, err = db.ExecContext(t.Context(), `DROP TRIGGER full`)
-	require.NoError(t, err)
+	s.exec(t, `DROP TRIGGER full`)
 	var seen answer
 	for seen = s.get(t, content); seen.status == http.StatusServiceUnavailable; { // it waits for room
 		seen = s.get(t, content)

@@ -139,16 +139,18 @@ func TestTheOperatorsTools(t *testing.T) {
 			require.Equal(t, want, string(got.body))
 		})
 	}
-	t.Run("not ready where nothing can be recorded", func(t *testing.T) {
-		require.NoError(t, s.db.Close())
-		require.Equal(t, http.StatusServiceUnavailable, s.get(t, "/readyz").status)
-		require.Equal(t, http.StatusOK, s.get(t, "/healthz").status)
-	})
 	t.Run("what fails on this side is told by no more than where the log has it", func(t *testing.T) {
+		require.Equal(t, http.StatusOK, s.do(t, http.MethodPut, "/v1/users/nora", strings.NewReader(userBody)).status)
+		s.exec(t, `UPDATE users SET profile = zeroblob(64)`)
 		failed := s.get(t, "/v1/users")
 		require.Equal(t, http.StatusInternalServerError, failed.status, failed)
 		request := failed.header.Get("Casehook-Request-Id")
 		require.Equal(t, "this failed here, through no fault of the request; the operator's log has it as "+request, failed.detail(t))
 		require.Regexp(t, `level=ERROR msg="request failed" route=/v1/users request=`+request+` error=`, s.log.String())
+	})
+	t.Run("not ready where nothing can be recorded", func(t *testing.T) {
+		require.NoError(t, s.db.Close())
+		require.Equal(t, http.StatusServiceUnavailable, s.get(t, "/readyz").status)
+		require.Equal(t, http.StatusOK, s.get(t, "/healthz").status)
 	})
 }

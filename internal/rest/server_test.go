@@ -3,6 +3,7 @@ package rest_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -206,6 +207,16 @@ func with(name, value string) asked {
 		}
 		r.Header.Set(name, value)
 	}
+}
+
+// exec runs a statement in the server's database, behind its back.
+func (s *server) exec(t testing.TB, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(s.dir, "casehook.sqlite"))
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), statement)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
 }
 
 func (s *server) get(t testing.TB, path string, how ...asked) answer {
