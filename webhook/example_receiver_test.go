@@ -93,7 +93,7 @@ func ExampleSQLStore() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	store, err := webhook.OpenSQLStore(context.Background(), db)
+	store, err := webhook.OpenSQLStore(context.Background(), db, "clinic")
 	if err != nil {
 		log.Fatal(err)
 	}

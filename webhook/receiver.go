@@ -71,7 +71,8 @@ type Receiver struct {
 	// both signatures must verify. By this one alone, a message caught on its way can be sent again;
 	// its id is then taken from its body, which is signed, so that it is known again.
 	CVSecrets []string
-	// Store remembers what was handled; nil means a [MemoryStore], which forgets with the process.
+	// Store remembers what was handled, of this endpoint alone; nil means a [MemoryStore] of its own, which
+	// forgets with the process.
 	Store Store
 	// Feed returns the events of a case from casehook's log, oldest first, each in the form of a body:
 	// [FeedClient.CaseEvents], mostly. It is asked for what is missing where a message was held in vain.

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Store remembers for a [Receiver] what was handled. A [SQLStore] does in a database, a [MemoryStore] as long
-// as the process lives. It is safe for concurrent use.
+// Store remembers what was handled of what one endpoint is sent: each endpoint has a Store of its own. A [SQLStore]
+// does in a database, a [MemoryStore] as long as the process lives. It is safe for concurrent use.
 type Store interface {
 	// Look reports whether the message id was kept, and the highest sequence that was kept of the case; 0
 	// where there is none. A store may forget ids with time, but for the one that was kept with the highest
@@ -22,7 +22,7 @@ type Store interface {
 // DefaultMemory is how many ids, and how many cases, a [MemoryStore] remembers where nothing else is said.
 const DefaultMemory = 100_000
 
-// MemoryStore is a [Store] in memory. It remembers the ids and the cases that were kept last, and nothing
+// MemoryStore is a [Store] in memory, for one endpoint. It remembers the ids and the cases that were kept last, and nothing
 // once the process has ended: what comes again after that is handled again, and the first message of each
 // case, unless it is number 1, is held as if those before it were missing.
 type MemoryStore struct {

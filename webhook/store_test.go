@@ -40,8 +40,10 @@ func opener(t *testing.T, driver, source string) database {
 	}
 }
 
-func newSQLStore(t *testing.T, db *sql.DB) *webhook.SQLStore {
-	store, err := webhook.OpenSQLStore(t.Context(), db)
+func newSQLStore(t *testing.T, db *sql.DB) *webhook.SQLStore { return newScoped(t, db, "endpoint") }
+
+func newScoped(t *testing.T, db *sql.DB, scope string) *webhook.SQLStore {
+	store, err := webhook.OpenSQLStore(t.Context(), db, scope)
 	require.NoError(t, err)
 	return store
 }
@@ -134,6 +136,30 @@ func TestASQLStoreForgetsWhatIsOld(t *testing.T) {
 	})
 }
 
+func TestEndpointsThatShareADatabaseKnowNothingOfEachOther(t *testing.T) {
+	onBoth(t, func(t *testing.T, open database) {
+		db := open()
+		stores := []*webhook.SQLStore{newScoped(t, db, "first"), newScoped(t, db, "second")}
+		for _, store := range stores {
+			r, handled := newReceiver(t)
+			r.Store = store
+			requireSent(t, serve(t, r), 204, hook{sequence: 1}, hook{sequence: 2}, hook{sequence: 1})
+			require.Equal(t, ids(1, 2), handled.all())
+		}
+
+		n, err := stores[0].Forget(t.Context(), time.Now().Add(time.Hour))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		seen, last, err := stores[1].Look(t.Context(), hook{sequence: 1}.id(), "case-1")
+		require.NoError(t, err)
+		require.True(t, seen)
+		require.EqualValues(t, 2, last)
+
+		_, err = webhook.OpenSQLStore(t.Context(), db, "")
+		require.EqualError(t, err, "webhook: the scope of the store must be a name of its endpoint, and is empty")
+	})
+}
+
 func TestSeveralProcessesOpenAnEmptyDatabaseAtOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, open database) {
 		const processes = 16
@@ -141,7 +167,7 @@ func TestSeveralProcessesOpenAnEmptyDatabaseAtOnce(t *testing.T) {
 		for range processes {
 			db := open()
 			go func() {
-				_, err := webhook.OpenSQLStore(t.Context(), db)
+				_, err := webhook.OpenSQLStore(t.Context(), db, "endpoint")
 				opened <- err
 			}()
 		}
