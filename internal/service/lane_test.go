@@ -390,16 +390,3 @@ func TestTheFeedTellsWhatWasSent(t *testing.T) {
 		require.False(t, more)
 	})
 }
-
-func TestWhatARateLimitHoldsBackIsSentLater(t *testing.T) {
-	onBoth(t, func(t *testing.T, dir, database string) {
-		w, r := newWorldOn(t, dir, database), newReceiver(t)
-		limit := 20
-		w.endpoint(t, r.URL, func(e *subscription.Endpoint) { e.RateLimit = &limit })
-		const n = 30 // twenty at once, and the others at twenty a second
-		for range n {
-			w.newCase(t)
-		}
-		r.wait(t, n)
-	})
-}

@@ -14,6 +14,19 @@ import (
 	"github.com/casehook/casehook/internal/subscription"
 )
 
+func TestWhatARateLimitHoldsBackIsSentLater(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w, r := newWorldOn(t, dir, database), newReceiver(t)
+		limit := 20
+		w.endpoint(t, r.URL, func(e *subscription.Endpoint) { e.RateLimit = &limit })
+		const n = 30 // twenty at once, and the others at twenty a second
+		for range n {
+			w.newCase(t)
+		}
+		r.wait(t, n)
+	})
+}
+
 // What is put back because the endpoint closed costs none of its rate: at ten a second,
 // two hundred messages would have held the probe up for twenty seconds.
 func TestTheRateLimitOfAnEndpointThatClosesIsLeftToItsProbe(t *testing.T) {
