@@ -167,13 +167,14 @@ func (a *auditor) insist(rows [][]any, err error) error {
 	return err
 }
 
-// write writes entries as one transaction. After one that was given up there is none.
+// write writes entries as one transaction. After one that was given up there is none, and
+// who asks is told so.
 func (a *auditor) write(rows [][]any) error {
 	switch {
-	case len(rows) == 0:
-		return nil
 	case a.lost > 0:
 		return errClosed
+	case len(rows) == 0:
+		return nil
 	}
 	return a.writer.do(context.Background(), job{entries: rows})
 }
