@@ -31,7 +31,7 @@ func examine(t *testing.T, receiver http.Handler, secretFile string, flags ...st
 	server := httptest.NewServer(receiver)
 	defer server.Close()
 	var out, stderr bytes.Buffer
-	status = run(t.Context(), append([]string{"doctor", "--json", "--url", server.URL + "/hooks?key=canary", "--secret-file", secretFile}, flags...), &out, &stderr)
+	status = run(t.Context(), append([]string{"doctor", "--json", "--url", server.URL + "/hooks/canary?key=canary", "--secret-file", secretFile}, flags...), &out, &stderr)
 	require.NoError(t, json.Unmarshal(out.Bytes(), &r), stderr.String())
 	return status, r, out.String() + stderr.String()
 }
