@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -134,7 +135,8 @@ func download(document io.ReadCloser, sha256 []byte, known *caselog.Attachment) 
 			}
 		}
 		ctx.SetStatus(http.StatusOK)
-		if _, err := io.Copy(ctx.BodyWriter(), document); err != nil {
+		_, err := io.Copy(ctx.BodyWriter(), document)
+		if err != nil && !errors.Is(err, errReplaced) {
 			// Broken off, so that nobody takes it for the whole document.
 			x := exchangeOf(ctx.Context())
 			x.log.Warn("document broken off", "route", x.route, "request", x.id, "error", err)

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -127,6 +128,9 @@ type recorder struct {
 	replaced bool                      // the answer that was made is not given
 }
 
+// errReplaced means that another answer is given in the place of the one that is written.
+var errReplaced = errors.New("another answer is given")
+
 func (w *recorder) WriteHeader(status int) {
 	if status >= 200 {
 		w.begin(status)
@@ -139,7 +143,7 @@ func (w *recorder) WriteHeader(status int) {
 func (w *recorder) Write(p []byte) (int, error) {
 	w.begin(http.StatusOK)
 	if w.replaced {
-		return len(p), nil
+		return 0, errReplaced
 	}
 	return w.ResponseWriter.Write(p)
 }

@@ -2,12 +2,14 @@ package rest
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/danielgtaylor/huma/v2/humatest"
 	"github.com/stretchr/testify/require"
 
@@ -40,6 +42,18 @@ func TestAPanicIsAnAnswerAndALogLineWithoutItsValue(t *testing.T) {
 		require.Contains(t, log.String(), "msg=panic type=string route=/late")
 	})
 	require.NotContains(t, log.String(), "CANARY")
+}
+
+func TestADocumentIsNotReadToItsEndWhereAnotherAnswerIsGiven(t *testing.T) {
+	given := httptest.NewRecorder()
+	w := &recorder{ResponseWriter: given, begins: func(int) *problem { return newProblem(http.StatusServiceUnavailable, "later") }}
+	const size = 10 << 20
+	document := strings.NewReader(strings.Repeat("x", size))
+	body := download(io.NopCloser(struct{ io.Reader }{document}), nil, nil).Body
+	require.NotPanics(t, func() { body(humago.NewContext(nil, httptest.NewRequest("GET", "/", nil), w)) })
+	require.Equal(t, http.StatusServiceUnavailable, given.Code)
+	require.NotContains(t, given.Body.String(), "x")
+	require.Greater(t, document.Len(), size-1<<20, "what is left of it")
 }
 
 func TestEveryKindOfRefusalHasItsStatus(t *testing.T) {
