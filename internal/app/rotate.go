@@ -53,7 +53,7 @@ func RotateMasterKey(ctx context.Context, cfg config.Config, uri string, patienc
 	if cfg.MasterKey != "" && master.Len() == 1 {
 		return errors.New("CASEHOOK_MASTER_KEY has one key: give every server a new one besides, separated by a comma, first after the old one and then before it, and then run this")
 	}
-	stale, err := store.CountStale(ctx, url, v.Sealer())
+	stale, err := countStale(ctx, v, url)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func rewrapAll(ctx context.Context, s *store.Store) error {
 // await waits until no key is wrapped by another master key.
 func await(ctx context.Context, v *vault.Vault, url string) error {
 	for {
-		stale, err := store.CountStale(ctx, url, v.Sealer())
+		stale, err := countStale(ctx, v, url)
 		if err != nil || stale == 0 {
 			return err
 		}
@@ -131,6 +131,15 @@ func await(ctx context.Context, v *vault.Vault, url string) error {
 			return err
 		}
 	}
+}
+
+// countStale returns how many keys are wrapped by another master key than the first.
+func countStale(ctx context.Context, v *vault.Vault, url string) (int, error) {
+	sealer, err := v.Sealer()
+	if err != nil {
+		return 0, err
+	}
+	return store.CountStale(ctx, url, sealer)
 }
 
 // wait waits for a while, or until ctx is done: then it returns why.

@@ -143,7 +143,7 @@ func answerTo(ctx huma.Context, status int, detail string, errs ...error) huma.S
 	x.log.Error("request failed", "route", x.route, "request", x.id, "error", err)
 	if service.Unavailable(err) {
 		ctx.SetHeader("Retry-After", "1")
-		return newProblem(http.StatusServiceUnavailable, "the database is not there, or has no room, or the store of documents or the KMS does not answer: try again, and with the same Idempotency-Key it is done once")
+		return newProblem(http.StatusServiceUnavailable, "the database is not there, or has no room, or the store of documents or the KMS does not answer, or the master keys cannot be read: try again, and with the same Idempotency-Key it is done once")
 	}
 	return internal(x)
 }

@@ -286,11 +286,14 @@ func (s *Store) headFor(ctx context.Context, p Proposal) (caseHead, *CaseKey, er
 		return caseHead{key: made.Key}, made, nil
 	}
 	made := *p.NewKey
-	if sealer := s.vault.Sealer(); bytes.HasPrefix(made.wrapped, sealer) {
+	sealer, err := s.vault.Sealer()
+	if err != nil {
+		return caseHead{}, nil, fmt.Errorf("keep the key of case %s: %w", p.CaseID, err)
+	}
+	if bytes.HasPrefix(made.wrapped, sealer) {
 		return caseHead{key: made.Key}, &made, nil
 	}
 	// Its documents took so long that there is another master key by now.
-	var err error
 	if made.wrapped, err = s.vault.Rewrap(caseOwner(p.CaseID), made.wrapped); err != nil {
 		return caseHead{}, nil, fmt.Errorf("wrap the key of case %s again: %w", p.CaseID, err)
 	}

@@ -39,19 +39,24 @@ type Rewrapper struct {
 func (s *Store) NewRewrapper() *Rewrapper { return &Rewrapper{store: s} }
 
 // Done reports whether everything is wrapped by the master key that seals now, as far as
-// the last round found.
+// the last round found. Where it cannot be known which that is, it is not.
 func (r *Rewrapper) Done() bool {
-	sealer := r.store.vault.Sealer()
+	sealer, err := r.store.vault.Sealer()
+	return err == nil && r.doneBy(sealer)
+}
+
+func (r *Rewrapper) doneBy(sealer []byte) bool {
 	return sealer == nil || bytes.Equal(sealer, r.done) && r.store.now().Sub(r.doneAt) < looksAgain
 }
 
 // Rewrap wraps some keys anew, and reports whether there are more. A process that ends in
 // between has lost nothing: each key opens by the old master key or by the new.
 func (r *Rewrapper) Rewrap(ctx context.Context) (more bool, err error) {
-	if r.Done() {
-		return false, nil
+	sealer, err := r.store.vault.Sealer()
+	if err != nil || r.doneBy(sealer) {
+		return false, err
 	}
-	if sealer := r.store.vault.Sealer(); !bytes.Equal(sealer, r.sealer) {
+	if !bytes.Equal(sealer, r.sealer) {
 		r.sealer, r.after, r.found = sealer, "", false
 	}
 	if r.after == "" {

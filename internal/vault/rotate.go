@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/tink-crypto/tink-go/v2/tink"
+	"golang.org/x/sync/singleflight"
 )
 
 // KeyFile is a master made of the keys in a file, which may be given more of them while
@@ -21,10 +22,12 @@ import (
 type KeyFile struct {
 	path string
 
+	loads singleflight.Group // one at a time, so that none puts back what an older file has
+
 	mu   sync.Mutex  // protects what follows
 	text [32]byte    // SHA-256 of that of the file
 	ring *Keyring    // of the keys in it
-	seen os.FileInfo // of the file when newest last looked; nil before it has
+	seen os.FileInfo // of the file that they are known to be those of; nil before load
 }
 
 var _ tink.AEAD = (*KeyFile)(nil)
@@ -46,25 +49,42 @@ func OpenKeyFile(path string) (*KeyFile, error) {
 // Reload reads the file again. Where that fails, or the first key of a file that has
 // changed is in a KMS that cannot be asked, the keys stay as they were.
 func (k *KeyFile) Reload() error {
-	text, err := readKeyFile(k.path)
-	if err != nil {
-		return err
+	err := k.load()
+	if err == nil {
+		_, err = k.newest() // another's load may have read a file that was there before
 	}
-	sum := sha256.Sum256(text)
-	k.mu.Lock()
-	same := sum == k.text
-	k.mu.Unlock()
-	if same {
-		return nil
-	}
-	ring, err := parseKeyFile(k.path, text)
-	if err != nil {
-		return err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.text, k.ring = sum, ring
-	return nil
+	return err
+}
+
+// load reads the file, unless another is doing so: then it waits, and returns what that
+// returns. So a KMS that does not answer holds up all who wait as long as one, and is
+// asked for one.
+func (k *KeyFile) load() error {
+	_, err, _ := k.loads.Do("", func() (any, error) {
+		// Before it is read: what comes in between is found by the next look.
+		file, err := os.Stat(k.path)
+		if err != nil {
+			return nil, fmt.Errorf("open master key file: %w", err)
+		}
+		text, err := readKeyFile(k.path)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(text)
+		k.mu.Lock()
+		ring, same := k.ring, sum == k.text
+		k.mu.Unlock()
+		if !same {
+			if ring, err = parseKeyFile(k.path, text); err != nil {
+				return nil, err
+			}
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.text, k.ring, k.seen = sum, ring, file
+		return nil, nil
+	})
+	return err
 }
 
 func (k *KeyFile) current() *Keyring {
@@ -73,33 +93,47 @@ func (k *KeyFile) current() *Keyring {
 	return k.ring
 }
 
-// newest is current after a look at whether the file is another one than the last time.
-// It reads one file once: where that fails, it is for who calls Reload now and then to try
-// again, and to say so.
-func (k *KeyFile) newest() *Keyring {
-	file, err := os.Stat(k.path)
-	if err != nil {
-		return k.current()
+// newest returns the keys of the file as it is now. The error is [ErrUnavailable] where
+// they cannot be had: the first of those that were read before may not seal any more.
+func (k *KeyFile) newest() (*Keyring, error) {
+	for {
+		file, err := os.Stat(k.path)
+		if err != nil {
+			return nil, fmt.Errorf("open master key file: %w: %w", ErrUnavailable, err)
+		}
+		k.mu.Lock()
+		ring := k.ring
+		same := k.seen != nil && os.SameFile(file, k.seen) && file.ModTime().Equal(k.seen.ModTime()) && file.Size() == k.seen.Size()
+		k.mu.Unlock()
+		if same {
+			return ring, nil
+		}
+		if err := k.load(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
 	}
-	k.mu.Lock()
-	same := k.seen != nil && os.SameFile(file, k.seen) && file.ModTime().Equal(k.seen.ModTime()) && file.Size() == k.seen.Size()
-	k.seen = file
-	k.mu.Unlock()
-	if !same {
-		_ = k.Reload()
-	}
-	return k.current()
 }
 
 // Encrypt seals with the first key of the file as it is when Encrypt returns, so that who
-// has put a new key there finds nothing later that was sealed by another one. Where the
-// file cannot be read, the keys are those that were read before.
+// has put a new key there finds nothing later that was sealed by another one. The error is
+// [ErrUnavailable] where the file cannot be looked at, or has changed and its keys cannot
+// be had, and where a KMS cannot be asked to seal.
 func (k *KeyFile) Encrypt(plaintext, associatedData []byte) ([]byte, error) {
 	for {
-		ring := k.newest()
+		ring, err := k.newest()
+		if err != nil {
+			return nil, err
+		}
 		sealed, err := ring.Encrypt(plaintext, associatedData)
-		if err != nil || k.newest() == ring { // a KMS may take its time
-			return sealed, err
+		if err != nil {
+			return nil, err
+		}
+		now, err := k.newest() // a KMS may take its time
+		if err != nil {
+			return nil, err
+		}
+		if now == ring {
+			return sealed, nil
 		}
 	}
 }
@@ -113,8 +147,15 @@ func (k *KeyFile) Decrypt(ciphertext, associatedData []byte) ([]byte, error) {
 	return k.current().Decrypt(ciphertext, associatedData)
 }
 
-// Sealer returns what everything begins with that is sealed now.
-func (k *KeyFile) Sealer() []byte { return k.newest().Sealer() }
+// Sealer returns what everything begins with that is sealed now. The error is
+// [ErrUnavailable] where Encrypt would not know either by which key it is to seal.
+func (k *KeyFile) Sealer() ([]byte, error) {
+	ring, err := k.newest()
+	if err != nil {
+		return nil, err
+	}
+	return ring.Sealer(), nil
+}
 
 // Len returns how many keys there are.
 func (k *KeyFile) Len() int { return len(k.current().keys) }
@@ -132,12 +173,15 @@ func (k *Keyring) Sealer() []byte {
 func (k *Keyring) Len() int { return len(k.keys) }
 
 // Sealer returns what every key begins with that is wrapped now; nil where the master does
-// not tell.
-func (v *Vault) Sealer() []byte {
-	if master, ok := v.master.(interface{ Sealer() []byte }); ok {
+// not tell. The error is [ErrUnavailable] where that cannot be known for now.
+func (v *Vault) Sealer() ([]byte, error) {
+	switch master := v.master.(type) {
+	case interface{ Sealer() []byte }:
+		return master.Sealer(), nil
+	case interface{ Sealer() ([]byte, error) }:
 		return master.Sealer()
 	}
-	return nil
+	return nil, nil
 }
 
 // Reload has the master find out whether it was given other keys, where it can be.
@@ -148,10 +192,11 @@ func (v *Vault) Reload() error {
 	return nil
 }
 
-// FirstIs reports whether the first key is that one, as [ParseKeyring] reads it.
+// FirstIs reports whether the first key that was read is that one, as [ParseKeyring] reads
+// it.
 func (k *KeyFile) FirstIs(key string) bool {
 	ring, err := ParseKeyring(key)
-	return err == nil && bytes.Equal(ring.Sealer(), k.Sealer())
+	return err == nil && bytes.Equal(ring.Sealer(), k.current().Sealer())
 }
 
 // AddMasterKey puts a key, as [ParseKeyring] reads it, before those in the file at path,

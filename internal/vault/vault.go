@@ -37,9 +37,9 @@ var (
 	// that the [Keyring] does not hold.
 	ErrUnknownMasterKey = errors.New("wrapped by a master key that is not in the keyring")
 
-	// ErrUnavailable means that a KMS could not be asked, or would not answer: what was
-	// asked for may succeed later.
-	ErrUnavailable = errors.New("the KMS is not available")
+	// ErrUnavailable means that a KMS could not be asked, or would not answer, or that the
+	// file of the master keys could not be read: what was asked for may succeed later.
+	ErrUnavailable = errors.New("the master key is not available")
 
 	// ErrErased means that a share was destroyed, and with it all that was sealed by
 	// the data key that is bound to it.
