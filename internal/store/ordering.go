@@ -99,13 +99,14 @@ type ownLane struct {
 }
 
 // ownLanes returns at most limit lanes of single deliveries of an endpoint, whose names
-// come after another.
+// come after another. Those that nothing waits in are not looked for: only a case has such
+// a lane, and it has it for ever.
 func ownLanes(ctx context.Context, conn *sql.Conn, endpointID, after string, limit int) (own []ownLane, err error) {
 	rows, err := conn.QueryContext(ctx, `
 		SELECT lanes.lane, deliveries.case_id, lanes.owner IS NOT NULL
 		FROM lanes
 		JOIN deliveries ON deliveries.id = lanes.lane
-		WHERE lanes.endpoint_id = $1 AND lanes.lane > $2
+		WHERE lanes.endpoint_id = $1 AND lanes.lane > $2 AND (lanes.due_at IS NOT NULL OR lanes.owner IS NOT NULL)
 		ORDER BY lanes.lane
 		LIMIT $3`, endpointID, after, limit)
 	if err != nil {
