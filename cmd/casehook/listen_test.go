@@ -196,29 +196,51 @@ func TestListenFailsTheShareThatIsAskedFor(t *testing.T) {
 	require.Equal(t, 30, failed)
 }
 
-func TestListenRecordsAllThatComesAndGoesOnAfterARestart(t *testing.T) {
+func TestListenRecordsWhatVerifiesAndGoesOnAfterARestart(t *testing.T) {
 	_, _, secret := startSound(t)
 	dir := filepath.Join(t.TempDir(), "new")
 	first := startListen(t, "--secret-file", secret, "--record", dir)
 	first.trigger(t, "--secret-file", secret)
 	second := startListen(t, "--secret-file", secret, "--record", dir, "--body")
-	sent := make(chan int, 1)
-	go func() {
-		sent <- run(t.Context(), []string{"trigger", "REOPEN_CASE", "--url", second.url, "--secret-file", secret, "--tamper"}, io.Discard, io.Discard)
-	}()
-	require.Contains(t, second.line(t), "NOT VERIFIED")
-	printed := second.line(t)
-	require.Equal(t, 0, <-sent)
+	var printed string
+	for _, test := range []struct {
+		want  string
+		flags []string
+	}{
+		{"NOT VERIFIED", []string{"--tamper"}},
+		{"  verified", nil},
+	} {
+		sent := make(chan int, 1)
+		go func() {
+			sent <- run(t.Context(), append([]string{"trigger", "REOPEN_CASE", "--url", second.url, "--secret-file", secret}, test.flags...), io.Discard, io.Discard)
+		}()
+		require.Contains(t, second.line(t), test.want)
+		printed = second.line(t)
+		require.Equal(t, 0, <-sent)
+	}
 
 	for _, name := range []string{"000001.json", "000001.headers", "000002.json", "000002.headers"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode())
 	}
+	require.NoFileExists(t, filepath.Join(dir, "000003.headers"), "what does not verify is not kept")
 	require.Equal(t, printed, string(readAll(t, filepath.Join(dir, "000002.json"))))
 	require.Contains(t, string(readAll(t, filepath.Join(dir, "000001.headers"))), "Webhook-Signature: v1,")
 	_, faults := inspect(readAll(t, filepath.Join(dir, "000001.json")))
 	require.Empty(t, faults)
+}
+
+func TestARecorderKeepsNoMoreThanItsLimit(t *testing.T) {
+	dir := t.TempDir()
+	r, err := newRecorder(dir)
+	require.NoError(t, err)
+	r.limit = 10
+	require.NoError(t, r.keep(http.Header{}, []byte("12345678")))
+	require.ErrorIs(t, r.keep(http.Header{}, []byte("123")), errKeptAll)
+	require.NoError(t, r.keep(http.Header{}, []byte("12")))
+	require.ErrorIs(t, r.keep(http.Header{}, []byte("1")), errKeptAll)
+	require.NoFileExists(t, filepath.Join(dir, "000003.headers"))
 }
 
 func TestListenWithoutASecretSaysSo(t *testing.T) {

@@ -86,9 +86,9 @@ func (l *listener) verify(header http.Header, body []byte) (verdict string, genu
 	return verdict, genuine
 }
 
-// answer decides what a webhook is answered. Whatever it is, the webhook is recorded.
+// answer decides what a webhook is answered. Where it is genuine it is recorded, whatever the answer.
 func (l *listener) answer(r *http.Request, body []byte, verdict string, genuine bool) said {
-	if l.recorder != nil {
+	if l.recorder != nil && genuine {
 		if err := l.recorder.keep(r.Header, body); err != nil {
 			return said{status: http.StatusInternalServerError, why: "not recorded: " + err.Error()}
 		}
