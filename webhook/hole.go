@@ -60,10 +60,10 @@ func (r *Receiver) handleMissing(ctx context.Context, m *message) error {
 // missing returns the events in the log between the last one that was handled and m, none of which was. The
 // log has what the endpoint was never sent, too; what is before the last one that was handled is left alone,
 // so that an endpoint that was made late is not told the whole past.
-func (r *Receiver) missing(ctx context.Context, m *message) ([]message, error) {
+func (r *Receiver) missing(ctx context.Context, m *message) (missing []message, err error) {
+	defer caught(&err)
 	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
 	defer cancel()
-	var missing []message
 	for body, err := range r.Feed(ctx, m.CaseID) {
 		if err != nil {
 			return nil, fmt.Errorf("ask the feed for what is missing: %w", err)
@@ -79,7 +79,7 @@ func (r *Receiver) missing(ctx context.Context, m *message) ([]message, error) {
 		case m.update.Activity().ID:
 			return missing, nil
 		}
-		seen, _, err := r.store().Look(ctx, id, m.CaseID)
+		seen, _, err := r.look(ctx, id, m.CaseID)
 		if err != nil {
 			return nil, fmt.Errorf("look whether an event of the feed was handled: %w", err)
 		}

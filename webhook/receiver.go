@@ -59,7 +59,7 @@ const keepTimeout = 5 * time.Second
 // 204 to what was handled, now or before, or needs no handling; 400 to a body that is cut short or is no
 // case update; 401 to what does not verify; 405 to what is not a POST; 413 to a body larger than MaxBody,
 // after which casehook sends links in place of documents; 500 where a function returned an error or
-// panicked, or the Receiver has no secret; 503 where the Store failed, or a hole could not be filled yet.
+// panicked, or the Receiver has no secret; 503 where the Store failed or panicked, or a hole could not be filled yet.
 // No answer has anything of the message or of the error in it.
 //
 // The zero Receiver refuses all: set Verifier.Secrets, or CVSecrets. A Receiver is safe for concurrent use
@@ -225,12 +225,7 @@ func (r *Receiver) take(ctx context.Context, m *message) error {
 	held := time.NewTimer(hold)
 	defer held.Stop()
 	for {
-		if err := place.takeTurn(ctx); err != nil {
-			return err
-		}
-		moved := place.moved() // before the look at the lane, so that nothing is missed after it
-		handled, err := r.tryToHandle(ctx, m, place)
-		place.giveTurn()
+		moved, handled, err := r.takeTurn(ctx, m, place)
 		if handled || err != nil {
 			return err
 		}
@@ -244,10 +239,22 @@ func (r *Receiver) take(ctx context.Context, m *message) error {
 	}
 }
 
+// takeTurn tries to handle m with the turn of the lane, and gives the turn back whatever becomes of it: a
+// function may end its goroutine. Where m must wait, moved is closed when it may have to look again.
+func (r *Receiver) takeTurn(ctx context.Context, m *message, place *place) (moved <-chan struct{}, handled bool, err error) {
+	if err := place.takeTurn(ctx); err != nil {
+		return nil, false, err
+	}
+	defer place.giveTurn()
+	moved = place.moved() // before the look at the lane, so that nothing is missed after it
+	handled, err = r.tryToHandle(ctx, m, place)
+	return moved, handled, err
+}
+
 // tryToHandle handles m, or reports that it must wait for what comes before it. It is called with the
 // turn of the lane.
 func (r *Receiver) tryToHandle(ctx context.Context, m *message, place *place) (handled bool, err error) {
-	seen, last, err := r.store().Look(ctx, m.ID, m.CaseID)
+	seen, last, err := r.look(ctx, m.ID, m.CaseID)
 	if err != nil {
 		return false, &refusal{http.StatusServiceUnavailable, "the store of what was handled cannot be read", err}
 	}
@@ -272,11 +279,21 @@ func (r *Receiver) tryToHandle(ctx context.Context, m *message, place *place) (h
 	return true, r.keep(ctx, m.ID, m.CaseID, m.Sequence)
 }
 
-// keep has the store remember what was handled, though the request be over.
+// look looks a message up in the store, and makes an error of a panic.
+func (r *Receiver) look(ctx context.Context, id, caseID string) (seen bool, last int64, err error) {
+	defer caught(&err)
+	return r.store().Look(ctx, id, caseID)
+}
+
+// keep has the store remember what was handled, though the request be over. It makes an error of a panic.
 func (r *Receiver) keep(ctx context.Context, id, caseID string, sequence int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
-	if err := r.store().Keep(ctx, id, caseID, sequence); err != nil {
+	err := func() (err error) {
+		defer caught(&err)
+		return r.store().Keep(ctx, id, caseID, sequence)
+	}()
+	if err != nil {
 		return &refusal{http.StatusServiceUnavailable, "the store of what was handled cannot be written", err}
 	}
 	return nil
@@ -285,11 +302,7 @@ func (r *Receiver) keep(ctx context.Context, id, caseID string, sequence int64) 
 // call calls the function for update, and makes an error of a panic.
 func (r *Receiver) call(ctx context.Context, m Message, update *caseupdate.Update) (err error) {
 	ctx = context.WithValue(ctx, messageKey{}, m)
-	defer func() {
-		if value := recover(); value != nil {
-			err = &panicked{value, debug.Stack()}
-		}
-	}()
+	defer caught(&err)
 	event := update.Event
 	if _, unknown := update.Payload.(*caseupdate.UnknownEvent); unknown {
 		event = ""
@@ -303,10 +316,17 @@ func (r *Receiver) call(ctx context.Context, m Message, update *caseupdate.Updat
 	return nil
 }
 
-// panicked is what became of a function.
+// panicked is what became of a function, of the Store or of the Feed.
 type panicked struct {
 	value any
 	stack []byte
+}
+
+// caught makes an error of a panic, where it is deferred.
+func caught(err *error) {
+	if value := recover(); value != nil {
+		*err = &panicked{value, debug.Stack()}
+	}
 }
 
 // Error shows the value of the panic only where the runtime made it: another may hold anything.
