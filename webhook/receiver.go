@@ -259,7 +259,7 @@ func (r *Receiver) tryToHandle(ctx context.Context, m *message, place *place) (h
 		return false, &refusal{http.StatusServiceUnavailable, "the store of what was handled cannot be read", err}
 	}
 	if seen {
-		// It was kept without its sequence where it came from the feed.
+		// It was kept without its sequence where it came from the feed, and by another one where it is replayed.
 		if m.Sequence-1 == last {
 			return true, r.keep(ctx, m.ID, m.CaseID, m.Sequence)
 		}

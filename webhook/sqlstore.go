@@ -89,7 +89,7 @@ func (s *SQLStore) keep(ctx context.Context, id, caseID string, sequence int64) 
 		return err
 	}
 	defer tx.Rollback() // does nothing after the commit
-	_, err = tx.ExecContext(ctx, `
+	result, err := tx.ExecContext(ctx, `
 		INSERT INTO casehook_messages (scope, id, handled_at)
 		VALUES ($1, $2, $3)
 		ON CONFLICT (scope, id) DO NOTHING`,
@@ -97,14 +97,20 @@ func (s *SQLStore) keep(ctx context.Context, id, caseID string, sequence int64) 
 	if err != nil {
 		return err
 	}
+	inserted, err := result.RowsAffected()
+	if err != nil {
+		return err
+	}
 	if sequence > 0 {
+		// An event that comes again, by a replay, is not the last one of its case.
 		_, err = tx.ExecContext(ctx, `
 			INSERT INTO casehook_sequences (scope, case_id, last_sequence, last_id)
 			VALUES ($1, $2, $3, $4)
 			ON CONFLICT (scope, case_id) DO UPDATE
-			SET last_sequence = excluded.last_sequence, last_id = excluded.last_id
+			SET last_sequence = excluded.last_sequence,
+				last_id = CASE WHEN $5 THEN excluded.last_id ELSE casehook_sequences.last_id END
 			WHERE casehook_sequences.last_sequence < excluded.last_sequence`,
-			s.scope, caseID, sequence, id)
+			s.scope, caseID, sequence, id, inserted > 0)
 		if err != nil {
 			return err
 		}

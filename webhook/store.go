@@ -10,12 +10,13 @@ import (
 // does in a database, a [MemoryStore] as long as the process lives. It is safe for concurrent use.
 type Store interface {
 	// Look reports whether the message id was kept, and the highest sequence that was kept of the case; 0
-	// where there is none. A store may forget ids with time, but for the one that was kept with the highest
-	// sequence of its case: what is missing after it is found in the log by it.
+	// where there is none. A store may forget ids with time, but for the last one of its case: what is missing
+	// after it is found in the log by it. That is the one that was new when it raised the sequence of its case.
 	Look(ctx context.Context, id, caseID string) (seen bool, last int64, err error)
 	// Keep remembers that the message id was handled, and that all up to sequence was of its case: in one
 	// step, or not at all. A sequence that is not higher than the one that is known, such as 0, changes
-	// nothing of that. To keep what was kept is no error. The case is empty where a message has none.
+	// nothing of that. To keep what was kept is no error: it can raise the sequence, as a replay does, but an
+	// event that comes again is not the last one of its case. The case is empty where a message has none.
 	Keep(ctx context.Context, id, caseID string, sequence int64) error
 }
 
@@ -28,7 +29,7 @@ const DefaultMemory = 100_000
 type MemoryStore struct {
 	mu    sync.Mutex
 	ids   recent // with nothing
-	cases recent // with the highest sequence, and the id that it was kept with
+	cases recent // with the highest sequence, and the last id
 }
 
 // NewMemoryStore returns a MemoryStore of size ids and as many cases; of [DefaultMemory] where size is not
@@ -53,8 +54,12 @@ func (s *MemoryStore) Look(_ context.Context, id, caseID string) (seen bool, las
 func (s *MemoryStore) Keep(_ context.Context, id, caseID string, sequence int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	_, again := s.ids.get(id)
 	s.ids.put(entry{key: id})
-	if known, _ := s.cases.get(caseID); sequence > known.last {
+	if known, ok := s.cases.get(caseID); sequence > known.last {
+		if ok && again {
+			id = known.id
+		}
 		s.cases.put(entry{caseID, sequence, id})
 	}
 	return nil
