@@ -27,6 +27,7 @@ type place struct {
 	lane     *lane
 	sequence int64
 	over     bool // it waits no longer for what is missing; lanes.mu protects it
+	behind   bool // behind one that failed while it waited; lanes.mu protects it
 }
 
 // enter gives a message a place, which must leave in the end.
@@ -109,6 +110,25 @@ func (p *place) goesOn() bool {
 		p.lane.change()
 	}
 	return first
+}
+
+// fail says that the message of the place was not handled, and comes again. What waits behind it does not go
+// past it.
+func (p *place) fail() {
+	p.lanes.mu.Lock()
+	defer p.lanes.mu.Unlock()
+	for _, other := range p.lane.places {
+		if 0 < p.sequence && p.sequence < other.sequence {
+			other.behind = true
+		}
+	}
+}
+
+// isBehind reports whether a message before this one failed while this one waited.
+func (p *place) isBehind() bool {
+	p.lanes.mu.Lock()
+	defer p.lanes.mu.Unlock()
+	return p.behind
 }
 
 // change has all places of the lane look again. It is called with lanes.mu.

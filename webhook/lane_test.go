@@ -52,3 +52,16 @@ func TestWhatEntersBeforeOneThatHasWaitedDoesNotMakeItWaitAgain(t *testing.T) {
 	require.False(t, third.goesOn(), "2 goes first")
 	require.True(t, second.goesOn(), "and at once")
 }
+
+func TestWhatFailsHoldsUpWhatIsBehindItInItsCase(t *testing.T) {
+	var l lanes
+	second, first, third := l.enter("case", 2), l.enter("case", 1), l.enter("case", 3)
+	again, unnumbered, other := l.enter("case", 2), l.enter("case", 0), l.enter("another case", 3)
+	unnumbered.fail()
+	require.False(t, third.isBehind(), "nothing is behind what has no number")
+	second.fail()
+	require.True(t, third.isBehind())
+	for _, p := range []*place{first, second, again, unnumbered, other} {
+		require.False(t, p.isBehind())
+	}
+}

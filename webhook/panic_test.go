@@ -57,8 +57,8 @@ func TestAStoreThatPanicsLocksNoCase(t *testing.T) {
 			require.Equal(t, hook{sequence: 2}.id(), <-store.looked)
 			first := hook{sequence: 1}
 			require.Equal(t, reply{status: http.StatusServiceUnavailable, text: tt.want}, first.send(t.Context(), url))
-			requireSent(t, url, 204, first)
-			requireAnswer(t, 204, second)
+			requireAnswer(t, 503, second)
+			requireSent(t, url, 204, first, hook{sequence: 2})
 			require.Equal(t, tt.calls, handled.all())
 		})
 	}
@@ -79,7 +79,7 @@ func TestAFeedThatPanicsIsOneThatFails(t *testing.T) {
 	require.Equal(t, ids(1, 3, 2), handled.all())
 }
 
-// What waits in the lane goes on, whatever became of the function before it.
+// What waits in the lane is answered, whatever became of the function before it.
 func TestAFunctionThatEndsItsGoroutineLocksNoCase(t *testing.T) {
 	r, handled := newReceiver(t)
 	store := newWatched()
@@ -98,7 +98,7 @@ func TestAFunctionThatEndsItsGoroutineLocksNoCase(t *testing.T) {
 
 	first := hook{sequence: 1, event: "REOPEN_CASE"}
 	require.Error(t, first.send(t.Context(), url).err, "nobody answers")
-	requireSent(t, url, 204, first, hook{sequence: 2})
-	requireAnswer(t, 204, third)
+	requireAnswer(t, 503, third)
+	requireSent(t, url, 204, first, hook{sequence: 2}, hook{sequence: 3})
 	require.Equal(t, ids(1, 2, 3), handled.all())
 }

@@ -59,8 +59,9 @@ const keepTimeout = 5 * time.Second
 // 204 to what was handled, now or before, or needs no handling; 400 to a body that is cut short or is no
 // case update; 401 to what does not verify; 405 to what is not a POST; 413 to a body larger than MaxBody,
 // after which casehook sends links in place of documents; 500 where a function returned an error or
-// panicked, or the Receiver has no secret; 503 where the Store failed or panicked, or a hole could not be filled yet.
-// No answer has anything of the message or of the error in it.
+// panicked, or the Receiver has no secret; 503 where the Store failed or panicked, a hole could not be filled
+// yet, or a message before this one failed while it waited. No answer has anything of the message or of the
+// error in it.
 //
 // The zero Receiver refuses all: set Verifier.Secrets, or CVSecrets. A Receiver is safe for concurrent use
 // once it serves, as long as its fields stay as they are, and must not be copied. It starts no goroutine.
@@ -104,8 +105,10 @@ type function func(context.Context, caseupdate.Payload) error
 // version does not know. The context is that of the request, which ends when casehook gives up waiting;
 // [MessageOf] tells more by it.
 //
-// The message is answered 2xx if f returns nil. If it returns an error or panics, the message comes again,
-// and in the meantime nothing else of its case.
+// The message is answered 2xx if f returns nil. If it returns an error or panics, the message comes again.
+// In the meantime nothing else of its case does, where the endpoint's ordering is "case", as by default. Where
+// it is "none", what waits behind the message at that moment is answered 503, and comes again too; what comes
+// after that is held, as where a message is missing, and then goes on.
 //
 // On is called before r serves. It panics where P is of no event, or has a function already.
 func On[P caseupdate.Payload](r *Receiver, f func(ctx context.Context, payload P) error) {
@@ -143,8 +146,14 @@ type refusal struct {
 	cause  error // for the log; nil where the text says it all
 }
 
-func (r *refusal) Error() string { return fmt.Sprintf("%s: %v", r.text, r.cause) }
 func (r *refusal) Unwrap() error { return r.cause }
+
+func (r *refusal) Error() string {
+	if r.cause == nil {
+		return r.text
+	}
+	return fmt.Sprintf("%s: %v", r.text, r.cause)
+}
 
 // ServeHTTP takes a message and answers it when it is handled.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
@@ -246,8 +255,15 @@ func (r *Receiver) takeTurn(ctx context.Context, m *message, place *place) (move
 		return nil, false, err
 	}
 	defer place.giveTurn()
+	failed := true // as long as nothing says that it did not
+	defer func() {
+		if failed {
+			place.fail()
+		}
+	}()
 	moved = place.moved() // before the look at the lane, so that nothing is missed after it
 	handled, err = r.tryToHandle(ctx, m, place)
+	failed = err != nil
 	return moved, handled, err
 }
 
@@ -266,6 +282,9 @@ func (r *Receiver) tryToHandle(ctx context.Context, m *message, place *place) (h
 		return true, nil
 	}
 	if m.Sequence-1 > last {
+		if place.isBehind() {
+			return false, &refusal{status: http.StatusServiceUnavailable, text: "a message before this one failed"}
+		}
 		if !place.goesOn() {
 			return false, nil
 		}
