@@ -21,7 +21,9 @@ import (
 // Neither a document nor an answer in JSON waits for ever for a client that asks and does
 // not read. Both are larger than what the kernel takes for it.
 func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
-	address, log := serveTo(t, impatient)
+	p := usualPatience // with what is sent
+	p.answer = impatient.answer
+	address, log := serveTo(t, p)
 	ask := func(method, path string, body io.Reader, mediaType string) (made struct{ ID string }) {
 		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+path, body)
