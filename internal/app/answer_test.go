@@ -21,8 +21,8 @@ import (
 // Neither a document nor an answer in JSON waits for ever for a client that asks and does
 // not read. Both are larger than what the kernel takes for it.
 func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
-	p := usualPatience // with what is sent
-	p.answer = impatient.answer
+	p := impatient
+	p.body = usualPatience.body // for the document that is sent first
 	address, log := serveTo(t, p)
 	ask := func(method, path string, body io.Reader, mediaType string) (made struct{ ID string }) {
 		t.Helper()
