@@ -18,6 +18,13 @@ const feedTimeout = 5 * time.Second
 // casehook's schedule has it. What never succeeds must not hold up its case for ever.
 const holeAttempts = 3
 
+// maxMissing and maxMissingBytes are how many events, and how many bytes of them, are taken from the feed for one
+// message: they are in memory together. Where more is missing, it is as where the feed fails.
+const (
+	maxMissing      = 1000
+	maxMissingBytes = 64 << 20
+)
+
 // fill handles what is missing before m, as far as the feed has it, in its order. It returns nil where m may
 // go on. It is called with the turn of the lane.
 func (r *Receiver) fill(ctx context.Context, m *message) error {
@@ -57,13 +64,15 @@ func (r *Receiver) handleMissing(ctx context.Context, m *message) error {
 	return nil
 }
 
-// missing returns the events in the log between the last one that was handled and m, none of which was. The
-// log has what the endpoint was never sent, too; what is before the last one that was handled is left alone,
-// so that an endpoint that was made late is not told the whole past.
+// missing returns the events in the log between the last one that was handled and m, none of which was; where
+// the store knows none of the case, all before m. The log is read from its beginning, and has what the endpoint
+// was never sent, too. What is before the last one that was handled is left alone, so that an endpoint that was
+// made late is not told the past of a case of which it was sent something.
 func (r *Receiver) missing(ctx context.Context, m *message) (missing []message, err error) {
 	defer caught(&err)
 	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
 	defer cancel()
+	count, size := 0, 0 // of missing, and of what it has no room for
 	for body, err := range r.Feed(ctx, m.CaseID) {
 		if err != nil {
 			return nil, fmt.Errorf("ask the feed for what is missing: %w", err)
@@ -77,6 +86,9 @@ func (r *Receiver) missing(ctx context.Context, m *message) (missing []message, 
 		case "":
 			return nil, errors.New("read an event of the feed: activity.id is missing")
 		case m.update.Activity().ID:
+			if count > len(missing) {
+				return nil, errors.New("take what is missing from the feed: it is too much")
+			}
 			return missing, nil
 		}
 		seen, _, err := r.look(ctx, id, m.CaseID)
@@ -84,7 +96,13 @@ func (r *Receiver) missing(ctx context.Context, m *message) (missing []message, 
 			return nil, fmt.Errorf("look whether an event of the feed was handled: %w", err)
 		}
 		if seen {
-			missing = nil
+			missing, count, size = nil, 0, 0
+			continue
+		}
+		count++
+		size += len(body)
+		if count > maxMissing || size > maxMissingBytes {
+			missing = nil // it may be the past, before the last one that was handled
 			continue
 		}
 		missing = append(missing, message{Message: Message{ID: id, CaseID: m.CaseID, Body: body}, update: update})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -282,5 +283,54 @@ func TestAnEventOfTheFeedThatCannotBeReadIsNotPassedOver(t *testing.T) {
 		requireSent(t, url, 204, hook{sequence: 1})
 		requireSent(t, url, 503, hook{sequence: 3, attempt: 1})
 		require.Equal(t, ids(1), handled.all())
+	}
+}
+
+func TestNoMoreIsTakenFromTheFeedThanTheReceiverCanHold(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		missing int // events
+		size    int // of each, in bytes
+		past    int // events before the last one that was handled
+		filled  bool
+	}{
+		{"as many as it can hold", 1000, 0, 0, true},
+		{"one more", 1001, 0, 0, false},
+		{"few that are large", 2, 33 << 20, 0, false},
+		{"a long past counts for nothing", 1, 0, 1500, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, handled := newReceiver(t)
+			r.Hold = -1
+			last := tt.past + 1
+			message := last + tt.missing + 1
+			r.Feed = func(context.Context, string) iter.Seq2[[]byte, error] {
+				return func(yield func([]byte, error) bool) {
+					for n := 1; n <= message; n++ {
+						body := hook{sequence: n}.body()
+						if last < n && n < message {
+							body += strings.Repeat(" ", tt.size)
+						}
+						if !yield([]byte(body), nil) {
+							return
+						}
+					}
+				}
+			}
+			r.Store = webhook.NewMemoryStore(0)
+			require.NoError(t, r.Store.Keep(t.Context(), hook{sequence: last}.id(), "case-1", int64(last)))
+			url := serve(t, r)
+			want := 204
+			if !tt.filled {
+				want = 503
+			}
+			requireSent(t, url, want, hook{sequence: message, attempt: 3})
+			requireSent(t, url, 204, hook{sequence: message, attempt: 4})
+			if !tt.filled {
+				require.Equal(t, ids(message), handled.all(), "it goes on without")
+				return
+			}
+			require.Len(t, handled.all(), tt.missing+1)
+		})
 	}
 }

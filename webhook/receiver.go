@@ -76,7 +76,8 @@ type Receiver struct {
 	// forgets with the process.
 	Store Store
 	// Feed returns the events of a case from casehook's log, oldest first, each in the form of a body:
-	// [FeedClient.CaseEvents], mostly. It is asked for what is missing where a message was held in vain.
+	// [FeedClient.CaseEvents], mostly. It is asked for what is missing where a message was held in vain; more
+	// than 1,000 events, or 64 MiB, are not taken from it for one message.
 	// nil means that nobody is asked.
 	Feed func(ctx context.Context, caseID string) iter.Seq2[[]byte, error]
 	// Fallback is called for each event for which [On] gave no function, known or not. nil means that
