@@ -23,10 +23,11 @@ const maxFaults = 100
 // must be a value. Keys of the payload that are named optional may be missing. There is
 // no fault in a payload that [Marshal] wrote, and what has none is read by [Parse].
 //
-// Of many faults it returns the first 100. None repeats a value.
+// Of many faults it returns the first 100. None repeats a value. That of an event that is
+// not known is the only one, and has no path.
 func Check(event Event, payload []byte, optional ...string) []Fault {
 	if !event.Known() {
-		return []Fault{{"", "must be of one of the 19 events"}}
+		return []Fault{{"", oneOf(Events())}}
 	}
 	if !json.Valid(payload) {
 		return []Fault{{"", "must be JSON"}}

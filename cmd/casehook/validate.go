@@ -36,6 +36,7 @@ its column and its path, and never with the value. The file - is standard input.
 					return err
 				}
 				event, faults := inspect(body)
+				slices.SortStableFunc(faults, fault.compare)
 				for _, f := range faults {
 					fmt.Fprintf(out, "%s:%d:%d: %s\n", file, f.line, f.column, f.text)
 				}
@@ -71,6 +72,11 @@ type fault struct {
 	text         string
 }
 
+// compare says which of two faults comes first.
+func (f fault) compare(other fault) int {
+	return cmp.Or(cmp.Compare(f.line, other.line), cmp.Compare(f.column, other.column))
+}
+
 // inspect returns the event of a body, and what in it is not as the format has it.
 func inspect(body []byte) (event caseupdate.Event, faults []fault) {
 	found := func(path, allowed string) {
@@ -98,12 +104,12 @@ func inspect(body []byte) (event caseupdate.Event, faults []fault) {
 	case len(missing) > 0:
 		found("event", "must be given")
 	case err != nil || !event.Known():
-		found("event", "must be one of the 19 events")
+		found("event", caseupdate.Check("", nil)[0].Allowed)
 	}
-	for key := range members(body) {
+	for key, value := range members(body) {
 		if key != "event" && key != "payload" {
-			line, column := position(body, 0)
-			faults = append(faults, fault{line, column, "a key beside event and payload is not in the format"})
+			line, column := position(body, value.begin)
+			faults = append(faults, fault{line, column, cut(key, 40) + " is not in the format"})
 		}
 	}
 	if len(faults) > 0 {
@@ -112,9 +118,6 @@ func inspect(body []byte) (event caseupdate.Event, faults []fault) {
 	for _, f := range caseupdate.Check(event, body[payload.begin:payload.end]) {
 		found("payload."+f.Path, f.Allowed)
 	}
-	slices.SortStableFunc(faults, func(a, b fault) int {
-		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.column, b.column))
-	})
 	if len(faults) > 0 {
 		return event, faults
 	}
