@@ -68,7 +68,7 @@ func (f *listenFlags) listener(cmd *cobra.Command) (*listener, error) {
 				DisableCompression: true,
 			},
 			Timeout:       time.Minute,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			CheckRedirect: stay,
 		},
 		last: make(map[string]int64),
 	}
@@ -80,7 +80,7 @@ func (f *listenFlags) listener(cmd *cobra.Command) (*listener, error) {
 	}
 	if f.forward != "" {
 		target, err := url.Parse(f.forward)
-		if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
+		if err != nil || !isHTTP(target) {
 			return nil, misuse{errors.New("--forward must be an http or https URL, such as http://127.0.0.1:3000/hooks")}
 		}
 		l.forward = f.forward

@@ -110,6 +110,15 @@ func (l *listener) answer(r *http.Request, body []byte, verdict string, genuine 
 // hop are the headers of one connection, which do not pass on (RFC 9110, section 7.6.1).
 var hop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
 
+// endToEnd returns a copy of headers without those of one connection.
+func endToEnd(header http.Header) http.Header {
+	passed := header.Clone()
+	for _, name := range append(strings.Split(header.Get("Connection"), ","), hop...) {
+		passed.Del(strings.TrimSpace(name))
+	}
+	return passed
+}
+
 // maxPassed is how much of a receiver's answer passes back.
 const maxPassed = 64 << 10
 
@@ -119,10 +128,7 @@ func (l *listener) pass(r *http.Request, body []byte) said {
 	if err != nil {
 		return said{status: http.StatusBadGateway, why: "not forwarded: " + withoutURL(err).Error()}
 	}
-	request.Header = r.Header.Clone()
-	for _, name := range append(strings.Split(r.Header.Get("Connection"), ","), hop...) {
-		request.Header.Del(strings.TrimSpace(name))
-	}
+	request.Header = endToEnd(r.Header)
 	if request.Header.Get("User-Agent") == "" {
 		request.Header.Set("User-Agent", "") // else net/http sets its own
 	}

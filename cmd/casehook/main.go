@@ -49,7 +49,7 @@ func (m misuse) Unwrap() error { return m.error }
 // misused reports whether the caller is to change what was asked for.
 func misused(err error) bool {
 	refused, ok := errors.AsType[*refusal.Error](err)
-	return ok && refused.Kind == refusal.Invalid || errors.As(err, new(misuse))
+	return ok && refused.Kind == refusal.Invalid || errors.As(err, new(misuse)) || refusesRequest(err)
 }
 
 // explain says what to do about an error, where that is known.

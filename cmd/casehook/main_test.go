@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 	_, receiver, secret := startSound(t)
 	credulous := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	t.Cleanup(credulous.Close)
+	server := startKeeper(t, credulous.URL, true)
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
@@ -40,6 +41,11 @@ func TestScripts(t *testing.T) {
 			env.Setenv("RECEIVER", receiver)
 			env.Setenv("SECRET", string(bytes.TrimSpace(readAll(t, secret))))
 			env.Setenv("CREDULOUS", credulous.URL)
+			env.Setenv("SERVER", server.client.url)
+			env.Setenv("KEY", server.client.key)
+			env.Setenv("ENDPOINT", server.endpoint)
+			env.Setenv("PAUSED", server.paused)
+			env.Setenv("CASE", server.caseID)
 			return nil
 		},
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/app"
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/sample"
 	"github.com/casehook/casehook/internal/subscription"
@@ -104,6 +105,8 @@ func (m message) sign(by secrets, at time.Time) (http.Header, error) {
 	}
 	_, _ = signer.Write(m.body) // it never fails
 	header := http.Header{}
+	header.Set("Content-Type", "application/json")
+	header.Set("User-Agent", "casehook/"+app.Version())
 	signer.SetHeader(header)
 	if symmetric := by.symmetric(); len(symmetric) > 0 {
 		header.Set(webhook.HeaderCV, webhook.SignCV(symmetric[len(symmetric)-1], m.body))

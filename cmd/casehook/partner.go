@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/casehook/casehook/internal/app"
 )
 
 // partner is somebody's receiver, to which commands send webhooks.
@@ -39,29 +37,30 @@ func (f *partnerFlags) add(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 15*time.Second, "how long an answer may take")
 }
 
-// partner reads the flags.
+// partner reads the flags. There is a secret.
 func (f *partnerFlags) partner(cmd *cobra.Command) (*partner, error) {
+	p, err := f.unsigned(cmd)
+	if err != nil {
+		return nil, err
+	}
+	p.secrets, err = f.secret.require(cmd)
+	return p, err
+}
+
+// unsigned reads the flags but for those of the secret.
+func (f *partnerFlags) unsigned(cmd *cobra.Command) (*partner, error) {
 	target, err := url.Parse(f.url)
-	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
+	if err != nil || !isHTTP(target) {
 		return nil, misuse{errors.New("--url must be an http or https URL, such as http://127.0.0.1:3000/hooks")}
 	}
 	if f.timeout <= 0 {
 		return nil, misuse{errors.New("--timeout must be more than nothing")}
 	}
-	known, err := f.secret.require(cmd)
-	if err != nil {
-		return nil, err
-	}
 	header, err := readHeaders(cmd, f.headers)
 	if err != nil {
 		return nil, err
 	}
-	header.Set("Content-Type", "application/json")
-	header.Set("User-Agent", "casehook/"+app.Version())
-	return &partner{url: f.url, secrets: known, header: header, client: &http.Client{
-		Timeout:       f.timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &partner{url: f.url, header: header, client: &http.Client{Timeout: f.timeout, CheckRedirect: stay}}, nil
 }
 
 // readHeaders reads headers as they are given by flags.
@@ -101,6 +100,9 @@ type answer struct {
 
 // maxAnswer is how much of an answer's body is read.
 const maxAnswer = 1 << 10
+
+// maxSaid is how many columns of an answer are shown.
+const maxSaid = 200
 
 // taken reports whether the receiver has taken the webhook.
 func (a answer) taken() bool { return a.failed == nil && a.status/100 == 2 }

@@ -25,7 +25,7 @@ func newRoot() *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return misuse{err} })
-	root.AddCommand(newServe(), newDemo(), newDoctor(), newKeys(), newListen(), newMigrate(), newSchema(), newTrigger(), newValidate(), newVerify(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newDoctor(), newKeys(), newListen(), newMigrate(), newReplay(), newSchema(), newTrigger(), newValidate(), newVerify(), newVersion())
 	return root
 }
 

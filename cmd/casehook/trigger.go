@@ -155,7 +155,7 @@ func (t *trigger) send(ctx context.Context, out io.Writer, to *partner, messages
 			fmt.Fprintf(out, "%s  sequence %d, attempt %d: %s\n", m.id, m.sequence, m.attempt, got)
 			if got.taken() == t.tamper || t.tamper && !got.refused() {
 				wrong++
-				if said := cut(strings.TrimSpace(got.text), width-4); said != "" {
+				if said := cut(strings.TrimSpace(got.text), maxSaid); said != "" {
 					fmt.Fprintf(out, "    %s\n", said)
 				}
 			}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -77,7 +75,7 @@ func readSuspect(cmd *cobra.Command, file string, headers []string) (suspect, er
 	if err != nil {
 		return suspect{}, err
 	}
-	if beside := strings.TrimSuffix(file, filepath.Ext(file)) + ".headers"; len(headers) == 0 && file != "-" {
+	if beside := headersOf(file); len(headers) == 0 && file != "-" {
 		if _, err := os.Stat(beside); err == nil {
 			headers = []string{"@" + beside}
 		}
