@@ -50,7 +50,8 @@ func sqlite() *database {
 }
 
 func postgres() (*database, error) {
-	cluster, err := postgrestest.Launch()
+	// It tidies up each second, not each minute: a load takes seconds here, and not days.
+	cluster, err := postgrestest.Launch("autovacuum_naptime = '1s'")
 	if err != nil {
 		return nil, err
 	}

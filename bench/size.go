@@ -15,9 +15,13 @@ import (
 
 const rounds = 5 // of a steady load, each as long as the others
 
-// measureSize measures how large all grows that is pruned, in each of several rounds, after
-// which it is: deliveries, attempts and kept answers, and their indexes. The log and the
-// receipts, which are kept for ever, are left out.
+// kept is how long what is pruned is kept while its size is measured: less than a round, so
+// that even the first ends with as much pruned as comes.
+const kept = 2 * time.Second
+
+// measureSize measures how large all grows that is pruned while a load goes on, at the end of
+// each of several rounds: deliveries, attempts and kept answers, and their indexes. The log
+// and the receipts, which are kept for ever, are left out.
 func (r *results) measureSize(ctx context.Context, sink *sinkClient, data string) (err error) {
 	url, err := r.database.create(ctx, data)
 	if err != nil {
@@ -40,7 +44,12 @@ func (r *results) measureSize(ctx context.Context, sink *sinkClient, data string
 	if err != nil {
 		return err
 	}
-	pruner := h.store.NewPruner(store.Retention{Deliveries: time.Millisecond, Failed: time.Millisecond, Answers: time.Millisecond})
+	pruning, stop := context.WithCancel(ctx)
+	pruned := make(chan error, 1)
+	go func() {
+		pruned <- pruneSteadily(pruning, h.store.NewPruner(store.Retention{Deliveries: kept, Failed: kept, Answers: kept}))
+	}()
+	defer func() { stop(); err = errors.Join(err, <-pruned) }()
 	for round := range rounds {
 		r.progress("the size of the database, round %d of %d", round+1, rounds)
 		_, err := r.rush(ctx, sink, func(ctx context.Context, i int) error {
@@ -56,24 +65,25 @@ func (r *results) measureSize(ctx context.Context, sink *sinkClient, data string
 			return err
 		}
 		r.sizes = append(r.sizes, size)
-		for left := 1; left > 0; { // what is still being recorded is pruned once it is
-			if err := prune(ctx, pruner); err != nil {
-				return err
-			}
-			if err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM deliveries`).Scan(&left); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }
 
-// prune removes all that is old.
-func prune(ctx context.Context, pruner *store.Pruner) error {
+// pruneSteadily removes what is old, many times a second, until ctx is done.
+func pruneSteadily(ctx context.Context, pruner *store.Pruner) error {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
 	for {
-		more, err := pruner.Prune(ctx)
-		if err != nil || !more {
-			return err
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+		for more := true; more; {
+			var err error
+			if more, err = pruner.Prune(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
 		}
 	}
 }

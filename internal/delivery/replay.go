@@ -12,7 +12,7 @@ import (
 const (
 	// maxReplayed is how many deliveries of a replay wait to be sent at once. The others
 	// are not in line yet, so that what is new never waits behind them.
-	maxReplayed = 64
+	maxReplayed = 32
 	// replayBreath is the least time between two looks at the replays that run, and
 	// replayIdle the most.
 	replayBreath = 20 * time.Millisecond
