@@ -58,6 +58,7 @@ type checker struct {
 	path     []step
 	optional []string // keys of the outermost object
 	faults   []Fault
+	unknown  func(Field) // called with each field that is in no shape, where it is not nil
 }
 
 // step is a key, or for "" an index.
@@ -67,9 +68,13 @@ type step struct {
 }
 
 func (c *checker) fault(allowed string) {
-	if len(c.faults) == maxFaults {
-		return
+	if len(c.faults) < maxFaults {
+		c.faults = append(c.faults, Fault{c.where(), allowed})
 	}
+}
+
+// where returns the path of the value that is being checked.
+func (c *checker) where() string {
 	var path strings.Builder
 	for _, s := range c.path {
 		switch {
@@ -81,7 +86,7 @@ func (c *checker) fault(allowed string) {
 			path.WriteString("." + s.key)
 		}
 	}
-	c.faults = append(c.faults, Fault{path.String(), allowed})
+	return path.String()
 }
 
 // value checks the value that begins here, and goes behind it.
@@ -123,8 +128,7 @@ func (c *checker) object(s *shape) {
 		i := s.index(key)
 		if i < 0 {
 			unknown = append(unknown, shown(key))
-			c.space()
-			c.skip()
+			c.pass(unquoted(c.text[begin : begin+len(key)+2]))
 			continue
 		}
 		seen |= 1 << i
@@ -143,6 +147,21 @@ func (c *checker) object(s *shape) {
 	for _, key := range unknown {
 		c.at1(key, "is not in the format")
 	}
+}
+
+// pass goes behind the value of a key that the object does not have.
+func (c *checker) pass(key string) {
+	c.space()
+	begin := c.at
+	c.skip()
+	if c.unknown == nil {
+		return
+	}
+	path := key
+	if len(c.path) > 0 {
+		path = c.where() + "." + key
+	}
+	c.unknown(Field{path, c.text[begin:c.at]})
 }
 
 // at1 is fault for a key of the object that is being checked.

@@ -10,6 +10,9 @@
 //		fmt.Println(p.Case.ShortID, p.Decision.IsApproved)
 //	}
 //
+// What is newer than this version of the package is no error and not lost: Update.Raw has the
+// body, and [UnknownFields] the fields of it that no type has.
+//
 // A sender ends with [Marshal]. Its bytes equal what JavaScript prints for
 // JSON.stringify(JSON.parse(body)), so that a receiver which parses and prints a
 // body again still computes the same signature.

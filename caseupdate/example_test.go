@@ -40,6 +40,29 @@ func ExampleParse() {
 	// caseupdate: PAYMENT_ADDED payload: payment.amount must be a number of at most two decimal places, up to 999999999999.99
 }
 
+// What is newer than this version is kept: an update is stored and passed on as it came.
+func ExampleUpdate_raw() {
+	update, err := caseupdate.Parse([]byte(`{"event":"ESCALATE_CASE","payload":{"case":{"id":"1","priority":"HIGH"},"escalated":{"isEscalated":true}}}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	inbox := map[string]json.RawMessage{update.Case().ID: update.Raw}
+	fmt.Printf("%s\n", inbox["1"])
+	// Output: {"event":"ESCALATE_CASE","payload":{"case":{"id":"1","priority":"HIGH"},"escalated":{"isEscalated":true}}}
+}
+
+// A field that came with a newer version can be read before this package knows it.
+func ExampleUnknownFields() {
+	update, err := caseupdate.Parse([]byte(`{"event":"ESCALATE_CASE","payload":{"case":{"id":"1","priority":"HIGH"},"escalated":{"isEscalated":true}}}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, field := range caseupdate.UnknownFields(update.Raw) {
+		fmt.Printf("%s %s\n", field.Path, field.Value)
+	}
+	// Output: payload.case.priority "HIGH"
+}
+
 func ExampleMarshal() {
 	at := caseupdate.At(time.Date(2026, 11, 23, 14, 5, 6, 0, time.UTC))
 	nurse := caseupdate.User{ID: "nurse-1", FirstName: "Mary", LastName: "Seacole"}

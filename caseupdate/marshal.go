@@ -18,6 +18,9 @@ import (
 // set every list, if only to an empty one. Text that is not UTF-8 comes out with
 // U+FFFD in place of each wrong byte.
 //
+// What Parse did not know in a known event is not written: who passes an update on
+// as it came sends u.Raw.
+//
 // An [UnknownEvent] is written as its Raw, without white space between tokens.
 // What numbers look like and in which order keys stand is left as it is: those
 // bytes equal JavaScript's only where their sender's did.

@@ -19,8 +19,8 @@ type Message struct {
 	Sequence int64
 	// Attempt counts the attempts at this delivery, 1, 2, 3 …; 0 where it is not told, as by the Feed.
 	Attempt int64
-	// Body is the whole body as it came. It has the fields that this version does not know. It must not be
-	// changed.
+	// Body is the whole body as it came, with what this version does not know: see
+	// [caseupdate.UnknownFields]. It must not be changed.
 	Body []byte
 }
 
