@@ -23,6 +23,8 @@ var (
 	nothing = subscription.Clearance{}
 )
 
+const organizationID = "01900000-0000-7000-8000-0000000000ff"
+
 // The people of the stories. The patient acts under the submitter's id.
 var (
 	patient = caseupdate.User{ID: "patient-1", FirstName: "Ada", LastName: "Lovelace", Email: new("ada@example.com")}
@@ -106,7 +108,7 @@ func (s *story) file(name, content string, phi, restricted bool) caselog.File {
 func (s *story) create() {
 	s.t.Helper()
 	s.do(patient, caselog.CreateCase{
-		ID: s.newID(), OrganizationID: "org-1", ShortID: "ADA-7K2QX",
+		ID: s.newID(), OrganizationID: organizationID, ShortID: "ADA-7K2QX",
 		Type: "CONSULTATION", Title: "Ada's migraine",
 		Submitter: caseupdate.Submitter{
 			ID: patient.ID, FirstName: &patient.FirstName, LastName: &patient.LastName, Email: patient.Email,
