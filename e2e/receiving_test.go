@@ -1,0 +1,228 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// trial is the secret of the endpoint of which the docs' receivers are told.
+var trial = "whsec_" + base64.StdEncoding.EncodeToString([]byte("a secret that is there to be tried"))
+
+// The code of docs/receiving.md, as it stands there: who copies it has a receiver with which
+// nothing is wrong.
+func TestTheReceiversOfTheDocsPassTheDoctor(t *testing.T) {
+	for _, test := range []struct {
+		name, heading, language string
+		command                 func(t *testing.T, dir, code string) *exec.Cmd
+	}{
+		{"Go, with the whole receiver", "## Five minutes", "go", goReceiver},
+		{"Go, with a handler of one's own", "## 1. Verify", "go", goReceiver},
+		{"Python", "## In Python", "python", pythonReceiver},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			address := freeAddress(t)
+			_, port, _ := net.SplitHostPort(address)
+			code := strings.ReplaceAll(block(t, test.heading, test.language), "3000", port)
+			run(t, test.command(t, t.TempDir(), code), address)
+
+			secret := filepath.Join(t.TempDir(), "secret")
+			require.NoError(t, os.WriteFile(secret, []byte(trial), 0o600))
+			out, err := casehook("doctor", "--json", "--url", "http://"+address+"/hooks", "--secret-file", secret).Output()
+			require.NoError(t, err, string(out))
+			var report struct {
+				Passed bool
+				Checks []struct{ Name, Outcome string }
+			}
+			require.NoError(t, json.Unmarshal(out, &report))
+			require.True(t, report.Passed)
+			require.Len(t, report.Checks, 14)
+			for _, check := range report.Checks {
+				require.Equal(t, "passed", check.Outcome, check.Name)
+			}
+		})
+	}
+}
+
+func TestThePythonReceiverOfTheDocsTakesAnEventOnceOverRestartsAndWithEitherSecret(t *testing.T) {
+	dir := t.TempDir()
+	address := freeAddress(t)
+	_, port, _ := net.SplitHostPort(address)
+	code := strings.ReplaceAll(block(t, "## In Python", "python"), "3000", port)
+	old := "whsec_" + base64.StdEncoding.EncodeToString([]byte("the secret that is replaced by it"))
+	id := "01a21880-0000-7000-8000-000000000001"
+
+	var printed strings.Builder
+	for _, secret := range []string{old, trial} {
+		cmd := pythonReceiver(t, dir, code)
+		cmd.Env = append(environment(), "CASEHOOK_SECRET="+old+" "+trial)
+		cmd.Stdout = &printed
+		stop := run(t, cmd, address)
+		out, err := casehook("trigger", "ADD_CASE_DECISION", "--url", "http://"+address+"/hooks",
+			"--duplicate", "--secret", secret, "--set", "payload.activity.id="+id).CombinedOutput()
+		require.NoError(t, err, string(out))
+		stop()
+	}
+	require.Equal(t, "TST-00000 approved: True\n", printed.String())
+}
+
+func TestTheRecipesOfTheDocsVerifyAndSignByHand(t *testing.T) {
+	needs(t, "openssl", "openssl")
+	needs(t, "curl", "curl")
+	dir := t.TempDir()
+	listener := casehook("listen", "--listen", "127.0.0.1:0", "--record", dir)
+	listener.Env = append(listener.Env, "CASEHOOK_SECRET="+trial)
+	stdout, err := listener.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, listener.Start())
+	defer func() {
+		require.NoError(t, listener.Process.Signal(os.Interrupt))
+		require.NoError(t, listener.Wait())
+	}()
+	greeting, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	url := strings.Fields(greeting)[2]
+
+	trigger := casehook("trigger", "ADD_CASE_COMMENT", "--url", url)
+	trigger.Env = append(trigger.Env, "CASEHOOK_SECRET="+trial)
+	out, err := trigger.CombinedOutput()
+	require.NoError(t, err, string(out))
+
+	// The recipes find the command on the PATH.
+	shell := func(recipe string) string {
+		cmd := exec.Command("sh", "-eu", "-c", strings.ReplaceAll(recipe, "http://127.0.0.1:3000", url))
+		cmd.Dir = dir
+		cmd.Env = append(environment(), "CASEHOOK_SECRET="+trial, "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		require.NoError(t, err, stderr.String())
+		return string(out)
+	}
+	recipes := blocks(t, "### By hand", "sh")
+	require.Len(t, recipes, 3)
+	standard := strings.Fields(shell(recipes[0]))
+	require.Equal(t, []string{standard[0], "v1," + standard[0]}, standard)
+	cv := strings.Fields(shell(recipes[1]))
+	require.Equal(t, []string{cv[0], cv[0]}, cv)
+	require.Contains(t, shell(recipes[2]), "204 No Content")
+}
+
+// goReceiver builds a main package as a module of its own, by a checkout, as the docs say.
+func goReceiver(t *testing.T, dir, code string) *exec.Cmd {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(code), 0o600))
+	checkout, err := filepath.Abs("..")
+	require.NoError(t, err)
+	replace := strings.Fields(strings.ReplaceAll(blocks(t, "## Five minutes", "sh")[1], "/path/to/casehook", checkout))
+	for _, arguments := range [][]string{{"go", "mod", "init", "receiver"}, replace, {"go", "build", "-o", "receiver"}} {
+		cmd := exec.Command(arguments[0], arguments[1:]...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOPROXY=off")
+		out, err := cmd.CombinedOutput()
+		require.NoErrorf(t, err, "%v: %s", arguments, out)
+	}
+	return exec.Command(filepath.Join(dir, "receiver"))
+}
+
+func pythonReceiver(t *testing.T, dir, code string) *exec.Cmd {
+	t.Helper()
+	needs(t, "python3", "python3")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "receiver.py"), []byte(code), 0o600))
+	cmd := exec.Command("python3", "receiver.py")
+	cmd.Dir = dir
+	return cmd
+}
+
+// run starts a receiver, which trusts the trial secret where its environment says nothing else, and
+// waits until it listens. It ends with t, or when stop is called.
+func run(t *testing.T, cmd *exec.Cmd, address string) (stop func()) {
+	t.Helper()
+	if cmd.Env == nil {
+		cmd.Env = append(environment(), "CASEHOOK_SECRET="+trial)
+	}
+	cmd.Stderr = t.Output()
+	require.NoError(t, cmd.Start())
+	ended := false
+	stop = func() {
+		if !ended {
+			ended = true
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait() // it was killed
+		}
+	}
+	t.Cleanup(stop)
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return false
+		}
+		return conn.Close() == nil
+	}, patience, 10*time.Millisecond)
+	return stop
+}
+
+// freeAddress returns an address on which nothing listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, socket.Close())
+	return socket.Addr().String()
+}
+
+// needs fails where a program is missing, and names Debian's package of it.
+func needs(t *testing.T, program, pkg string) {
+	t.Helper()
+	_, err := exec.LookPath(program)
+	require.NoErrorf(t, err, "%s is needed (Debian: apt-get install %s)", program, pkg)
+}
+
+// block returns the first block of code in a language in a section of docs/receiving.md.
+func block(t *testing.T, heading, language string) string {
+	t.Helper()
+	return blocks(t, heading, language)[0]
+}
+
+// blocks returns the blocks of code in a language in a section of docs/receiving.md, and in those
+// below it, of which there is at least one.
+func blocks(t *testing.T, heading, language string) []string {
+	t.Helper()
+	page, err := os.ReadFile("../docs/receiving.md")
+	require.NoError(t, err)
+	level := strings.Index(heading, " ")
+	var all []string
+	var code strings.Builder
+	within, fenced, wanted := false, false, false
+	for line := range strings.Lines(string(page)) {
+		marks := len(line) - len(strings.TrimLeft(line, "#"))
+		switch opened, isFence := strings.CutPrefix(strings.TrimSpace(line), "```"); {
+		case isFence && !fenced:
+			fenced, wanted = true, within && opened == language
+			code.Reset()
+		case isFence:
+			fenced = false
+			if wanted {
+				all = append(all, code.String())
+			}
+		case fenced:
+			code.WriteString(line)
+		case strings.TrimSpace(line) == heading:
+			within = true
+		case marks > 0 && marks <= level:
+			within = false
+		}
+	}
+	require.NotEmpty(t, all, heading)
+	return all
+}
