@@ -3,6 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,17 +16,30 @@ import (
 
 func newSchema() *cobra.Command {
 	var open bool
+	var out string
 	cmd := &cobra.Command{
-		Use:   "schema EVENT",
-		Short: "Print the JSON Schema of an event's body",
-		Long: `Print the JSON Schema (2020-12) of the body of an event's webhook, whole in itself. It is as
-strict as the format; a receiver that validates what comes should take it with --open, because
-new fields may come.
+		Use:   "schema [NAME]",
+		Short: "Print the JSON Schema of an event's body or of a case",
+		Long: `Print the JSON Schema (2020-12) of the body of an event's webhook, or of a case, whole in itself
+and with an example. It is as strict as the format; a receiver that validates what comes should
+take it with --open, because new fields may come.
 
-EVENT is one of ` + eventNames() + `.`,
-		Args: knownEvent,
+Without a NAME the names are listed; with --out, all schemas are written. NAME is one of
+` + strings.Join(schemaNames(), ", ") + `.`,
+		Args: knownSchema,
 		RunE: func(cmd *cobra.Command, arguments []string) error {
-			schema, err := rest.EventSchema(caseupdate.Event(arguments[0]), open)
+			if out != "" {
+				names := arguments
+				if len(names) == 0 {
+					names = schemaNames()
+				}
+				return writeSchemas(out, names, open)
+			}
+			if len(arguments) == 0 {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(schemaNames(), "\n"))
+				return err
+			}
+			schema, err := schemaOf(arguments[0], open)
 			if err != nil {
 				return err
 			}
@@ -31,16 +48,52 @@ EVENT is one of ` + eventNames() + `.`,
 		},
 	}
 	cmd.Flags().BoolVar(&open, "open", false, "allow fields that the format does not have")
+	cmd.Flags().StringVar(&out, "out", "", "write NAME.json into `DIR`, without a NAME all of them")
 	return cmd
 }
 
-// knownEvent refuses anything but the name of one event.
-func knownEvent(cmd *cobra.Command, arguments []string) error {
-	if err := exactly("EVENT")(cmd, arguments); err != nil {
+// caseSchema is the name of the schema of a case, beside those of the events.
+const caseSchema = "case"
+
+func schemaNames() []string {
+	names := []string{caseSchema}
+	for _, event := range caseupdate.Events() {
+		names = append(names, string(event))
+	}
+	return names
+}
+
+// knownSchema refuses anything but the name of one schema, or none.
+func knownSchema(cmd *cobra.Command, arguments []string) error {
+	if len(arguments) > 1 {
+		return misuse{fmt.Errorf("usage: %s", cmd.UseLine())}
+	}
+	if len(arguments) == 1 && !slices.Contains(schemaNames(), arguments[0]) {
+		return misuse{errors.New("NAME must be one of " + strings.Join(schemaNames(), ", "))}
+	}
+	return nil
+}
+
+func schemaOf(name string, open bool) ([]byte, error) {
+	if name == caseSchema {
+		return rest.CaseSchema(open)
+	}
+	return rest.EventSchema(caseupdate.Event(name), open)
+}
+
+// writeSchemas writes each schema into a file of its name, in place of one that is there.
+func writeSchemas(dir string, names []string, open bool) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if !caseupdate.Event(arguments[0]).Known() {
-		return misuse{errors.New("EVENT must be one of " + eventNames())}
+	for _, name := range names {
+		schema, err := schemaOf(name, open)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".json"), append(schema, '\n'), 0o644); err != nil {
+			return err
+		}
 	}
 	return nil
 }

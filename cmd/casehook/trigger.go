@@ -67,6 +67,17 @@ EVENT is one of ` + eventNames() + `.`,
 	return cmd
 }
 
+// knownEvent refuses anything but the name of one event.
+func knownEvent(cmd *cobra.Command, arguments []string) error {
+	if err := exactly("EVENT")(cmd, arguments); err != nil {
+		return err
+	}
+	if !caseupdate.Event(arguments[0]).Known() {
+		return misuse{errors.New("EVENT must be one of " + eventNames())}
+	}
+	return nil
+}
+
 // eventNames lists the events.
 func eventNames() string {
 	var names []string

@@ -35,7 +35,7 @@ func (d *door) addAssignees(ctx context.Context, in *struct {
 
 func (d *door) removeAssignee(ctx context.Context, in *struct {
 	CasePath
-	UserID string `path:"userId"`
+	UserID string `path:"userId" doc:"Whom the case is assigned to."`
 }) (*reply[*caseupdate.Case], error) {
 	return d.change(ctx, in.CaseID, caselog.Unassign{UserID: in.UserID})
 }

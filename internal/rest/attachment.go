@@ -80,7 +80,7 @@ func (d *door) addAttachment(ctx context.Context, in *struct {
 // AttachmentPath names a document of a case.
 type AttachmentPath struct {
 	CasePath
-	AttachmentID string `path:"attachmentId"`
+	AttachmentID string `path:"attachmentId" doc:"The attachment."`
 }
 
 func (d *door) deleteAttachment(ctx context.Context, in *AttachmentPath) (*reply[*caseupdate.Case], error) {
@@ -96,8 +96,8 @@ func (d *door) getAttachmentContent(ctx context.Context, in *AttachmentPath) (*h
 }
 
 func (d *door) openDocument(ctx context.Context, in *struct {
-	CaseID       string `path:"caseId"`
-	AttachmentID string `path:"attachmentId"`
+	CaseID       string `path:"caseId" doc:"The case."`
+	AttachmentID string `path:"attachmentId" doc:"The attachment."`
 	Digest       string `query:"digest" doc:"As in the link: the document's SHA-256, in base64url."`
 	Expires      string `query:"expires" doc:"As in the link."`
 	Signature    string `query:"signature" doc:"As in the link."`

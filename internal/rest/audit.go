@@ -69,8 +69,8 @@ func shownAuditEntry(e service.AuditEntry) auditEntry {
 // auditFilter narrows a list of entries.
 type auditFilter struct {
 	Paging
-	KeyID     string    `query:"keyId"`
-	CaseID    string    `query:"caseId"`
+	KeyID     string    `query:"keyId" doc:"By this API key."`
+	CaseID    string    `query:"caseId" doc:"On this case."`
 	Operation string    `query:"operation" doc:"The operationId of a call in this document." example:"getCase"`
 	Since     time.Time `query:"since" doc:"Not before it."`
 	Until     time.Time `query:"until" doc:"Before it."`

@@ -85,13 +85,13 @@ func (d *door) createCase(ctx context.Context, in *struct{ Body newCase }) (*rep
 // caseFilter narrows a list of cases.
 type caseFilter struct {
 	Paging
-	Status        caseupdate.Status `query:"status"`
-	Type          string            `query:"type"`
-	ShortID       string            `query:"shortId" example:"ADA-7K2QX"`
-	IsArchived    optional[bool]    `query:"isArchived"`
-	IsEscalated   optional[bool]    `query:"isEscalated"`
-	CreatedAfter  time.Time         `query:"createdAfter"`
-	CreatedBefore time.Time         `query:"createdBefore"`
+	Status        caseupdate.Status `query:"status" doc:"Of this status."`
+	Type          string            `query:"type" doc:"Of this type."`
+	ShortID       string            `query:"shortId" doc:"The one of this short id." example:"ADA-7K2QX"`
+	IsArchived    optional[bool]    `query:"isArchived" doc:"Whether they are archived; without it, both."`
+	IsEscalated   optional[bool]    `query:"isEscalated" doc:"Whether they are escalated; without it, both."`
+	CreatedAfter  time.Time         `query:"createdAfter" doc:"Created after it."`
+	CreatedBefore time.Time         `query:"createdBefore" doc:"Created before it."`
 }
 
 func (f caseFilter) filter() service.CaseFilter {

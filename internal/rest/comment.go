@@ -42,7 +42,7 @@ func (d *door) addComment(ctx context.Context, in *struct {
 
 func (d *door) deleteComment(ctx context.Context, in *struct {
 	CasePath
-	CommentID string `path:"commentId"`
+	CommentID string `path:"commentId" doc:"The comment."`
 }) (*reply[*caseupdate.Case], error) {
 	return d.change(ctx, in.CaseID, caselog.DeleteComment{CommentID: in.CommentID})
 }

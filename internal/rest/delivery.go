@@ -102,10 +102,10 @@ func shownAttempt(a service.Attempt) attempt {
 // deliveryFilter narrows a list of deliveries.
 type deliveryFilter struct {
 	Paging
-	EndpointID string      `query:"endpointId"`
-	CaseID     string      `query:"caseId"`
-	EventID    string      `query:"eventId"`
-	State      store.State `query:"state" enum:"pending,sending,delivered,failed,canceled"`
+	EndpointID string      `query:"endpointId" doc:"To this endpoint."`
+	CaseID     string      `query:"caseId" doc:"Of this case."`
+	EventID    string      `query:"eventId" doc:"Of this event."`
+	State      store.State `query:"state" enum:"pending,sending,delivered,failed,canceled" doc:"In this state."`
 	Tried      bool        `query:"tried" doc:"Only those that were attempted. With state=pending: those that fail, and hold up others of their case."`
 }
 
@@ -120,7 +120,7 @@ func (d *door) listDeliveries(ctx context.Context, in *deliveryFilter) (*found[l
 
 // DeliveryPath names a delivery.
 type DeliveryPath struct {
-	DeliveryID string `path:"id"`
+	DeliveryID string `path:"id" doc:"The delivery."`
 }
 
 func (d *door) getDelivery(ctx context.Context, in *DeliveryPath) (*found[deliveryDetails], error) {

@@ -55,7 +55,7 @@ const mask = "***"
 
 // EndpointPath names an endpoint.
 type EndpointPath struct {
-	EndpointID string `path:"id"`
+	EndpointID string `path:"id" doc:"The endpoint."`
 }
 
 // clearance is what an endpoint may be told. Nothing of it has a default: nobody

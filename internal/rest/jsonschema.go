@@ -5,43 +5,113 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/subscription"
 )
 
 // EventSchema returns the JSON Schema (2020-12) of the body of a known event, whole in itself: that
-// of the OpenAPI document, with what it refers to under $defs. It is as strict as the format; open
-// lets keys be that the format does not have, so that it is fit for receivers.
+// of the OpenAPI document, with what it refers to under $defs, and a body as an example. It is as
+// strict as the format; open lets keys be that the format does not have, so that it is fit for
+// receivers.
 func EventSchema(event caseupdate.Event, open bool) ([]byte, error) {
 	if !event.Known() {
 		return nil, fmt.Errorf("there is no schema of %q", event)
 	}
-	registry := newRegistry()
-	body := eventSchema(registry, event)
-	text, err := json.Marshal(struct {
-		Body    any `json:"body"`
-		Schemas any `json:"schemas"`
-	}{body, registry})
+	return jsonSchema{name: string(event), open: open}.text("")
+}
+
+// CaseSchema returns the JSON Schema of a case, basic or full, as EventSchema does that of a body.
+func CaseSchema(open bool) ([]byte, error) {
+	return jsonSchema{name: caseName, open: open}.text("")
+}
+
+// caseName is the name of the schema of a case, beside those of the events.
+const caseName = "case"
+
+// jsonSchemas returns the schemas of the case and of each event, strict or open.
+func jsonSchemas(open bool) []jsonSchema {
+	schemas := []jsonSchema{{caseName, open}}
+	for _, event := range caseupdate.Events() {
+		schemas = append(schemas, jsonSchema{string(event), open})
+	}
+	return schemas
+}
+
+// jsonSchema is a schema that is whole in itself.
+type jsonSchema struct {
+	name string // caseName, or that of an event
+	open bool
+}
+
+// path is where the door serves it.
+func (s jsonSchema) path() string {
+	if s.open {
+		return "/schemas/open/" + s.name + ".json"
+	}
+	return "/schemas/" + s.name + ".json"
+}
+
+// text writes it. Where the door can be reached under a publicURL, that is part of its $id.
+func (s jsonSchema) text(publicURL string) ([]byte, error) {
+	whole, err := s.whole()
 	if err != nil {
-		return nil, fmt.Errorf("write the schema of %s: %w", event, err)
+		return nil, fmt.Errorf("write the schema of %s: %w", s.name, err)
+	}
+	if publicURL != "" {
+		whole["$id"] = publicURL + s.path()
+	}
+	return json.MarshalIndent(whole, "", "  ")
+}
+
+func (s jsonSchema) whole() (map[string]any, error) {
+	registry := newRegistry()
+	described, examples, err := s.describe(registry)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(struct {
+		Schema  any `json:"schema"`
+		Schemas any `json:"schemas"`
+	}{described, registry})
+	if err != nil {
+		return nil, err
 	}
 	var written struct {
-		Body    map[string]any
+		Schema  map[string]any
 		Schemas map[string]any
 	}
 	if err := json.Unmarshal(text, &written); err != nil {
-		return nil, fmt.Errorf("write the schema of %s: %w", event, err)
+		return nil, err
 	}
-	schema := written.Body
+	whole := written.Schema
 	definitions := make(map[string]any)
-	gather(schema, written.Schemas, definitions, open)
-	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	schema["title"] = string(event)
-	schema["$defs"] = definitions
-	whole, err := json.MarshalIndent(schema, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("write the schema of %s: %w", event, err)
-	}
+	gather(whole, written.Schemas, definitions, s.open)
+	whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	whole["title"] = s.name
+	whole["$defs"] = definitions
+	whole["examples"] = examples
 	return whole, nil
+}
+
+// describe returns the schema as the OpenAPI document has it, and examples of what it is of.
+func (s jsonSchema) describe(registry *registry) (*huma.Schema, []json.RawMessage, error) {
+	if s.name != caseName {
+		e, err := exampleOf(caseupdate.Event(s.name), subscription.PayloadEvent)
+		return eventSchema(registry, caseupdate.Event(s.name)), []json.RawMessage{e.body}, err
+	}
+	var examples []json.RawMessage
+	for _, payload := range []subscription.Payload{subscription.PayloadEvent, subscription.PayloadFull} {
+		one, err := caseExample(payload)
+		if err != nil {
+			return nil, nil, err
+		}
+		examples = append(examples, one)
+	}
+	described := anyCaseSchema(registry)
+	described.Description = "As of one event. It is full in CREATE_CASE, and for endpoints with `payload` set to `full`."
+	return described, examples, nil
 }
 
 // gather has the references in a part of a schema point into $defs, and puts there what they

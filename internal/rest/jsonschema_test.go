@@ -1,7 +1,6 @@
 package rest_test
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -55,13 +54,7 @@ func compileSchema(t *testing.T, event caseupdate.Event, open bool) *jsonschema.
 	t.Helper()
 	text, err := rest.EventSchema(event, open)
 	require.NoError(t, err)
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	require.NoError(t, err)
-	compiler := jsonschema.NewCompiler()
-	require.NoError(t, compiler.AddResource("event.json", value))
-	compiled, err := compiler.Compile("event.json")
-	require.NoError(t, err)
-	return compiled
+	return compile(t, text)
 }
 
 func sampleBody(t *testing.T, name caseupdate.Event, payload subscription.Payload) string {

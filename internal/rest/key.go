@@ -87,7 +87,7 @@ func (d *door) listKeys(ctx context.Context, in *Paging) (*found[list[apiKey]], 
 }
 
 func (d *door) revokeKey(ctx context.Context, in *struct {
-	KeyID string `path:"id"`
+	KeyID string `path:"id" doc:"The key, by its id."`
 }) (*struct{}, error) {
 	return nil, d.service.RevokeKey(ctx, caller(ctx), in.KeyID)
 }

@@ -26,6 +26,15 @@ const (
 	tagWebhooks   = "Webhooks"
 )
 
+// Where to turn to about what the documents say.
+const (
+	contactName = "casehook"
+	contactURL  = "https://github.com/casehook/casehook"
+)
+
+// delivered says in the documents what an endpoint can rely on.
+const delivered = "Sent at least once, and to an endpoint with `ordering` set to `case` in the order of its case, until it is answered by 2xx."
+
 // description is the OpenAPI document before any call is registered.
 func description(registry *registry, o Options) *huma.OpenAPI {
 	document := &huma.OpenAPI{
@@ -38,6 +47,7 @@ func description(registry *registry, o Options) *huma.OpenAPI {
 				"An impossible change gets 409 and records nothing. What is unknown, and what is another organisation's, gets 404. " +
 				"Errors never repeat a value that was sent. Every answer has a Casehook-Request-Id, under which the operator's log knows it.",
 			License: &huma.License{Name: "Apache 2.0", Identifier: "Apache-2.0"},
+			Contact: &huma.Contact{Name: contactName, URL: contactURL},
 		},
 		Tags: []*huma.Tag{
 			{Name: tagCases, Description: "A case, and all that can happen to it."},
@@ -49,7 +59,7 @@ func description(registry *registry, o Options) *huma.OpenAPI {
 			{Name: tagTenants, Description: "Tenants, which see nothing of each other. For the operator's key only."},
 			{Name: tagAudit, Description: "Who called what."},
 			{Name: tagDocuments, Description: "Signed links, as they are sent to endpoints with `documents` set to `url`."},
-			{Name: tagWebhooks, Description: "What endpoints are sent."},
+			{Name: tagWebhooks, Description: "What endpoints are sent. Also as AsyncAPI under `/asyncapi.json`, and as JSON Schemas under `/schemas/`."},
 		},
 		Components: &huma.Components{
 			Schemas: registry,
@@ -91,11 +101,11 @@ func webhooks(registry *registry) map[string]*huma.PathItem {
 			OperationID: "on-" + name,
 			Tags:        []string{tagWebhooks},
 			Summary:     name,
-			Description: "Sent at least once, and to an endpoint with `ordering` set to `case` in the order of its case, until it is answered by 2xx.",
+			Description: delivered,
 			Security:    []map[string][]string{},
 			Parameters:  webhookHeaders,
 			RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-				"application/json": {Schema: &huma.Schema{Ref: schemaPrefix + name}},
+				mediaJSON: {Schema: &huma.Schema{Ref: schemaPrefix + name}, Example: mustExampleOf(event).body},
 			}},
 			Responses: map[string]*huma.Response{
 				"2XX":     {Description: "Received. The body is not looked at, but its first 1 KiB is kept."},
@@ -143,13 +153,20 @@ func eventSchema(registry *registry, event caseupdate.Event) *huma.Schema {
 
 // caseSchema is the schema of the case in a payload. It is never null.
 func caseSchema(registry *registry, event caseupdate.Event) *huma.Schema {
-	full := registry.Schema(reflect.TypeFor[fullCase](), true, "")
 	if event == caseupdate.EventCreateCase {
-		return full
+		return registry.Schema(reflect.TypeFor[fullCase](), true, "")
 	}
+	return anyCaseSchema(registry)
+}
+
+// anyCaseSchema is the schema of a case, basic or full.
+func anyCaseSchema(registry *registry) *huma.Schema {
 	return &huma.Schema{
 		Description: "As of this event. Full for endpoints with `payload` set to `full`.",
-		AnyOf:       []*huma.Schema{registry.Schema(reflect.TypeFor[caseupdate.Case](), true, ""), full},
+		AnyOf: []*huma.Schema{
+			registry.Schema(reflect.TypeFor[caseupdate.Case](), true, ""),
+			registry.Schema(reflect.TypeFor[fullCase](), true, ""),
+		},
 	}
 }
 

@@ -40,7 +40,7 @@ func (d *door) createOrder(ctx context.Context, in *struct {
 // OrderPath names an order of a case.
 type OrderPath struct {
 	CasePath
-	OrderID string `path:"orderId"`
+	OrderID string `path:"orderId" doc:"The order."`
 }
 
 // orderStatus is the body of changeOrderStatus.

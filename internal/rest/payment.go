@@ -44,7 +44,7 @@ type paymentCompletion struct {
 
 func (d *door) completePayment(ctx context.Context, in *struct {
 	CasePath
-	PaymentID string `path:"paymentId"`
+	PaymentID string `path:"paymentId" doc:"The payment."`
 	Body      *paymentCompletion
 }) (*reply[*caseupdate.Case], error) {
 	return d.change(ctx, in.CaseID, caselog.CompletePayment{

@@ -197,6 +197,8 @@ func TestWhatIsNotThere(t *testing.T) {
 		{"a path that is none", "GET", "/v1/nothing", 404, "there is nothing here", ""},
 		{"a path that only begins like one", "GET", "/v1/cases/a/b/c/d", 404, "there is nothing here", ""},
 		{"a page of the documentation that is none", "GET", "/docs/nothing.js", 404, "there is nothing here", ""},
+		{"a schema that is none", "GET", "/schemas/NO_EVENT.json", 404, "there is nothing here", ""},
+		{"a schema by another name", "GET", "/schemas/open/CREATE_CASE", 404, "there is nothing here", ""},
 		{"a method that a path does not have", "PUT", "/v1/cases", 405, "this can be called by GET, HEAD, POST", "GET, HEAD, POST"},
 		{"a method that nobody knows", "BREW", "/v1/cases", 405, "this can be called by GET, HEAD, POST", "GET, HEAD, POST"},
 		{"a case", "GET", "/v1/cases/nothing", 404, "there is no such case, or it has no such event", ""},

@@ -109,7 +109,7 @@ func (d *door) listReplays(ctx context.Context, in *Paging) (*found[list[shownRe
 
 // ReplayPath names a replay.
 type ReplayPath struct {
-	ReplayID string `path:"id"`
+	ReplayID string `path:"id" doc:"The replay."`
 }
 
 func (d *door) getReplay(ctx context.Context, in *ReplayPath) (*found[shownReplay], error) {

@@ -32,8 +32,8 @@ type Options struct {
 	Log *slog.Logger
 	// Metrics counts requests and is shown under /metrics; nil: neither.
 	Metrics Metrics
-	// PublicURL is where clients reach the door, for the OpenAPI document; empty:
-	// wherever they read it.
+	// PublicURL is where clients reach the door, for the documents that describe it;
+	// empty: wherever they read it.
 	PublicURL string
 }
 
@@ -56,8 +56,9 @@ type door struct {
 }
 
 // New returns the handler of everything that clients call: /v1, its description
-// under /openapi.json and /docs, signed links under /documents, and /healthz,
-// /readyz and /metrics for the operator. Whatever else is asked for gets 404.
+// under /openapi.json and /docs, that of what endpoints are sent under /asyncapi.json
+// and /schemas, signed links under /documents, and /healthz, /readyz and /metrics for
+// the operator. Whatever else is asked for gets 404.
 //
 // The handler limits what a request may hold, but not how long it may take: that
 // is up to the server that it is given to.
@@ -93,6 +94,7 @@ func New(s *service.Service, o Options) http.Handler {
 
 	d.registerHealth()
 	d.registerDocument(registry)
+	d.registerPublished(o)
 	return d
 }
 

@@ -105,7 +105,7 @@ func TestALogLineIsWrittenForEachRequest(t *testing.T) {
 
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	s := newServer(t)
-	for _, path := range []string{"/v1/cases", "/v1/nothing", "/openapi.json", "/healthz", "/readyz", "/metrics"} {
+	for _, path := range []string{"/v1/cases", "/v1/nothing", "/openapi.json", "/asyncapi.json", "/schemas/", "/schemas/case.json", "/healthz", "/readyz", "/metrics"} {
 		t.Run(path, func(t *testing.T) {
 			header := s.get(t, path).header
 			require.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
