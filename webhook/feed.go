@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -25,16 +26,17 @@ type FeedClient struct {
 	HTTP *http.Client
 }
 
-// CaseEvents returns the events of a case, oldest first, each in the form of the body of a webhook. An error is
-// the last pair: the log could not be read any further. It holds nothing of the log and not the key.
+// CaseEvents returns the events of a case after a place in it, oldest first, each in the form of the body of a
+// webhook. Places are 1, 2, 3 …, up to 10,000, and after 0 come all. An error is the last pair: the log could not
+// be read any further. It holds nothing of the log and not the key.
 //
 // The log is not cut to an endpoint: it has every event that the key may read, with the basic case, and
 // documents in base64.
-func (c *FeedClient) CaseEvents(ctx context.Context, caseID string) iter.Seq2[[]byte, error] {
+func (c *FeedClient) CaseEvents(ctx context.Context, caseID string, after int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		after := "0"
+		cursor := strconv.FormatInt(after, 10)
 		for {
-			page, err := c.page(ctx, caseID, after)
+			page, err := c.page(ctx, caseID, cursor)
 			if err != nil {
 				yield(nil, fmt.Errorf("webhook: read the log of a case: %w", err))
 				return
@@ -47,11 +49,11 @@ func (c *FeedClient) CaseEvents(ctx context.Context, caseID string) iter.Seq2[[]
 			if !page.HasMore {
 				return
 			}
-			if page.NextCursor == after {
+			if page.NextCursor == cursor {
 				yield(nil, errors.New("webhook: read the log of a case: the answer does not go on"))
 				return
 			}
-			after = page.NextCursor
+			cursor = page.NextCursor
 		}
 	}
 }

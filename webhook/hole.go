@@ -25,13 +25,16 @@ const (
 	maxMissingBytes = 64 << 20
 )
 
-// fill handles what is missing before m, as far as the feed has it, in its order. It returns nil where m may
-// go on. It is called with the turn of the lane.
-func (r *Receiver) fill(ctx context.Context, m *message) error {
+// maxPlace is the place of the last event that a case can have.
+const maxPlace = 10_000
+
+// fill handles what is missing between m and the highest sequence that was kept of its case, last, as far as the
+// feed has it, in its order. It returns nil where m may go on. It is called with the turn of the lane.
+func (r *Receiver) fill(ctx context.Context, m *message, last int64) error {
 	if r.Feed == nil {
 		return nil
 	}
-	err := r.handleMissing(ctx, m)
+	err := r.handleMissing(ctx, m, last)
 	if err == nil {
 		return nil
 	}
@@ -43,8 +46,8 @@ func (r *Receiver) fill(ctx context.Context, m *message) error {
 	return nil
 }
 
-func (r *Receiver) handleMissing(ctx context.Context, m *message) error {
-	missing, err := r.missing(ctx, m)
+func (r *Receiver) handleMissing(ctx context.Context, m *message, last int64) error {
+	missing, err := r.missing(ctx, m, last)
 	if err != nil {
 		return err
 	}
@@ -65,38 +68,53 @@ func (r *Receiver) handleMissing(ctx context.Context, m *message) error {
 }
 
 // missing returns the events in the log between the last one that was handled and m, none of which was; where
-// the store knows none of the case, all before m. The log is read from its beginning, and has what the endpoint
-// was never sent, too. What is before the last one that was handled is left alone, so that an endpoint that was
-// made late is not told the past of a case of which it was sent something.
-func (r *Receiver) missing(ctx context.Context, m *message) (missing []message, err error) {
+// the store knows none of the case, all before m. The log has what the endpoint was never sent, too. What is
+// before the last one that was handled is left alone, so that an endpoint that was made late is not told the past
+// of a case of which it was sent something.
+func (r *Receiver) missing(ctx context.Context, m *message, last int64) (missing []message, err error) {
 	defer caught(&err)
 	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
 	defer cancel()
+	// The endpoint is sent no more than the log has, so that the last one that was handled is at the place last or
+	// behind it; but for one that a replay gave another number, which is looked for from the beginning.
+	if after := last - 1; 0 < after && after < maxPlace {
+		missing, found, err := r.missingAfter(ctx, m, after)
+		if found || err != nil {
+			return missing, err
+		}
+	}
+	missing, _, err = r.missingAfter(ctx, m, 0)
+	return missing, err
+}
+
+// missingAfter is missing as far as the log tells it after a place. It reports whether the last one that was
+// handled is there.
+func (r *Receiver) missingAfter(ctx context.Context, m *message, after int64) (missing []message, found bool, err error) {
 	count, size := 0, 0 // of missing, and of what it has no room for
-	for body, err := range r.Feed(ctx, m.CaseID) {
+	for body, err := range r.Feed(ctx, m.CaseID, after) {
 		if err != nil {
-			return nil, fmt.Errorf("ask the feed for what is missing: %w", err)
+			return nil, false, fmt.Errorf("ask the feed for what is missing: %w", err)
 		}
 		update, err := caseupdate.Parse(body)
 		if err != nil {
-			return nil, fmt.Errorf("read an event of the feed: %w", err)
+			return nil, false, fmt.Errorf("read an event of the feed: %w", err)
 		}
 		id := update.Activity().ID
 		switch id {
 		case "":
-			return nil, errors.New("read an event of the feed: activity.id is missing")
+			return nil, false, errors.New("read an event of the feed: activity.id is missing")
 		case m.update.Activity().ID:
-			if count > len(missing) {
-				return nil, errors.New("take what is missing from the feed: it is too much")
+			if count > len(missing) && (found || after == 0) {
+				return nil, false, errors.New("take what is missing from the feed: it is too much")
 			}
-			return missing, nil
+			return missing, found, nil
 		}
 		seen, _, err := r.look(ctx, id, m.CaseID)
 		if err != nil {
-			return nil, fmt.Errorf("look whether an event of the feed was handled: %w", err)
+			return nil, false, fmt.Errorf("look whether an event of the feed was handled: %w", err)
 		}
 		if seen {
-			missing, count, size = nil, 0, 0
+			missing, found, count, size = nil, true, 0, 0
 			continue
 		}
 		count++
@@ -108,5 +126,5 @@ func (r *Receiver) missing(ctx context.Context, m *message) (missing []message, 
 		missing = append(missing, message{Message: Message{ID: id, CaseID: m.CaseID, Body: body}, update: update})
 	}
 	// Where m itself is not in the log, nothing tells which of the events come before it.
-	return nil, nil
+	return nil, false, nil
 }

@@ -119,6 +119,31 @@ func TestWhatIsForgottenByNowIsNotTakenForMissing(t *testing.T) {
 	require.Equal(t, ids(6, 7), handled.all()[8:])
 }
 
+func TestTheLogIsReadFromTheLastThatWasHandled(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		place, last int // of the last that was handled: in the log, and its sequence
+		pages       int64
+	}{
+		{"whose sequence is its place", 900, 900, 2},
+		{"which is further behind, as the endpoint was not sent all", 900, 891, 6},
+		{"from the beginning, where a replay gave it a higher number than its place", 2, 900, 1 + 2},
+		{"or one that is no place at all", 2, 20_000, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			log := &feed{last: tt.place + 4}
+			r, handled := newFilling(t, log)
+			r.Store = webhook.NewMemoryStore(0)
+			require.NoError(t, r.Store.Keep(t.Context(), hook{sequence: tt.place}.id(), "case-1", int64(tt.last)))
+			requireSent(t, serve(t, r), 204, hook{sequence: tt.place + 2, attempt: 1, change: func(r *http.Request) {
+				r.Header.Set(webhook.HeaderSequence, strconv.Itoa(tt.last+2))
+			}})
+			require.Equal(t, ids(tt.place+1, tt.place+2), handled.all())
+			require.Equal(t, tt.pages, log.asked.Load())
+		})
+	}
+}
+
 func TestWhatComesFromTheFeedIsToldOfToo(t *testing.T) {
 	var got []webhook.Message
 	r := &webhook.Receiver{
@@ -254,7 +279,7 @@ func TestWhatTheFeedMayNotSayIsAnError(t *testing.T) {
 				client.URL = tt.address(client.URL)
 			}
 			n := 0
-			for body, err := range client.CaseEvents(t.Context(), "case-1") {
+			for body, err := range client.CaseEvents(t.Context(), "case-1", 0) {
 				n++
 				require.Nil(t, body)
 				require.EqualError(t, err, tt.want)
@@ -266,7 +291,7 @@ func TestWhatTheFeedMayNotSayIsAnError(t *testing.T) {
 	server := httptest.NewServer(text(200, ""))
 	server.Close()
 	client := &webhook.FeedClient{URL: server.URL, Key: readerKey, HTTP: new(http.Client)}
-	for _, err := range client.CaseEvents(t.Context(), "case-1") {
+	for _, err := range client.CaseEvents(t.Context(), "case-1", 0) {
 		require.ErrorContains(t, err, "connection refused")
 		require.NotContains(t, err.Error(), "/v1/cases")
 	}
@@ -304,7 +329,7 @@ func TestNoMoreIsTakenFromTheFeedThanTheReceiverCanHold(t *testing.T) {
 			r.Hold = -1
 			last := tt.past + 1
 			message := last + tt.missing + 1
-			r.Feed = func(context.Context, string) iter.Seq2[[]byte, error] {
+			r.Feed = func(context.Context, string, int64) iter.Seq2[[]byte, error] {
 				return func(yield func([]byte, error) bool) {
 					for n := 1; n <= message; n++ {
 						body := hook{sequence: n}.body()

@@ -67,7 +67,7 @@ func TestAStoreThatPanicsLocksNoCase(t *testing.T) {
 func TestAFeedThatPanicsIsOneThatFails(t *testing.T) {
 	r, handled := newReceiver(t)
 	r.Hold = time.Millisecond
-	r.Feed = func(context.Context, string) iter.Seq2[[]byte, error] {
+	r.Feed = func(context.Context, string, int64) iter.Seq2[[]byte, error] {
 		return func(func([]byte, error) bool) { panic("Sam Sample") }
 	}
 	url := serve(t, r)

@@ -75,11 +75,11 @@ type Receiver struct {
 	// Store remembers what was handled, of this endpoint alone; nil means a [MemoryStore] of its own, which
 	// forgets with the process.
 	Store Store
-	// Feed returns the events of a case from casehook's log, oldest first, each in the form of a body:
-	// [FeedClient.CaseEvents], mostly. It is asked for what is missing where a message was held in vain; more
-	// than 1,000 events, or 64 MiB, are not taken from it for one message.
-	// nil means that nobody is asked.
-	Feed func(ctx context.Context, caseID string) iter.Seq2[[]byte, error]
+	// Feed returns the events of a case after a place in casehook's log, 0 for all, oldest first, each in the
+	// form of a body: [FeedClient.CaseEvents], mostly. It is asked for what is missing where a message was held
+	// in vain; more than 1,000 events, or 64 MiB, are not taken from it for one message. It may return what is
+	// before that place, too. nil means that nobody is asked.
+	Feed func(ctx context.Context, caseID string, after int64) iter.Seq2[[]byte, error]
 	// Fallback is called for each event for which [On] gave no function, known or not. nil means that
 	// those are answered 2xx and nothing else.
 	Fallback func(ctx context.Context, update *caseupdate.Update) error
@@ -289,7 +289,7 @@ func (r *Receiver) tryToHandle(ctx context.Context, m *message, place *place) (h
 		if !place.goesOn() {
 			return false, nil
 		}
-		if err := r.fill(ctx, m); err != nil {
+		if err := r.fill(ctx, m, last); err != nil {
 			return false, err
 		}
 	}
