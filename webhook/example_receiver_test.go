@@ -81,6 +81,87 @@ func ExampleOn() {
 	// not known: {"case":{"id":"1"},"into":"2"}
 }
 
+// A receiver that verifies by x-cv-signature, as one of another platform does already. Where Verifier has secrets
+// too, both must be right.
+func ExampleReceiver_cv() {
+	receiver := &webhook.Receiver{CVSecrets: []string{shown}} // as it was shown; two while it is rotated
+	webhook.On(receiver, func(ctx context.Context, p *caseupdate.EscalateCase) error {
+		fmt.Println("escalated")
+		return nil
+	})
+	server := httptest.NewServer(receiver)
+	defer server.Close()
+
+	const body = `{"event":"ESCALATE_CASE","payload":{"case":{"id":"1"},"activity":{"id":"event-1"}}}`
+	for _, secret := range []string{shown, "whsec_" + strings.Repeat("AAAA", 8)} {
+		request, err := http.NewRequest(http.MethodPost, server.URL, strings.NewReader(body))
+		if err != nil {
+			log.Fatal(err)
+		}
+		request.Header.Set(webhook.HeaderCV, webhook.SignCV(secret, []byte(body)))
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			log.Fatal(err)
+		}
+		response.Body.Close()
+		fmt.Println(response.StatusCode)
+	}
+	// Output:
+	// escalated
+	// 204
+	// 401
+}
+
+// What is known of a message beside its payload, and what of it this version does not know.
+func ExampleMessageOf() {
+	secret, err := webhook.ParseSecret(shown)
+	if err != nil {
+		log.Fatal(err)
+	}
+	receiver := &webhook.Receiver{Verifier: webhook.Verifier{Secrets: []webhook.Secret{secret}}}
+	webhook.On(receiver, func(ctx context.Context, p *caseupdate.EscalateCase) error {
+		m := webhook.MessageOf(ctx)
+		fmt.Println(m.ID, "is number", m.Sequence, "of case", m.CaseID)
+		for _, field := range caseupdate.UnknownFields(m.Body) {
+			fmt.Printf("%s is new: %s\n", field.Path, field.Value)
+		}
+		return nil
+	})
+	server := httptest.NewServer(receiver)
+	defer server.Close()
+
+	deliver(server.URL, "event-1", 1, `{"event":"ESCALATE_CASE","payload":{"case":{"id":"1","priority":"HIGH"}}}`)
+	// Output:
+	// event-1 is number 1 of case 1
+	// payload.case.priority is new: "HIGH"
+}
+
+// In memory, more or less than the last 100,000 events and cases are remembered.
+func ExampleMemoryStore() {
+	secret, err := webhook.ParseSecret(shown)
+	if err != nil {
+		log.Fatal(err)
+	}
+	receiver := &webhook.Receiver{
+		Verifier: webhook.Verifier{Secrets: []webhook.Secret{secret}},
+		Store:    webhook.NewMemoryStore(1_000_000),
+	}
+	webhook.On(receiver, func(ctx context.Context, p *caseupdate.EscalateCase) error {
+		fmt.Println("handled")
+		return nil
+	})
+	server := httptest.NewServer(receiver)
+	defer server.Close()
+
+	for range 2 {
+		fmt.Println(deliver(server.URL, "event-1", 1, `{"event":"ESCALATE_CASE","payload":{"case":{"id":"1"}}}`))
+	}
+	// Output:
+	// handled
+	// 204
+	// 204
+}
+
 // In a database, what was handled is known after a restart, and to all processes that share it.
 func ExampleSQLStore() {
 	dir, err := os.MkdirTemp("", "receiver")

@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -48,6 +49,100 @@ func ExampleVerifier() {
 	// {"event":"REOPEN_CASE"}
 	// 204 ""
 	// 401 "webhook: no signature matches\n"
+}
+
+// While a secret is rotated, both are trusted: whatever casehook signs with, one of them made.
+func ExampleVerifier_rotation() {
+	before, after := newSecret(), newSecret()
+	verifier := &webhook.Verifier{Secrets: []webhook.Secret{after, before}}
+
+	body := []byte(`{"event":"REOPEN_CASE"}`)
+	for _, live := range [][]webhook.Secret{{before}, {before, after}, {after}, {newSecret()}} {
+		fmt.Println(verifier.Verify(signed(live, time.Now(), body), body))
+	}
+	// Output:
+	// <nil>
+	// <nil>
+	// <nil>
+	// webhook: no signature matches
+}
+
+// An old message is one that somebody sends again: casehook signs each attempt anew.
+func ExampleVerifier_tolerance() {
+	secret := newSecret()
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	verifier := &webhook.Verifier{
+		Secrets:   []webhook.Secret{secret},
+		Tolerance: time.Minute, // 5 minutes where it is not set
+		Now:       func() time.Time { return noon },
+	}
+
+	body := []byte(`{"event":"REOPEN_CASE"}`)
+	for _, at := range []time.Time{noon.Add(-59 * time.Second), noon.Add(-61 * time.Second), noon.Add(61 * time.Second)} {
+		err := verifier.Verify(signed([]webhook.Secret{secret}, at, body), body)
+		fmt.Println(err, errors.Is(err, webhook.ErrTooOld))
+	}
+	// Output:
+	// <nil> false
+	// webhook: timestamp too old true
+	// webhook: timestamp too far in the future false
+}
+
+// Who verifies by an ed25519 key (v1a) has nothing that could sign.
+func ExampleVerifier_ed25519() {
+	private, public, err := webhook.NewKeyPair(rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	signing, err := webhook.ParseSecret(private) // casehook's
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifying, err := webhook.ParseSecret(public) // whpk_…, as the endpoint shows it
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifier := &webhook.Verifier{Secrets: []webhook.Secret{verifying}}
+
+	body := []byte(`{"event":"REOPEN_CASE"}`)
+	header := signed([]webhook.Secret{newSecret(), signing}, time.Now(), body)
+	for signature := range strings.FieldsSeq(header.Get(webhook.HeaderSignature)) {
+		version, _, _ := strings.Cut(signature, ",")
+		fmt.Println(version)
+	}
+	fmt.Println(verifier.Verify(header, body))
+	_, err = webhook.Sign([]webhook.Secret{verifying}, "event-1", time.Now(), body)
+	fmt.Println(err)
+	// Output:
+	// v1
+	// v1a
+	// <nil>
+	// webhook: unusable secret: a public key does not sign
+}
+
+// newSecret returns a secret as an endpoint is given it.
+func newSecret() webhook.Secret {
+	text, err := webhook.NewSecret(rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	secret, err := webhook.ParseSecret(text)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return secret
+}
+
+// signed returns the headers of a message that casehook sends at a time.
+func signed(by []webhook.Secret, at time.Time, body []byte) http.Header {
+	signer, err := webhook.NewSigner(by, "0193a5c8-6a5e-7cc0-9d3b-0f4a5b6c7d8e", at)
+	if err != nil {
+		log.Fatal(err)
+	}
+	signer.Write(body)
+	header := http.Header{}
+	signer.SetHeader(header)
+	return header
 }
 
 func sign(r *http.Request, with, body string) {
