@@ -1,8 +1,6 @@
 package e2e_test
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net"
@@ -33,7 +31,7 @@ func TestTheReceiversOfTheDocsPassTheDoctor(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			address := freeAddress(t)
 			_, port, _ := net.SplitHostPort(address)
-			code := strings.ReplaceAll(block(t, test.heading, test.language), "3000", port)
+			code := strings.ReplaceAll(blocks(t, "receiving.md", test.heading, test.language)[0], "3000", port)
 			run(t, test.command(t, t.TempDir(), code), address)
 
 			secret := filepath.Join(t.TempDir(), "secret")
@@ -58,7 +56,7 @@ func TestThePythonReceiverOfTheDocsTakesAnEventOnceOverRestartsAndWithEitherSecr
 	dir := t.TempDir()
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	code := strings.ReplaceAll(block(t, "## In Python", "python"), "3000", port)
+	code := strings.ReplaceAll(blocks(t, "receiving.md", "## In Python", "python")[0], "3000", port)
 	old := "whsec_" + base64.StdEncoding.EncodeToString([]byte("the secret that is replaced by it"))
 	id := "01a21880-0000-7000-8000-000000000001"
 
@@ -80,36 +78,21 @@ func TestTheRecipesOfTheDocsVerifyAndSignByHand(t *testing.T) {
 	needs(t, "openssl", "openssl")
 	needs(t, "curl", "curl")
 	dir := t.TempDir()
-	listener := casehook("listen", "--listen", "127.0.0.1:0", "--record", dir)
+	address := freeAddress(t)
+	listener := casehook("listen", "--listen", address, "--record", dir)
 	listener.Env = append(listener.Env, "CASEHOOK_SECRET="+trial)
-	stdout, err := listener.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, listener.Start())
-	defer func() {
-		require.NoError(t, listener.Process.Signal(os.Interrupt))
-		require.NoError(t, listener.Wait())
-	}()
-	greeting, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err)
-	url := strings.Fields(greeting)[2]
+	run(t, listener, address)
+	url := "http://" + address
 
 	trigger := casehook("trigger", "ADD_CASE_COMMENT", "--url", url)
 	trigger.Env = append(trigger.Env, "CASEHOOK_SECRET="+trial)
 	out, err := trigger.CombinedOutput()
 	require.NoError(t, err, string(out))
 
-	// The recipes find the command on the PATH.
 	shell := func(recipe string) string {
-		cmd := exec.Command("sh", "-eu", "-c", strings.ReplaceAll(recipe, "http://127.0.0.1:3000", url))
-		cmd.Dir = dir
-		cmd.Env = append(environment(), "CASEHOOK_SECRET="+trial, "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		require.NoError(t, err, stderr.String())
-		return string(out)
+		return runShell(t, dir, strings.ReplaceAll(recipe, "http://127.0.0.1:3000", url), "CASEHOOK_SECRET="+trial)
 	}
-	recipes := blocks(t, "### By hand", "sh")
+	recipes := blocks(t, "receiving.md", "### By hand", "sh")
 	require.Len(t, recipes, 3)
 	standard := strings.Fields(shell(recipes[0]))
 	require.Equal(t, []string{standard[0], "v1," + standard[0]}, standard)
@@ -124,7 +107,7 @@ func goReceiver(t *testing.T, dir, code string) *exec.Cmd {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(code), 0o600))
 	checkout, err := filepath.Abs("..")
 	require.NoError(t, err)
-	replace := strings.Fields(strings.ReplaceAll(blocks(t, "## Five minutes", "sh")[1], "/path/to/casehook", checkout))
+	replace := strings.Fields(strings.ReplaceAll(blocks(t, "receiving.md", "## Five minutes", "sh")[1], "/path/to/casehook", checkout))
 	for _, arguments := range [][]string{{"go", "mod", "init", "receiver"}, replace, {"go", "build", "-o", "receiver"}} {
 		cmd := exec.Command(arguments[0], arguments[1:]...)
 		cmd.Dir = dir
@@ -170,59 +153,4 @@ func run(t *testing.T, cmd *exec.Cmd, address string) (stop func()) {
 		return conn.Close() == nil
 	}, patience, 10*time.Millisecond)
 	return stop
-}
-
-// freeAddress returns an address on which nothing listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, socket.Close())
-	return socket.Addr().String()
-}
-
-// needs fails where a program is missing, and names Debian's package of it.
-func needs(t *testing.T, program, pkg string) {
-	t.Helper()
-	_, err := exec.LookPath(program)
-	require.NoErrorf(t, err, "%s is needed (Debian: apt-get install %s)", program, pkg)
-}
-
-// block returns the first block of code in a language in a section of docs/receiving.md.
-func block(t *testing.T, heading, language string) string {
-	t.Helper()
-	return blocks(t, heading, language)[0]
-}
-
-// blocks returns the blocks of code in a language in a section of docs/receiving.md, and in those
-// below it, of which there is at least one.
-func blocks(t *testing.T, heading, language string) []string {
-	t.Helper()
-	page, err := os.ReadFile("../docs/receiving.md")
-	require.NoError(t, err)
-	level := strings.Index(heading, " ")
-	var all []string
-	var code strings.Builder
-	within, fenced, wanted := false, false, false
-	for line := range strings.Lines(string(page)) {
-		marks := len(line) - len(strings.TrimLeft(line, "#"))
-		switch opened, isFence := strings.CutPrefix(strings.TrimSpace(line), "```"); {
-		case isFence && !fenced:
-			fenced, wanted = true, within && opened == language
-			code.Reset()
-		case isFence:
-			fenced = false
-			if wanted {
-				all = append(all, code.String())
-			}
-		case fenced:
-			code.WriteString(line)
-		case strings.TrimSpace(line) == heading:
-			within = true
-		case marks > 0 && marks <= level:
-			within = false
-		}
-	}
-	require.NotEmpty(t, all, heading)
-	return all
 }
