@@ -27,6 +27,7 @@ var house = [][]string{
 	{"internal/app"},
 	{"internal/config"},
 	{"internal/rest", "internal/dashboard"},
+	{"internal/doorway"},
 	{"internal/service"},
 	{"internal/delivery", "internal/upkeep"},
 	{"internal/store", "internal/render", "internal/sample"},

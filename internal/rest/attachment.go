@@ -14,6 +14,7 @@ import (
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/doorway"
 	"github.com/casehook/casehook/internal/service"
 )
 
@@ -104,7 +105,7 @@ func (d *door) openDocument(ctx context.Context, in *struct {
 }) (*huma.StreamResponse, error) {
 	document, who, err := d.service.LinkedAttachment(ctx, in.CaseID, in.AttachmentID, in.Digest, in.Expires, in.Signature)
 	if who.KeyID != "" { // else it is not genuine: what a stranger makes up fills nobody's record
-		if broken := d.service.Attribute(ctx, exchangeOf(ctx).entry, who); broken != nil {
+		if broken := d.service.Attribute(ctx, exchangeOf(ctx).Entry, who); broken != nil {
 			if document != nil {
 				_ = document.Close() // it was only read
 			}
@@ -136,10 +137,10 @@ func download(document io.ReadCloser, sha256 []byte, known *caselog.Attachment) 
 		}
 		ctx.SetStatus(http.StatusOK)
 		_, err := io.Copy(ctx.BodyWriter(), document)
-		if err != nil && !errors.Is(err, errReplaced) {
+		if err != nil && !errors.Is(err, doorway.ErrReplaced) {
 			// Broken off, so that nobody takes it for the whole document.
 			x := exchangeOf(ctx.Context())
-			x.log.Warn("document broken off", "route", x.route, "request", x.id, "error", err)
+			x.Log.Warn("document broken off", "route", x.Route, "request", x.ID, "error", err)
 			panic(http.ErrAbortHandler)
 		}
 	}}

@@ -3,8 +3,6 @@ package rest
 import (
 	"context"
 	"encoding/hex"
-	"net"
-	"net/http"
 	"strings"
 	"time"
 
@@ -77,7 +75,7 @@ type auditFilter struct {
 }
 
 func (d *door) listAuditEntries(ctx context.Context, in *auditFilter) (*found[list[auditEntry]], error) {
-	if _, known := roles[in.Operation]; !known && in.Operation != "" {
+	if _, known := service.RoleFor(in.Operation); !known && in.Operation != "" {
 		return nil, refusal.Field("operation", "must be the operationId of a call in /openapi.json, such as getCase")
 	}
 	filter := service.AuditFilter{KeyID: in.KeyID, CaseID: in.CaseID, Operation: in.Operation, Since: given(in.Since), Until: given(in.Until)}
@@ -88,38 +86,22 @@ func (d *door) listAuditEntries(ctx context.Context, in *auditFilter) (*found[li
 	return listed(entries, shownAuditEntry, next), nil
 }
 
-// maxResource is how much of an id is recorded, in bytes: a client may have made it up.
-const maxResource = 200
-
 // kinds is what {id} is of, by the second part of the path that it stands in.
 var kinds = map[string]string{
 	"cases": "caseId", "users": "userId", "endpoints": "endpointId", "deliveries": "deliveryId", "replays": "replayId", "api-keys": "keyId",
 }
 
-// newEntry returns the entry of a call, in which nobody is named yet.
-func newEntry(ctx huma.Context) *service.AuditEntry {
-	op, x := ctx.Operation(), exchangeOf(ctx.Context())
+// begin gives the exchange of a call its entry in the audit, in which nobody is named yet.
+func begin(ctx huma.Context) {
+	op := ctx.Operation()
 	r, _ := humago.Unwrap(ctx)
 	resources := make(map[string]string)
 	for _, parameter := range op.Parameters {
-		if parameter.In != "path" {
-			continue
+		if parameter.In == "path" {
+			resources[resource(op, parameter.Name)] = ctx.Param(parameter.Name)
 		}
-		id := strings.ToValidUTF8(ctx.Param(parameter.Name), "\uFFFD")
-		if len(id) > maxResource {
-			id = strings.ToValidUTF8(id[:maxResource], "") + "…"
-		}
-		resources[resource(op, parameter.Name)] = id
 	}
-	return &service.AuditEntry{
-		RequestID: x.id,
-		At:        x.started,
-		Method:    x.method,
-		Operation: op.OperationID,
-		CaseID:    resources["caseId"],
-		Status:    op.DefaultStatus, // where the call succeeds
-		Details:   service.AuditDetails{From: addressOf(r), Resources: resources},
-	}
+	exchangeOf(ctx.Context()).Begin(r, op.OperationID, op.DefaultStatus, resources)
 }
 
 // resource names what a parameter of a path is the id of.
@@ -128,31 +110,4 @@ func resource(op *huma.Operation, parameter string) string {
 		return parameter
 	}
 	return kinds[strings.Split(op.Path, "/")[2]]
-}
-
-// addressOf returns the address that a request came from, without the port.
-func addressOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
-
-// answered records the call before its answer is begun. Where that cannot be, it returns
-// what is answered in its place: nobody is told what is not on record.
-func (d *door) answered(ctx context.Context, x *exchange, status int) *problem {
-	if x.entry == nil {
-		return nil
-	}
-	x.entry.Answered(status)
-	err := d.service.RecordAuditEntry(ctx, x.entry)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return newProblem(statusGone, "the client hung up")
-	}
-	d.log.Error("could not record a call", "route", x.route, "request", x.id, "error", err)
-	return newProblem(http.StatusServiceUnavailable, "the call cannot be recorded in the audit now: try again, and with the same Idempotency-Key it is done once")
 }

@@ -11,82 +11,13 @@ import (
 	"github.com/casehook/casehook/internal/service"
 )
 
-// anybody is the role of a call that needs no key: what it gives out is guarded
-// otherwise.
-const anybody service.Role = ""
-
-// roles are all calls, each with the smallest role that it needs. Who looks after
-// the deliveries need not be able to change where they go: a reader sees endpoints
-// too, whose secrets nobody is shown.
-var roles = map[string]service.Role{
-	"openDocument": anybody,
-
-	"listCases":            service.Reader,
-	"getCase":              service.Reader,
-	"getAttachmentContent": service.Reader,
-	"listUsers":            service.Reader,
-	"listEvents":           service.Reader,
-	"listCaseEvents":       service.Reader,
-	"listEndpoints":        service.Reader,
-	"getEndpoint":          service.Reader,
-	"listDeliveries":       service.Reader,
-	"getDelivery":          service.Reader,
-	"listReplays":          service.Reader,
-	"getReplay":            service.Reader,
-	"listReceipts":         service.Reader,
-
-	"putUser":           service.Writer,
-	"tellEvents":        service.Writer,
-	"createCase":        service.Writer,
-	"addComment":        service.Writer,
-	"deleteComment":     service.Writer,
-	"addAttachment":     service.Writer,
-	"deleteAttachment":  service.Writer,
-	"addDecision":       service.Writer,
-	"answerForm":        service.Writer,
-	"addAssignees":      service.Writer,
-	"removeAssignee":    service.Writer,
-	"addPayment":        service.Writer,
-	"completePayment":   service.Writer,
-	"createOrder":       service.Writer,
-	"changeOrderStatus": service.Writer,
-	"addOrderTracking":  service.Writer,
-	"escalateCase":      service.Writer,
-	"deescalateCase":    service.Writer,
-	"archiveCase":       service.Writer,
-	"reopenCase":        service.Writer,
-	"changeCaseStatus":  service.Writer,
-
-	"eraseCase":        service.Admin,
-	"listErasures":     service.Admin,
-	"listAuditEntries": service.Admin,
-	"createEndpoint":   service.Admin,
-	"updateEndpoint":   service.Admin,
-	"deleteEndpoint":   service.Admin,
-	"testEndpoint":     service.Admin,
-	"rotateSecret":     service.Admin,
-	"pauseEndpoint":    service.Admin,
-	"resumeEndpoint":   service.Admin,
-	"endOverlap":       service.Admin,
-	"replay":           service.Admin,
-	"stopReplay":       service.Admin,
-	"retryDelivery":    service.Admin,
-	"cancelDelivery":   service.Admin,
-	"listKeys":         service.Admin,
-	"createKey":        service.Admin,
-	"revokeKey":        service.Admin,
-
-	"createOrganization": service.Operator,
-	"listOrganizations":  service.Operator,
-}
-
 // authenticate finds out who calls, and lets in whose role reaches far enough. It
 // stands before everything else: a stranger's body is not even read.
 func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
-	role, ok := roles[ctx.Operation().OperationID]
+	role, ok := service.RoleFor(ctx.Operation().OperationID)
 	x := exchangeOf(ctx.Context())
-	x.entry = newEntry(ctx)
-	if ok && role == anybody {
+	begin(ctx)
+	if ok && role == service.Anybody {
 		next(ctx)
 		return
 	}
@@ -99,7 +30,7 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 	actor := r.Header.Get("Casehook-Actor")
 	who, err := d.service.Authenticate(ctx.Context(), key, actor)
 	if who.KeyID != "" { // else there is nobody whose record it could be on
-		if broken := d.service.Attribute(ctx.Context(), x.entry, who); broken != nil {
+		if broken := d.service.Attribute(ctx.Context(), x.Entry, who); broken != nil {
 			d.refuse(ctx, broken)
 			return
 		}
@@ -112,9 +43,9 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 		d.refuse(ctx, refusal.Of(refusal.Forbidden, keyNeeded(who.Role, role)))
 		return
 	}
-	x.caller = who
+	x.Caller = who
 	if r.Method != http.MethodGet {
-		ctx = huma.WithContext(ctx, service.WithAuditEntry(ctx.Context(), x.entry))
+		ctx = huma.WithContext(ctx, service.WithAuditEntry(ctx.Context(), x.Entry))
 	}
 	next(ctx)
 }

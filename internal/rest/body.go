@@ -48,7 +48,7 @@ func (d *door) readBody(ctx huma.Context, next func(huma.Context)) {
 	}
 	if err == nil && r.Method == http.MethodPost {
 		x.key, err = idempotencyKey(r.Header)
-		x.digest = digest(r, body, x.caller.Clearance)
+		x.digest = digest(r, body, x.Caller.Clearance)
 	}
 	if err != nil {
 		d.refuse(ctx, err)

@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/casehook/casehook/internal/service"
 )
 
 // call is what the OpenAPI document says of one call, beyond what its types say.
 type call struct {
-	id      string // its operationId, and its name in roles
+	id      string // its operationId, by which its role is known
 	pattern string // "POST /v1/cases/{id}/comments"
 	tag     string
 	summary string
@@ -46,11 +48,12 @@ func (c call) operation() huma.Operation {
 		Description: http.StatusText(op.DefaultStatus),
 		Headers:     c.headers(),
 	}}
-	if roles[c.id] == anybody {
+	needed, _ := service.RoleFor(c.id)
+	if needed == service.Anybody {
 		return op
 	}
 	op.Security = []map[string][]string{{"bearer": {}}, {"cv-api-key": {}}}
-	op.Description = strings.TrimSpace(c.text + "\n\nNeeds the role `" + string(roles[c.id]) + "`.")
+	op.Description = strings.TrimSpace(c.text + "\n\nNeeds the role `" + string(needed) + "`.")
 	op.Parameters = append(op.Parameters, actorParameter)
 	if method == http.MethodPost {
 		op.Parameters = append(op.Parameters, idempotencyParameter)
@@ -62,12 +65,13 @@ func (c call) operation() huma.Operation {
 // huma adds.
 func (c call) failures(method, path string) []int {
 	failures := []int{http.StatusServiceUnavailable}
-	if roles[c.id] == anybody {
+	needed, _ := service.RoleFor(c.id)
+	if needed == service.Anybody {
 		failures = append(failures, http.StatusNotFound)
 	} else {
 		failures = append(failures, http.StatusUnauthorized, http.StatusForbidden)
 	}
-	if (strings.Contains(path, "{") || c.reads) && roles[c.id] != anybody { // its body may name what is not there
+	if (strings.Contains(path, "{") || c.reads) && needed != service.Anybody { // its body may name what is not there
 		failures = append(failures, http.StatusNotFound)
 	}
 	if c.events || method == http.MethodPost {

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
 
+	"github.com/casehook/casehook/internal/doorway"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 )
@@ -25,10 +26,6 @@ var statuses = map[refusal.Kind]int{
 	refusal.Conflict:     http.StatusConflict,
 	refusal.TooLarge:     http.StatusRequestEntityTooLarge,
 }
-
-// statusGone is what is noted where the client hung up before it was answered.
-// Nobody reads it but the log.
-const statusGone = 499
 
 // The bounds of what is told about one request: who sends a thousand faults is
 // helped by the first few.
@@ -74,10 +71,13 @@ func (p *problem) write(w http.ResponseWriter) {
 }
 
 // internal is the answer where the fault is on this side: the log has the rest.
-func internal(x *exchange) *problem {
+func internal(x *doorway.Exchange) *problem {
 	return newProblem(http.StatusInternalServerError,
-		"this failed here, through no fault of the request; the operator's log has it as "+x.id)
+		"this failed here, through no fault of the request; the operator's log has it as "+x.ID)
 }
+
+// hungUp is the answer that nobody reads.
+func hungUp() *problem { return newProblem(doorway.StatusGone, "the client hung up") }
 
 // huma knows one way to shape its errors: functions and texts of its packages.
 // They are set once, here, before any door is made. The texts of its checks are
@@ -138,14 +138,14 @@ func answerTo(ctx huma.Context, status int, detail string, errs ...error) huma.S
 		err = broken
 	}
 	if errors.Is(err, context.Canceled) && ctx.Context().Err() != nil {
-		return newProblem(statusGone, "the client hung up")
+		return hungUp()
 	}
-	x.log.Error("request failed", "route", x.route, "request", x.id, "error", err)
+	x.Log.Error("request failed", "route", x.Route, "request", x.ID, "error", err)
 	if service.Unavailable(err) {
 		ctx.SetHeader("Retry-After", "1")
 		return newProblem(http.StatusServiceUnavailable, "the database is not there, or has no room, or the store of documents or the KMS does not answer, or the master keys cannot be read: try again, and with the same Idempotency-Key it is done once")
 	}
-	return internal(x)
+	return internal(x.Exchange)
 }
 
 func refusalAnswer(ctx huma.Context, refused *refusal.Error) *problem {

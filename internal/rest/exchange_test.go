@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,12 +14,14 @@ import (
 	"github.com/danielgtaylor/huma/v2/humatest"
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/internal/doorway"
 	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/service"
 )
 
 func TestAPanicIsAnAnswerAndALogLineWithoutItsValue(t *testing.T) {
 	var log strings.Builder
-	d := &door{mux: http.NewServeMux(), log: slog.New(slog.NewTextHandler(&log, nil))}
+	d := &door{mux: http.NewServeMux(), doorway: doorway.Doorway{Log: slog.New(slog.NewTextHandler(&log, nil)), Fail: fail}}
 	d.mux.HandleFunc("GET /early/{id}", func(http.ResponseWriter, *http.Request) { panic("CANARY") })
 	d.mux.HandleFunc("GET /late", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("half of "))
@@ -46,11 +49,17 @@ func TestAPanicIsAnAnswerAndALogLineWithoutItsValue(t *testing.T) {
 
 func TestADocumentIsNotReadToItsEndWhereAnotherAnswerIsGiven(t *testing.T) {
 	given := httptest.NewRecorder()
-	w := &recorder{ResponseWriter: given, begins: func(int) *problem { return newProblem(http.StatusServiceUnavailable, "later") }}
+	stuck := func(context.Context, *service.AuditEntry) error { return errors.New("there is no room") }
+	d := doorway.Doorway{Log: slog.New(slog.DiscardHandler), Record: stuck, Fail: fail}
 	const size = 10 << 20
 	document := strings.NewReader(strings.Repeat("x", size))
 	body := download(io.NopCloser(struct{ io.Reader }{document}), nil, nil).Body
-	require.NotPanics(t, func() { body(humago.NewContext(nil, httptest.NewRequest("GET", "/", nil), w)) })
+	require.NotPanics(t, func() {
+		d.Serve(given, httptest.NewRequest("GET", "/", nil), "", always, func(w http.ResponseWriter, r *http.Request) {
+			doorway.ExchangeOf(r.Context()).Begin(r, "getAttachmentContent", http.StatusOK, nil)
+			body(humago.NewContext(nil, r, w))
+		})
+	})
 	require.Equal(t, http.StatusServiceUnavailable, given.Code)
 	require.NotContains(t, given.Body.String(), "x")
 	require.Greater(t, document.Len(), size-1<<20, "what is left of it")
@@ -67,7 +76,7 @@ func TestOfManyFaultsTheFirstAreTold(t *testing.T) {
 	for range 100 {
 		faults = append(faults, refusal.Fault{Field: strings.Repeat("ä", 1000), Allowed: "must not be"})
 	}
-	x := &exchange{log: slog.New(slog.DiscardHandler)}
+	x := &exchange{Exchange: &doorway.Exchange{Log: slog.New(slog.DiscardHandler)}}
 	ctx := humatest.NewContext(nil, httptest.NewRequest("GET", "/", nil).WithContext(context.WithValue(t.Context(), exchangeKey{}, x)), httptest.NewRecorder())
 	told := answerTo(ctx, 500, "", refusal.Fields(faults...)).(*problem)
 	require.Len(t, told.Errors, maxFaults)

@@ -14,7 +14,7 @@ func (d *door) registerHealth() {
 // ready answers by 200 where changes can be recorded now, else by 503.
 func (d *door) ready(w http.ResponseWriter, r *http.Request) {
 	if err := d.service.Ready(r.Context()); err != nil {
-		d.log.Warn("not ready", "request", exchangeOf(r.Context()).id, "error", err)
+		d.log.Warn("not ready", "request", exchangeOf(r.Context()).ID, "error", err)
 		newProblem(http.StatusServiceUnavailable, "changes cannot be recorded now").write(w)
 		return
 	}

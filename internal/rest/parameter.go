@@ -14,6 +14,7 @@ import (
 // be there yet, and the service says what it can be.
 func (d *door) checkParameters(ctx huma.Context, next func(huma.Context)) {
 	op := ctx.Operation()
+	role, _ := service.RoleFor(op.OperationID)
 	given := make(map[string]int)
 	address := ctx.URL()
 	for name, values := range address.Query() {
@@ -33,7 +34,7 @@ func (d *door) checkParameters(ctx huma.Context, next func(huma.Context)) {
 			return
 		case service.IsText(value), parameter.In == "path" && op.Method == http.MethodPut:
 			continue
-		case parameter.In == "path", roles[op.OperationID] == anybody:
+		case parameter.In == "path", role == service.Anybody:
 			d.refuse(ctx, refusal.Of(refusal.NotFound, nothingHere))
 		default:
 			d.refuse(ctx, refusal.Field(parameter.Name, mustBeText))

@@ -4,7 +4,7 @@
 // Start with [New]. A door translates and decides nothing: what a case may do is
 // said by package caselog, what an endpoint may be by package subscription, and
 // what is refused by package refusal, whose kinds become answers in error.go. The
-// calls stand one noun a file; auth.go has the role that each of them needs.
+// calls stand one noun a file; package service has the role that each of them needs.
 //
 // Every call is described where it is registered, so that the OpenAPI document,
 // the checks of a request and the code cannot disagree.
@@ -15,11 +15,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/casehook/casehook/internal/doorway"
 	"github.com/casehook/casehook/internal/service"
 )
 
@@ -39,9 +39,7 @@ type Options struct {
 
 // Metrics counts requests and shows what was counted.
 type Metrics interface {
-	// RequestFinished counts a request. Route is the pattern that it matched, such
-	// as "/v1/cases/{id}", or empty.
-	RequestFinished(method, route string, status int, took time.Duration)
+	doorway.Metrics
 	// Handler shows what was counted.
 	Handler() http.Handler
 }
@@ -50,6 +48,7 @@ type Metrics interface {
 type door struct {
 	service *service.Service
 	log     *slog.Logger
+	doorway doorway.Doorway
 	metrics Metrics
 	mux     *http.ServeMux
 	api     huma.API
@@ -67,6 +66,7 @@ func New(s *service.Service, o Options) http.Handler {
 	if d.log == nil {
 		d.log = slog.Default()
 	}
+	d.doorway = doorway.Doorway{Log: d.log, Metrics: o.Metrics, Record: s.RecordAuditEntry, Fail: fail}
 	registry := newRegistry()
 	d.api = humago.New(d.mux, configuration(registry, o))
 	d.api.UseMiddleware(inJSON, d.authenticate, d.checkParameters, d.readBody)

@@ -166,7 +166,7 @@ func formDocumentOf(r *http.Request, form *multipart.Reader, part *multipart.Par
 	if err := json.NewEncoder(&fields).Encode(values); err != nil { // with sorted keys
 		return nil, nil, fmt.Errorf("read a form: %w", err)
 	}
-	begun := digest(r, append([]byte(mediaForm+"\n"), fields.Bytes()...), exchangeOf(r.Context()).caller.Clearance)
+	begun := digest(r, append([]byte(mediaForm+"\n"), fields.Bytes()...), exchangeOf(r.Context()).Caller.Clearance)
 	document := &formDocument{form: form, part: part, hash: sha256.New()}
 	_, _ = document.hash.Write(begun[:]) // a hash never fails
 	return fields.Bytes(), document, nil

@@ -1,0 +1,81 @@
+package service
+
+// Anybody is the role of what needs no key: what it gives out is guarded otherwise.
+const Anybody Role = ""
+
+// RoleFor returns the smallest role that may do what the name stands for, such as getCase.
+// It is not known where there is no such operation.
+func RoleFor(operation string) (role Role, known bool) {
+	role, known = operations[operation]
+	return role, known
+}
+
+// operations are what callers do, through whichever door, each with the smallest role that it
+// needs. The audit names calls by them. Who looks after
+// the deliveries need not be able to change where they go: a reader sees endpoints
+// too, whose secrets nobody is shown.
+var operations = map[string]Role{
+	"openDocument": Anybody,
+	"signIn":       Anybody,
+	"signOut":      Reader,
+
+	"listCases":            Reader,
+	"getCase":              Reader,
+	"revealCases":          Reader,
+	"revealCase":           Reader,
+	"getAttachmentContent": Reader,
+	"listUsers":            Reader,
+	"listEvents":           Reader,
+	"listCaseEvents":       Reader,
+	"listEndpoints":        Reader,
+	"getEndpoint":          Reader,
+	"listDeliveries":       Reader,
+	"getDelivery":          Reader,
+	"listReplays":          Reader,
+	"getReplay":            Reader,
+	"listReceipts":         Reader,
+
+	"putUser":           Writer,
+	"tellEvents":        Writer,
+	"createCase":        Writer,
+	"addComment":        Writer,
+	"deleteComment":     Writer,
+	"addAttachment":     Writer,
+	"deleteAttachment":  Writer,
+	"addDecision":       Writer,
+	"answerForm":        Writer,
+	"addAssignees":      Writer,
+	"removeAssignee":    Writer,
+	"addPayment":        Writer,
+	"completePayment":   Writer,
+	"createOrder":       Writer,
+	"changeOrderStatus": Writer,
+	"addOrderTracking":  Writer,
+	"escalateCase":      Writer,
+	"deescalateCase":    Writer,
+	"archiveCase":       Writer,
+	"reopenCase":        Writer,
+	"changeCaseStatus":  Writer,
+
+	"eraseCase":        Admin,
+	"listErasures":     Admin,
+	"listAuditEntries": Admin,
+	"createEndpoint":   Admin,
+	"updateEndpoint":   Admin,
+	"deleteEndpoint":   Admin,
+	"testEndpoint":     Admin,
+	"rotateSecret":     Admin,
+	"pauseEndpoint":    Admin,
+	"resumeEndpoint":   Admin,
+	"endOverlap":       Admin,
+	"replay":           Admin,
+	"stopReplay":       Admin,
+	"retryDelivery":    Admin,
+	"cancelDelivery":   Admin,
+	"listKeys":         Admin,
+	"createKey":        Admin,
+	"revokeKey":        Admin,
+
+	"createOrganization": Operator,
+	"listOrganizations":  Operator,
+}
