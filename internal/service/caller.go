@@ -87,13 +87,7 @@ func (s *Service) Authenticate(ctx context.Context, key, actorID string) (Caller
 func (s *Service) holder(ctx context.Context, key string) (Caller, error) {
 	hash := sha256.Sum256([]byte(key))
 	if s.AdminKey != "" && subtle.ConstantTimeCompare(hash[:], s.adminHash[:]) == 1 {
-		return Caller{
-			OrganizationID: s.AdminOrganizationID,
-			KeyID:          environment,
-			Role:           Admin,
-			Actor:          caseupdate.User{ID: environment, FirstName: "Administrator"},
-			Clearance:      FullClearance,
-		}, nil
+		return s.administrator(), nil
 	}
 	if s.OperatorKey != "" && subtle.ConstantTimeCompare(hash[:], s.operatorHash[:]) == 1 {
 		// The answers that are kept for the operator are kept with those of this organisation.
@@ -111,6 +105,22 @@ func (s *Service) holder(ctx context.Context, key string) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
+	return holderOf(known)
+}
+
+// administrator is who has the admin key that is not in the store.
+func (s *Service) administrator() Caller {
+	return Caller{
+		OrganizationID: s.AdminOrganizationID,
+		KeyID:          environment,
+		Role:           Admin,
+		Actor:          caseupdate.User{ID: environment, FirstName: "Administrator"},
+		Clearance:      FullClearance,
+	}
+}
+
+// holderOf is who has a key that is in the store. One that cannot be used is refused.
+func holderOf(known store.Key) (Caller, error) {
 	caller := Caller{
 		OrganizationID: known.OrganizationID,
 		KeyID:          known.ID,

@@ -72,6 +72,17 @@ func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (Key, error) {
 	return key, nil
 }
 
+// Key returns the key with that id, whosever it is, expired or revoked as it may be, or
+// ErrNotFound.
+func (s *Store) Key(ctx context.Context, id string) (Key, error) {
+	key, err := scanKey(s.readers.QueryRowContext(ctx, selectKeys+`
+		WHERE id = $1`, id))
+	if err != nil {
+		return Key{}, oneRow("an API key", err)
+	}
+	return key, nil
+}
+
 // Keys returns at most limit keys of an organisation whose id comes after another,
 // in the order in which they were made.
 func (s *Store) Keys(ctx context.Context, organizationID, after string, limit int) ([]Key, error) {

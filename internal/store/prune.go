@@ -73,10 +73,22 @@ func (p *Pruner) Prune(ctx context.Context) (more bool, err error) {
 				FROM replays
 				WHERE finished_at < $1
 				LIMIT $2)`, now.Add(-p.keep.Deliveries)},
+		{`
+			SELECT EXISTS (
+				SELECT 1
+				FROM sessions
+				WHERE expires_at < $1)`, `
+			DELETE FROM sessions
+			WHERE hash IN (
+				SELECT hash
+				FROM sessions
+				WHERE expires_at < $1
+				ORDER BY expires_at
+				LIMIT $2)`, now},
 	} {
 		n, err := p.remove(ctx, statement.find, statement.remove, statement.before.UnixMilli())
 		if err != nil {
-			return false, fmt.Errorf("remove old answers and replays: %w", err)
+			return false, fmt.Errorf("remove old answers, replays and sessions: %w", err)
 		}
 		more = more || n == maxPruned
 	}

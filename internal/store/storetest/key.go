@@ -21,6 +21,11 @@ var keyTests = []test{
 		got, err := c.KeyByHash(t.Context(), sha256.Sum256([]byte("one")))
 		require.NoError(t, err)
 		requireEqual(t, want, got)
+		got, err = c.Key(t.Context(), want.ID)
+		require.NoError(t, err)
+		requireEqual(t, want, got)
+		_, err = c.Key(t.Context(), "two")
+		require.ErrorIs(t, err, store.ErrNotFound)
 		_, err = c.KeyByHash(t.Context(), sha256.Sum256([]byte("two")))
 		require.ErrorIs(t, err, store.ErrNotFound)
 	}},

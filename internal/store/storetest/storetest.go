@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Organization", organizationTests},
 		{"User", userTests},
 		{"Key", keyTests},
+		{"Session", sessionTests},
 		{"Migration", migrationTests},
 		{"Life", lifeTests},
 		{"Secrecy", secrecyTests},
