@@ -55,6 +55,7 @@ func demo(ctx context.Context, screen *screen, log *slog.Logger, listen string, 
 	cfg := config.Config{
 		Listen:   listen,
 		Data:     filepath.Join(data, "casehook"),
+		KeepDays: 1, // longer than anybody looks on
 		Dev:      true,
 		AdminKey: config.Secret("demo-" + rand.Text()),
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/casehook/casehook/internal/blob"
 	"github.com/casehook/casehook/internal/bucket"
 	"github.com/casehook/casehook/internal/config"
+	"github.com/casehook/casehook/internal/dashboard"
 	"github.com/casehook/casehook/internal/delivery"
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/rest"
@@ -120,7 +121,10 @@ func (a *App) open(ctx context.Context, cfg config.Config, p patience) (err erro
 		OperatorKey:         string(cfg.OperatorKey),
 		MaxDocument:         int64(cfg.MaxDocumentBytes),
 	})
-	a.server = newServer(rest.New(s, rest.Options{Version: Version(), Log: a.log, Metrics: metrics, PublicURL: publicURL}), p, a.log)
+	a.server = newServer(doors{
+		rest:      rest.New(s, rest.Options{Version: Version(), Log: a.log, Metrics: metrics, PublicURL: publicURL}),
+		dashboard: dashboard.New(s, dashboard.Options{Log: a.log, Metrics: metrics, PublicURL: publicURL}),
+	}, p, a.log)
 	return nil
 }
 

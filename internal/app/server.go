@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/casehook/casehook/internal/rest"
 )
 
 // maxHeader is how many bytes the header of a request may have.
@@ -20,6 +22,19 @@ type patience struct {
 
 // usualPatience is what a served casehook has.
 var usualPatience = patience{header: 10 * time.Second, body: 60 * time.Second, idle: 2 * time.Minute, answer: 30 * time.Second}
+
+// doors are what the server answers by: programs come in by the one, browsers by the other.
+type doors struct{ rest, dashboard http.Handler }
+
+// ServeHTTP leads a request to its door. What is on no path of either is the dashboard's, whose
+// answer a browser can show.
+func (d doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rest.Answers(r.URL.Path) {
+		d.rest.ServeHTTP(w, r)
+		return
+	}
+	d.dashboard.ServeHTTP(w, r)
+}
 
 // newServer returns the server that stands before door.
 func newServer(door http.Handler, p patience, log *slog.Logger) *http.Server {

@@ -17,16 +17,6 @@ import (
 	"github.com/casehook/casehook/internal/service"
 )
 
-// statuses is the answer to each kind of refusal. Every other error is internal.
-var statuses = map[refusal.Kind]int{
-	refusal.Invalid:      http.StatusUnprocessableEntity,
-	refusal.Unauthorized: http.StatusUnauthorized,
-	refusal.Forbidden:    http.StatusForbidden,
-	refusal.NotFound:     http.StatusNotFound,
-	refusal.Conflict:     http.StatusConflict,
-	refusal.TooLarge:     http.StatusRequestEntityTooLarge,
-}
-
 // The bounds of what is told about one request: who sends a thousand faults is
 // helped by the first few.
 const (
@@ -149,10 +139,7 @@ func answerTo(ctx huma.Context, status int, detail string, errs ...error) huma.S
 }
 
 func refusalAnswer(ctx huma.Context, refused *refusal.Error) *problem {
-	status, ok := statuses[refused.Kind]
-	if !ok {
-		status = http.StatusInternalServerError
-	}
+	status := doorway.StatusOf(refused.Kind)
 	if status == http.StatusUnauthorized {
 		ctx.SetHeader("WWW-Authenticate", `Bearer realm="casehook"`)
 	}

@@ -64,25 +64,13 @@ func fail(w http.ResponseWriter, x *doorway.Exchange, status int) {
 }
 
 // missed answers what no pattern matched: by 405 where another method would have
-// been, else by 404. The mux knows which, and says it in plain text to miss.
+// been, else by 404.
 func missed(answer http.ResponseWriter, r *http.Request, miss http.Handler) {
-	verdict := &verdict{header: http.Header{}}
-	miss.ServeHTTP(verdict, r)
-	if verdict.status != http.StatusMethodNotAllowed {
+	allow := doorway.Missed(r, miss)
+	if allow == "" {
 		newProblem(http.StatusNotFound, nothingHere).write(answer)
 		return
 	}
-	allow := verdict.header.Get("Allow")
 	answer.Header().Set("Allow", allow)
 	newProblem(http.StatusMethodNotAllowed, "this can be called by "+allow).write(answer)
 }
-
-// verdict takes the status and the header of an answer, and drops its body.
-type verdict struct {
-	header http.Header
-	status int
-}
-
-func (v *verdict) Header() http.Header         { return v.header }
-func (v *verdict) Write(p []byte) (int, error) { return len(p), nil }
-func (v *verdict) WriteHeader(status int)      { v.status = status }

@@ -65,12 +65,6 @@ func TestADocumentIsNotReadToItsEndWhereAnotherAnswerIsGiven(t *testing.T) {
 	require.Greater(t, document.Len(), size-1<<20, "what is left of it")
 }
 
-func TestEveryKindOfRefusalHasItsStatus(t *testing.T) {
-	for kind := refusal.Invalid; kind <= refusal.TooLarge; kind++ {
-		require.Contains(t, statuses, kind)
-	}
-}
-
 func TestOfManyFaultsTheFirstAreTold(t *testing.T) {
 	var faults []refusal.Fault
 	for range 100 {

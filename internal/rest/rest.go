@@ -3,7 +3,7 @@
 //
 // Start with [New]. A door translates and decides nothing: what a case may do is
 // said by package caselog, what an endpoint may be by package subscription, and
-// what is refused by package refusal, whose kinds become answers in error.go. The
+// what is refused by package refusal, whose refusals become answers in error.go. The
 // calls stand one noun a file; package service has the role that each of them needs.
 //
 // Every call is described where it is registered, so that the OpenAPI document,
@@ -15,6 +15,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -117,6 +119,17 @@ func inJSON(ctx huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(ctx)
 	r.Header.Del("Accept")
 	next(ctx)
+}
+
+// paths are where the door answers, /docs/ for all that begins so.
+var paths = []string{"/v1/", "/openapi.json", "/asyncapi.json", "/schemas/", "/docs/", "/documents/", "/healthz", "/readyz", "/metrics"}
+
+// Answers reports whether a path is one that the door answers, also where there is nothing:
+// who calls it expects problem+json.
+func Answers(path string) bool {
+	return slices.ContainsFunc(paths, func(p string) bool {
+		return path == p || strings.HasSuffix(p, "/") && (strings.HasPrefix(path, p) || path+"/" == p)
+	})
 }
 
 // writeJSON writes v without escaping HTML. That the client has hung up is no

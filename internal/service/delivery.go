@@ -126,3 +126,19 @@ func (s *Service) CancelDelivery(ctx context.Context, caller Caller, id string, 
 	})
 	return d, err
 }
+
+// maxDeliveriesOf is how many deliveries are told of some events together.
+const maxDeliveriesOf = 2000
+
+// DeliveriesOf returns the deliveries of events to all endpoints, at most the last 2,000. Those
+// of restricted events are left out for a caller who is not cleared for them.
+func (s *Service) DeliveriesOf(ctx context.Context, caller Caller, eventIDs []string) ([]Delivery, error) {
+	if len(eventIDs) == 0 {
+		return nil, nil
+	}
+	found, err := s.Store.Deliveries(ctx, caller.OrganizationID, DeliveryFilter{EventIDs: eventIDs}, "", maxDeliveriesOf)
+	if err != nil {
+		return nil, err
+	}
+	return visible(ctx, s, caller, found, func(d Delivery) string { return d.EventID })
+}

@@ -88,3 +88,9 @@ func (s *Service) Organizations(ctx context.Context, page Page) ([]Organization,
 	}
 	return all, next, err
 }
+
+// Organization returns the organisation that the caller belongs to.
+func (s *Service) Organization(ctx context.Context, caller Caller) (Organization, error) {
+	org, err := s.Store.Organization(ctx, caller.OrganizationID)
+	return Organization(org), refused("organisation", err)
+}

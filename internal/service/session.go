@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"time"
 
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/store"
@@ -42,4 +43,33 @@ func (s *Service) Resume(ctx context.Context, keyID, token string, mark []byte) 
 		return Caller{}, err
 	}
 	return holderOf(known)
+}
+
+// Session returns what is kept under the hash of a session's token, until it expires.
+func (s *Service) Session(ctx context.Context, hash string) (data []byte, found bool, err error) {
+	data, err = s.Store.Session(ctx, hash)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, false, nil
+	}
+	return data, err == nil, err
+}
+
+// BeginSession keeps data under the hash of a new session's token until it expires.
+func (s *Service) BeginSession(ctx context.Context, hash string, data []byte, expires time.Time) error {
+	return s.Store.InsertSession(ctx, hash, data, expires)
+}
+
+// ContinueSession changes what is kept of a session, and when it expires. One that was ended
+// meanwhile stays so.
+func (s *Service) ContinueSession(ctx context.Context, hash string, data []byte, expires time.Time) error {
+	err := s.Store.UpdateSession(ctx, hash, data, expires)
+	if errors.Is(err, store.ErrNotFound) {
+		return refusal.Of(refusal.Unauthorized, "the session has ended")
+	}
+	return err
+}
+
+// EndSession ends a session; that there is none is no error.
+func (s *Service) EndSession(ctx context.Context, hash string) error {
+	return s.Store.DeleteSession(ctx, hash)
 }

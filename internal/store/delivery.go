@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -36,6 +37,7 @@ type DeliveryFilter struct {
 	EndpointID string
 	CaseID     string
 	EventID    string
+	EventIDs   []string // one of them
 	State      State
 	Tried      bool // only what was attempted
 }
@@ -102,6 +104,13 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 	}
 	if filter.EventID != "" {
 		where.and(`d.event_id = ?`, filter.EventID)
+	}
+	if len(filter.EventIDs) > 0 {
+		ids := make([]any, len(filter.EventIDs))
+		for i, id := range filter.EventIDs {
+			ids[i] = id
+		}
+		where.and(`d.event_id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, ids...)
 	}
 	if filter.Tried {
 		where.and(`d.tries > 0`)

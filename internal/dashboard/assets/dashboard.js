@@ -1,0 +1,55 @@
+// What pages do beside htmx: each works without it, but for comfort.
+(() => {
+  "use strict";
+
+  // relative tells how far away a moment is, in the words of kit.go.
+  const relative = (at) => {
+    const seconds = (at - Date.now()) / 1000, distance = Math.abs(seconds);
+    if (distance < 5) return "now";
+    const [size, unit] = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]].find(([size]) => distance >= size);
+    const n = Math.floor(distance / size);
+    return seconds > 0 ? `in ${n} ${unit}` : `${n} ${unit} ago`;
+  };
+  const tick = () => {
+    for (const time of document.querySelectorAll("time[datetime]")) {
+      const text = relative(Date.parse(time.dateTime));
+      if (time.textContent !== text) time.textContent = text;
+    }
+  };
+  setInterval(tick, 5000);
+
+  const copy = async (button) => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    const before = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = before; }, 1500);
+  };
+  const toggleTheme = () => {
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    localStorage.setItem("theme", root.dataset.theme);
+  };
+  document.addEventListener("click", (event) => {
+    const copied = event.target.closest("[data-copy]");
+    if (copied) copy(copied);
+    if (event.target.closest("[data-theme-toggle]")) toggleTheme();
+  });
+
+  // A form that is to be confirmed opens its dialog, which has a form of its own.
+  document.addEventListener("submit", (event) => {
+    const id = event.target.dataset.confirm;
+    if (!id) return;
+    event.preventDefault();
+    document.getElementById(id).showModal();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    const search = document.getElementById("q");
+    if (!search) return;
+    event.preventDefault();
+    search.focus();
+  });
+})();

@@ -1,0 +1,165 @@
+package dashboard
+
+import (
+	"strconv"
+
+	"github.com/casehook/casehook/caseupdate"
+)
+
+// section is a list of what belongs to a case: its comments, its documents.
+type section struct {
+	Name  string
+	Items []item
+}
+
+// item is one of them.
+type item struct {
+	At     caseupdate.Time
+	By     *private // who made it; nil where that is not said
+	State  string   // for a badge, or ""
+	Labels []string
+	Fields []privateFact
+	Facts  []fact
+}
+
+func (v veil) patient(s caseupdate.Submitter) private {
+	var name caseupdate.Name
+	if s.FirstName != nil {
+		name.FirstName = *s.FirstName
+	}
+	if s.LastName != nil {
+		name.LastName = *s.LastName
+	}
+	return v.text(fullName(name))
+}
+
+// about is all that is known of the patient.
+func (v veil) about(s caseupdate.Submitter) []privateFact {
+	facts := []privateFact{{"Name", v.patient(s)}}
+	for _, known := range []struct {
+		name  string
+		value *string
+	}{
+		{"Born", s.DOB}, {"Gender", s.Gender}, {"E-mail", s.Email}, {"Phone", s.PhoneNumber}, {"Address", s.Address},
+		{"City", s.City}, {"State", s.State}, {"Postal code", s.PostalCode}, {"Country", s.Country},
+	} {
+		facts = append(facts, privateFact{known.name, v.maybe(known.value)})
+	}
+	return facts
+}
+
+// factsOf is what is known of a case and tells of no patient.
+func factsOf(c *caseupdate.Case) []fact {
+	var facts []fact
+	add := func(name string, value *string) {
+		if value != nil && *value != "" {
+			facts = append(facts, fact{name, *value})
+		}
+	}
+	add("Type", &c.Type)
+	if c.ProductBundle != nil {
+		add("Product", &c.ProductBundle.Name)
+	}
+	add("Referral code", c.ReferralCode)
+	return facts
+}
+
+// sectionsOf is what belongs to a case, without what there is none of.
+func sectionsOf(c *caseupdate.Case, v veil) []section {
+	var sections []section
+	add := func(name string, items []item) {
+		if len(items) > 0 {
+			sections = append(sections, section{name, items})
+		}
+	}
+	add("Comments", each(c.Comments, v.comment))
+	add("Documents", each(c.Attachments, v.attachment))
+	add("Answers", each(c.Responses, v.submission))
+	add("Decisions", each(c.Decisions, v.decision))
+	add("Payments", each(c.Payments, v.payment))
+	add("Orders", each(c.Orders, v.order))
+	if c.ArchiveReason != nil || c.ArchiveNote != nil {
+		add("Archive", []item{{Fields: []privateFact{{"Reason", v.maybe(c.ArchiveReason)}, {"Note", v.maybe(c.ArchiveNote)}}}})
+	}
+	return sections
+}
+
+func each[T any](all []T, show func(T) item) []item {
+	items := make([]item, len(all))
+	for i := range all {
+		items[i] = show(all[i])
+	}
+	return items
+}
+
+// name is person for who is told by name only.
+func (v veil) name(n caseupdate.Name) *private {
+	return new(v.person(caseupdate.Person{FirstName: n.FirstName, LastName: n.LastName}))
+}
+
+func marks(isPHI, isRestricted, isDeleted bool) (labels []string) {
+	if isPHI {
+		labels = append(labels, "PHI")
+	}
+	if isRestricted {
+		labels = append(labels, "Restricted")
+	}
+	if isDeleted {
+		labels = append(labels, "Deleted")
+	}
+	return labels
+}
+
+func (v veil) comment(c caseupdate.Comment) item {
+	fields := []privateFact{{"Text", v.text(c.Text)}}
+	for _, a := range c.Attachments {
+		fields = append(fields, privateFact{"Document", v.text(a.FileName)})
+	}
+	return item{At: c.CreatedAt, By: v.name(c.Author), Labels: marks(false, c.IsRestricted, false), Fields: fields}
+}
+
+func (v veil) attachment(a caseupdate.Attachment) item {
+	return item{
+		At: a.CreatedAt, By: v.name(a.UploadedBy), Labels: marks(a.IsPHI, a.IsRestricted, a.IsDeleted),
+		Fields: []privateFact{{"File name", v.text(a.FileName)}},
+	}
+}
+
+func (v veil) submission(s caseupdate.FormSubmission) item {
+	shown := item{At: s.CreatedAt, By: new(v.person(s.Respondent)), Facts: []fact{{"Form", s.Form.Name}}}
+	for _, r := range s.Responses {
+		shown.Fields = append(shown.Fields, privateFact{r.Question.Text, v.text(r.Text)})
+	}
+	return shown
+}
+
+func (v veil) decision(d caseupdate.Decision) item {
+	state := "REJECTED"
+	switch {
+	case d.IsNoDecision:
+		state = "NO_DECISION"
+	case d.IsApproved:
+		state = "APPROVED"
+	}
+	shown := item{At: d.CreatedAt, State: state, Fields: []privateFact{{"Text", v.maybe(d.DecisionText)}, {"Category", v.maybe(d.Category)}}}
+	if d.MedInfo != nil {
+		shown.Fields = append(shown.Fields,
+			privateFact{"Medicine", v.text(d.MedInfo.Medicine)},
+			privateFact{"Dosage", v.text(d.MedInfo.Dosage)},
+			privateFact{"How often", v.text(d.MedInfo.DosingFrequency)},
+			privateFact{"Refills", v.text(strconv.Itoa(d.MedInfo.RefillCount))},
+			privateFact{"For the pharmacy", v.text(d.MedInfo.PharmacyInstructions)})
+	}
+	return shown
+}
+
+func (v veil) payment(p caseupdate.Payment) item {
+	return item{
+		At: p.CreatedAt, By: new(v.person(p.CreatedBy.Person())), State: p.Status, Labels: marks(false, false, p.IsDeleted),
+		Facts: []fact{{"Amount", p.Amount.String()}}, Fields: []privateFact{{"Description", v.text(p.Description)}},
+	}
+}
+
+func (v veil) order(o caseupdate.Order) item {
+	return item{At: o.CreatedAt, Fields: []privateFact{{"Status", v.text(o.Status)}, {"Tracking", v.maybe(o.TrackingID)}, {"Message", v.maybe(o.Message)}}}
+}

@@ -1,0 +1,77 @@
+package dashboard_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+// mark is what no page shows before somebody asks, and then as text.
+const mark = `<script>marked()</script>`
+
+func TestWhatTellsOfAPatientIsHiddenUntilItIsAskedFor(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, mark)
+	b := s.signedIn(t, adminKey)
+	for page, reveal := range map[string]string{"/cases": "/cases/reveal", "/cases/" + c.ID: "/cases/" + c.ID + "/reveal", "/cases/" + c.ID + "?asOf=2": "/cases/" + c.ID + "/reveal?asOf=2"} {
+		hidden := b.get(t, page)
+		require.Equal(t, http.StatusOK, hidden.status)
+		require.Contains(t, hidden.body, c.ShortID)
+		require.Contains(t, hidden.body, "••••")
+		require.NotContains(t, hidden.body, "marked()")
+		require.NotContains(t, hidden.body, "mail.example")
+
+		shown := b.post(t, reveal, nil)
+		require.Equal(t, http.StatusOK, shown.status)
+		require.Contains(t, shown.body, "&lt;script&gt;marked()")
+		require.NotContains(t, shown.body, "<script>marked()")
+		require.NotContains(t, b.get(t, page).body, "marked()", "it is shown for that page only")
+	}
+	entries, _, err := s.service.Audit(t.Context(), s.admin, service.AuditFilter{CaseID: c.ID}, service.Page{})
+	require.NoError(t, err)
+	operations := map[string]int{}
+	for _, e := range entries {
+		operations[e.Operation]++
+		require.Equal(t, http.StatusOK, e.Status)
+	}
+	require.Equal(t, map[string]int{"getCase": 4, "revealCase": 2}, operations)
+}
+
+func TestAKeyIsShownWhatItIsClearedFor(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, mark)
+	b := s.signedIn(t, s.key(t, service.Reader, subscription.Clearance{}).Secret)
+	shown := b.post(t, "/cases/"+c.ID+"/reveal", nil)
+	require.Equal(t, http.StatusOK, shown.status)
+	require.NotContains(t, shown.body, "mail.example")
+}
+
+func TestACaseIsFoundByItsIDs(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "mark")
+	b := s.signedIn(t, adminKey)
+	for _, q := range []string{c.ID, c.ShortID, "%20" + c.ShortID + "%20"} {
+		require.Equal(t, "/cases/"+c.ID, b.get(t, "/search?q="+q).header.Get("Location"))
+	}
+	for _, q := range []string{"", "ADA-00000", "0190a6e1-0000-7000-8000-000000000000", "%00", "'%22"} {
+		require.Contains(t, []int{http.StatusNotFound, http.StatusUnprocessableEntity}, b.get(t, "/search?q="+q).status, q)
+	}
+}
+
+func TestTheCaseIsShownAsOfAnyEvent(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "mark")
+	b := s.signedIn(t, adminKey)
+	first := b.get(t, "/cases/"+c.ID+"?asOf=1")
+	require.Contains(t, first.body, "after event 1 of 2")
+	require.NotContains(t, first.body, "Comment added")
+	second := b.get(t, "/cases/"+c.ID+"?asOf="+c.Activity[1].ID)
+	require.Contains(t, second.body, "after event 2 of 2")
+	for _, asOf := range []string{"0", "3", "-1", "x"} {
+		require.Equal(t, http.StatusNotFound, b.get(t, "/cases/"+c.ID+"?asOf="+asOf).status)
+	}
+}

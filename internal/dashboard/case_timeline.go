@@ -1,0 +1,139 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/render"
+	"github.com/casehook/casehook/internal/service"
+)
+
+// timelinePage is how many events of a case a page tells.
+const timelinePage = 50
+
+// entry is an event in the timeline of its case.
+type entry struct {
+	caseupdate.Activity
+	Sequence      int64
+	By            private
+	Target        *private
+	Before, After string // of what was changed by it; a status of the case, an order, a payment
+	IsPrivate     bool   // Before and After are hidden
+	AsOf          string // where the case is shown as of it
+	IsShown       bool   // the page shows the case as of it
+	Sent          []sent
+}
+
+// sent is an event to an endpoint.
+type sent struct {
+	DeliveryID string
+	Recipient  string // the endpoint's URL, as far as it holds no secret
+	EndpointID string
+	State      string
+	Why        string // it is not delivered, or ""
+	service.Delivery
+}
+
+// tellTimeline adds the events up to the one that is shown, the oldest first, each with
+// who was sent it. Of what is restricted a caller without clearance is told nothing.
+func (d *Dashboard) tellTimeline(ctx context.Context, who service.Caller, view *caseView, c *caselog.Case, v veil, f *form) error {
+	sequences := make(map[string]int64, len(c.Activity))
+	for i := range c.Activity {
+		sequences[c.Activity[i].ID] = int64(i) + 1
+	}
+	told := render.FullCase(c, v.clearance).Activity
+	from, err := strconv.Atoi(f.text("from"))
+	if f.text("from") == "" {
+		from, err = 0, nil
+	}
+	if err != nil || from < 0 || from > len(told) {
+		return refusal.Field("from", "must be where a page of events begins")
+	}
+	until := min(from+timelinePage, len(told))
+	if from > 0 {
+		view.Earlier = f.with("/cases/"+c.ID, "from", strconv.Itoa(max(0, from-timelinePage)))
+	}
+	if until < len(told) {
+		view.Later = f.with("/cases/"+c.ID, "from", strconv.Itoa(until))
+	}
+	ids := make([]string, 0, until-from)
+	for _, activity := range told[from:until] {
+		sequence := sequences[activity.ID]
+		e := entry{
+			Activity: activity,
+			Sequence: sequence,
+			By:       v.person(activity.Actor.Person()),
+			AsOf:     view.path("asOf", strconv.FormatInt(sequence, 10)),
+			IsShown:  sequence == view.AsOf,
+		}
+		if activity.TargetUser != nil {
+			e.Target = new(v.person(activity.TargetUser.Person()))
+		}
+		if activity.ValueBefore != nil {
+			e.Before = *activity.ValueBefore
+		}
+		if activity.ValueAfter != nil {
+			e.After = *activity.ValueAfter
+		}
+		if strings.HasPrefix(string(activity.Type), "ORDER_") && !v.lifted { // whatever somebody has written
+			e.Before, e.After, e.IsPrivate = "", "", true
+		}
+		view.Timeline = append(view.Timeline, e)
+		ids = append(ids, activity.ID)
+	}
+	return d.tellDeliveries(ctx, who, view.Timeline, ids)
+}
+
+// tellDeliveries adds to each event who was sent it.
+func (d *Dashboard) tellDeliveries(ctx context.Context, who service.Caller, timeline []entry, eventIDs []string) error {
+	deliveries, err := d.service.DeliveriesOf(ctx, who, eventIDs)
+	if err != nil {
+		return err
+	}
+	of := make(map[string][]sent)
+	recipients := make(map[string]string)
+	for _, delivery := range deliveries {
+		recipient, known := recipients[delivery.EndpointID]
+		if !known {
+			if recipient, err = d.recipient(ctx, who, delivery.EndpointID); err != nil {
+				return err
+			}
+			recipients[delivery.EndpointID] = recipient
+		}
+		of[delivery.EventID] = append(of[delivery.EventID], sentTo(recipient, delivery))
+	}
+	for i := range timeline {
+		timeline[i].Sent = of[timeline[i].ID]
+	}
+	return nil
+}
+
+// recipient names an endpoint, also one that was deleted.
+func (d *Dashboard) recipient(ctx context.Context, who service.Caller, id string) (string, error) {
+	endpoint, err := d.service.Endpoint(ctx, who, id)
+	if refused, ok := errors.AsType[*refusal.Error](err); ok && refused.Kind == refusal.NotFound {
+		return "an endpoint that was deleted", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return endpoint.Recipient(), nil
+}
+
+func sentTo(recipient string, delivery service.Delivery) sent {
+	s := sent{DeliveryID: delivery.ID, EndpointID: delivery.EndpointID, Recipient: recipient, State: string(delivery.State), Delivery: delivery}
+	switch {
+	case delivery.Sequence == 0 && delivery.FinishedAt != nil && delivery.Tries == 0:
+		s.State, s.Why = "withheld", "the endpoint is not cleared for what is restricted"
+	case delivery.LastStatusCode != 0 && s.State != "delivered":
+		s.Why = "answered " + strconv.Itoa(delivery.LastStatusCode)
+	case delivery.Tries > 0 && s.State != "delivered":
+		s.Why = "no answer"
+	}
+	return s
+}

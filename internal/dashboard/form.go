@@ -1,0 +1,105 @@
+package dashboard
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/service"
+)
+
+// form is what was filled in: the query of a page, or the body of a POST and its query. What
+// cannot be read is gathered as faults, for err to tell.
+type form struct {
+	values url.Values
+	faults []refusal.Fault
+}
+
+// readForm reads the form of a request.
+func readForm(r *http.Request) (*form, error) {
+	err := r.ParseForm()
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, refusal.Of(refusal.TooLarge, "The form is too large.")
+	}
+	if err != nil {
+		return nil, refusal.Of(refusal.Invalid, "The form cannot be read.")
+	}
+	f := &form{values: r.Form}
+	for name, values := range r.Form {
+		for _, value := range values {
+			if !service.IsText(name) || !service.IsText(value) {
+				return nil, refusal.Of(refusal.Invalid, "The form must be UTF-8, without NUL.")
+			}
+		}
+	}
+	return f, nil
+}
+
+// text returns a field, "" where it was left empty.
+func (f *form) text(name string) string { return f.values.Get(name) }
+
+// yesNo returns what was chosen of yes and no, nil for neither.
+func (f *form) yesNo(name string) *bool {
+	switch f.text(name) {
+	case "":
+		return nil
+	case "yes":
+		return new(true)
+	case "no":
+		return new(false)
+	}
+	f.fault(name, "must be yes or no")
+	return nil
+}
+
+// moments are how a time can be written: to the minute, as a browser's field for it does, and
+// in full. Both are UTC where they do not say otherwise.
+var moments = []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339, time.DateOnly}
+
+// time returns a moment, nil where it was left empty.
+func (f *form) time(name string) *time.Time {
+	if f.text(name) == "" {
+		return nil
+	}
+	for _, layout := range moments {
+		if t, err := time.Parse(layout, f.text(name)); err == nil {
+			return &t
+		}
+	}
+	f.fault(name, "must be a time, such as 2026-11-23T14:05")
+	return nil
+}
+
+// fault notes what a field must be.
+func (f *form) fault(name, allowed string) {
+	f.faults = append(f.faults, refusal.Fault{Field: name, Allowed: allowed})
+}
+
+// err returns the refusal of what could not be read, nil where all could.
+func (f *form) err() error {
+	if len(f.faults) == 0 {
+		return nil
+	}
+	return refusal.Fields(f.faults...)
+}
+
+// with returns the path with the query of the form, but for one field, which is set, or
+// left out where the value is empty.
+func (f *form) with(path, name, value string) string {
+	query := url.Values{}
+	for name, values := range f.values {
+		if len(values) > 0 && values[0] != "" {
+			query[name] = values[:1]
+		}
+	}
+	query.Del(name)
+	if value != "" {
+		query.Set(name, value)
+	}
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}

@@ -1,0 +1,43 @@
+package dashboard
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/service"
+)
+
+// smallest is the role that each operation needs, as users are told; empty: no key.
+var smallest = map[string]service.Role{
+	"signIn": "", "signOut": "reader",
+	"listCases": "reader", "getCase": "reader", "revealCases": "reader", "revealCase": "reader",
+}
+
+func TestEveryRouteHasItsRole(t *testing.T) {
+	d := New(new(service.Service), Options{})
+	for _, route := range d.routes() {
+		needed, known := service.RoleFor(route.operation)
+		require.True(t, known, route.operation)
+		require.Contains(t, smallest, route.operation)
+		require.Equal(t, smallest[route.operation], needed, route.operation)
+	}
+}
+
+func TestNobodyGetsInWithoutSigningIn(t *testing.T) {
+	d := New(new(service.Service), Options{})
+	for _, route := range d.routes() {
+		if smallest[route.operation] == "" {
+			continue
+		}
+		method, path, _ := strings.Cut(route.pattern, " ")
+		path = strings.NewReplacer("{$}", "").Replace(wildcard.ReplaceAllString(path, "x"))
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		require.Equal(t, http.StatusSeeOther, w.Code, route.pattern)
+		require.True(t, strings.HasPrefix(w.Header().Get("Location"), "/login"), route.pattern)
+	}
+}

@@ -1,0 +1,31 @@
+package dashboard
+
+import "net/http"
+
+// route is what one kind of request leads to.
+type route struct {
+	pattern   string // of the mux, such as "GET /cases/{caseId}"
+	operation string // its name in the audit, and where its role stands: service.RoleFor
+	handler   func(w http.ResponseWriter, r *http.Request) error
+	nav       string // the word for it in the navigation; "" where it has no place there
+	status    int    // of its answer where it succeeds; 0: 200 for GET, 303 for POST
+}
+
+// routes are all that the dashboard answers, but for what its pages load. The navigation is in
+// their order. A wildcard names what it is the id of, as the audit does: caseId, endpointId,
+// deliveryId, keyId, userId, replayId.
+func (d *Dashboard) routes() []route {
+	return []route{
+		{pattern: "GET /login", operation: "signIn", handler: d.showSignIn},
+		{pattern: "POST /login", operation: "signIn", handler: d.signIn},
+		{pattern: "POST /logout", operation: "signOut", handler: d.signOut},
+
+		{pattern: "GET /{$}", operation: "listCases", handler: d.home},
+		{pattern: "GET /search", operation: "listCases", handler: d.search},
+
+		{pattern: "GET /cases", operation: "listCases", handler: d.listCases, nav: "Cases"},
+		{pattern: "POST /cases/reveal", operation: "revealCases", handler: d.listCases, status: http.StatusOK},
+		{pattern: "GET /cases/{caseId}", operation: "getCase", handler: d.showCase},
+		{pattern: "POST /cases/{caseId}/reveal", operation: "revealCase", handler: d.showCase, status: http.StatusOK},
+	}
+}

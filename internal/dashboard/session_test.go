@@ -1,0 +1,133 @@
+package dashboard_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/dashboard"
+	"github.com/casehook/casehook/internal/service"
+)
+
+func TestWhoSignsInSeesThePages(t *testing.T) {
+	s := newServer(t)
+	b := s.browser(t)
+	asked := b.get(t, "/cases?status=OPEN")
+	require.Equal(t, http.StatusSeeOther, asked.status)
+	require.Equal(t, "/login?next=%2Fcases%3Fstatus%3DOPEN", asked.header.Get("Location"))
+	page := b.get(t, asked.header.Get("Location"))
+	require.Equal(t, http.StatusOK, page.status)
+	require.Contains(t, page.body, `name="next" value="/cases?status=OPEN"`)
+
+	in := b.post(t, "/login", url.Values{"key": {" " + adminKey + "\n"}, "next": {"/cases?status=OPEN"}})
+	require.Equal(t, http.StatusSeeOther, in.status)
+	require.Equal(t, "/cases?status=OPEN", in.header.Get("Location"))
+	cookie := in.header.Get("Set-Cookie")
+	for _, attribute := range []string{"casehook=", "Path=/", "HttpOnly", "SameSite=Lax"} {
+		require.Contains(t, cookie, attribute)
+	}
+	require.NotContains(t, cookie, "Secure")
+	shown := b.get(t, "/cases?status=OPEN")
+	require.Equal(t, http.StatusOK, shown.status)
+	require.Contains(t, shown.body, "Administrator")
+
+	out := b.post(t, "/logout", nil)
+	require.Equal(t, "/login", out.header.Get("Location"))
+	require.Equal(t, http.StatusSeeOther, b.get(t, "/cases").status)
+	token, _, _ := strings.Cut(cookie, ";")
+	require.Equal(t, http.StatusSeeOther, b.get(t, "/cases", "Cookie", token).status, "a token that was copied ends too")
+}
+
+func TestOverHTTPSTheCookieIsOfThisHostOnly(t *testing.T) {
+	s := newServer(t)
+	s.Config.Handler = dashboard.New(s.service, dashboard.Options{PublicURL: "https://casehook.example"})
+	in := s.browser(t).post(t, "/login", url.Values{"key": {adminKey}})
+	require.Contains(t, in.header.Get("Set-Cookie"), "__Host-casehook=")
+	require.Contains(t, in.header.Get("Set-Cookie"), "Secure")
+}
+
+func TestWhoIsNotLetIn(t *testing.T) {
+	s := newServer(t)
+	revoked := s.key(t, service.Reader, service.FullClearance)
+	require.NoError(t, s.service.RevokeKey(t.Context(), s.admin, revoked.ID))
+	for _, test := range []struct {
+		name   string
+		key    string
+		status int
+		told   string
+	}{
+		{"nobody", "", 401, "The API key is not known."},
+		{"a stranger", "chk_nothing", 401, "The API key is not known."},
+		{"whose key was revoked", revoked.Secret, 401, "The API key has expired or was revoked."},
+		{"the operator", operatorKey, 403, "Sign in with a key of an organization."},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := s.browser(t).post(t, "/login", url.Values{"key": {test.key}})
+			require.Equal(t, test.status, got.status)
+			require.Contains(t, got.body, test.told)
+			require.Empty(t, got.header.Get("Set-Cookie"))
+			if test.key != "" {
+				require.NotContains(t, got.body, test.key)
+			}
+		})
+	}
+}
+
+func TestKeysAreNotTriedWithoutEnd(t *testing.T) {
+	s := newServer(t)
+	for range 10 {
+		require.Equal(t, http.StatusUnauthorized, s.browser(t).post(t, "/login", url.Values{"key": {"chk_guess"}}).status)
+	}
+	got := s.browser(t).post(t, "/login", url.Values{"key": {adminKey}})
+	require.Equal(t, http.StatusTooManyRequests, got.status)
+	require.Empty(t, got.header.Get("Set-Cookie"))
+}
+
+func TestARevokedKeyIsSignedOutAtOnce(t *testing.T) {
+	s := newServer(t)
+	key := s.key(t, service.Reader, service.FullClearance)
+	b := s.signedIn(t, key.Secret)
+	require.Equal(t, http.StatusOK, b.get(t, "/cases").status)
+	require.NoError(t, s.service.RevokeKey(t.Context(), s.admin, key.ID))
+	got := b.get(t, "/cases")
+	require.Equal(t, http.StatusUnauthorized, got.status)
+	require.Contains(t, got.body, "The API key has expired or was revoked.")
+	require.Equal(t, http.StatusSeeOther, b.get(t, "/cases").status, "the session has ended")
+}
+
+func TestAnotherAdminKeyEndsTheSessionsOfTheOneBefore(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn(t, adminKey)
+	options := s.service.Options
+	options.AdminKey = "chk_another_admin_key"
+	s.Config.Handler = dashboard.New(service.New(options), dashboard.Options{})
+	require.Equal(t, http.StatusUnauthorized, b.get(t, "/cases").status)
+}
+
+func TestASessionKeepsNoKey(t *testing.T) {
+	s := newServer(t)
+	in := s.browser(t).post(t, "/login", url.Values{"key": {adminKey}})
+	require.NotContains(t, in.header.Get("Set-Cookie"), adminKey)
+	require.NotContains(t, s.log.String(), adminKey)
+}
+
+func TestAfterSigningInNobodyIsLedElsewhere(t *testing.T) {
+	s := newServer(t)
+	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "javascript:alert(1)", "cases", "/\t/evil.example"} {
+		in := s.browser(t).post(t, "/login", url.Values{"key": {adminKey}, "next": {next}})
+		require.Equal(t, "/", in.header.Get("Location"), next)
+	}
+}
+
+func TestWhatComesFromAnotherSiteIsNotDone(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn(t, adminKey)
+	for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+		require.Equal(t, http.StatusForbidden, b.post(t, "/logout", nil, name, value).status)
+		require.Equal(t, http.StatusForbidden, s.browser(t).post(t, "/login", url.Values{"key": {adminKey}}, name, value).status)
+	}
+	require.Equal(t, http.StatusOK, b.get(t, "/cases").status)
+}

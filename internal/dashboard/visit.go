@@ -1,0 +1,120 @@
+package dashboard
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/casehook/casehook/internal/doorway"
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/service"
+)
+
+// maxForm is how large a form may be, in bytes.
+const maxForm = 256 << 10
+
+// caller returns who asks. The zero Caller reaches nothing.
+func caller(r *http.Request) service.Caller { return doorway.ExchangeOf(r.Context()).Caller }
+
+var wildcard = regexp.MustCompile(`\{(\w+)\}`)
+
+// handle has a route's handler answer those whose role reaches far enough. The call is
+// recorded in the name of its operation.
+func (d *Dashboard) handle(route route) http.HandlerFunc {
+	needed, known := service.RoleFor(route.operation)
+	if !known {
+		panic("dashboard: no role is known for " + route.operation)
+	}
+	if route.status == 0 {
+		route.status = http.StatusOK
+		if strings.HasPrefix(route.pattern, http.MethodPost) {
+			route.status = http.StatusSeeOther
+		}
+	}
+	names := wildcard.FindAllStringSubmatch(route.pattern, -1)
+	return func(w http.ResponseWriter, r *http.Request) {
+		resources := make(map[string]string, len(names))
+		text := true
+		for _, name := range names {
+			resources[name[1]] = r.PathValue(name[1])
+			text = text && service.IsText(r.PathValue(name[1]))
+		}
+		doorway.ExchangeOf(r.Context()).Begin(r, route.operation, route.status, resources)
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		var err error
+		if needed != service.Anybody {
+			if r, err = d.admit(w, r, needed); r == nil {
+				return // it was answered
+			}
+		}
+		if err == nil && !text {
+			err = refusal.Of(refusal.NotFound, "There is nothing here.")
+		}
+		if err == nil {
+			err = route.handler(w, r)
+		}
+		if err != nil {
+			d.refuse(w, r, err)
+		}
+	}
+}
+
+// admit finds out who asks, and refuses whose role does not reach far enough. Who is not
+// signed in is led to where they can, and the request returned is nil.
+func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, needed service.Role) (*http.Request, error) {
+	r, err := d.resume(w, r)
+	if err != nil {
+		return r, err
+	}
+	keyID := d.sessions.GetString(r.Context(), sessionKey)
+	if keyID == "" {
+		leadTo(w, r, signInPath(r))
+		return nil, nil
+	}
+	ctx, x := r.Context(), doorway.ExchangeOf(r.Context())
+	who, err := d.service.Resume(ctx, keyID, d.sessions.Token(ctx), d.sessions.GetBytes(ctx, sessionMark))
+	if who.KeyID != "" { // else there is nobody whose record it could be on
+		if broken := d.service.Attribute(ctx, x.Entry, who); broken != nil {
+			return r, broken
+		}
+	}
+	if err != nil {
+		return r, err
+	}
+	if !who.Role.Includes(needed) {
+		return r, refusal.Of(refusal.Forbidden, "This needs a key of the role "+string(needed)+". Yours is "+string(who.Role)+".")
+	}
+	x.Caller = who
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		r = r.WithContext(service.WithAuditEntry(ctx, x.Entry))
+	}
+	return r, nil
+}
+
+// isPartial reports whether htmx asks for the page without its frame.
+func isPartial(r *http.Request) bool {
+	return r.Header.Get("HX-Request") == "true" && r.Header.Get("HX-History-Restore-Request") != "true"
+}
+
+// leadTo has the browser go to another page of the dashboard.
+func leadTo(w http.ResponseWriter, r *http.Request, path string) {
+	if isPartial(r) { // htmx would put the page into the one that is there
+		w.Header().Set("HX-Redirect", path)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	http.Redirect(w, r, path, http.StatusSeeOther)
+}
+
+// goTo ends a change: the browser goes to a page, which tells once what was done, where that
+// is not "".
+func (d *Dashboard) goTo(w http.ResponseWriter, r *http.Request, path, done string) error {
+	if done != "" {
+		d.sessions.Put(r.Context(), sessionFlash, done)
+		if err := d.keep(w, r); err != nil {
+			return err
+		}
+	}
+	leadTo(w, r, path)
+	return nil
+}
