@@ -44,7 +44,7 @@ forwarded to; what does not with 401. Without a secret nothing is verified.`,
 	f.secret.add(cmd)
 	cmd.Flags().BoolVar(&f.body, "body", false, "print the bodies too")
 	cmd.Flags().StringVar(&f.forward, "forward", "", "forward what verifies to the receiver at `URL`: same bytes, same headers")
-	cmd.Flags().StringVar(&f.record, "record", "", "keep what verifies in `DIR`, bodies and headers, for validate and verify; without a secret all that comes")
+	cmd.Flags().StringVar(&f.record, "record", "", "keep what verifies in `DIR`, bodies and headers, for replay files, validate and verify; without a secret all that comes")
 	cmd.Flags().StringVar(&f.fail, "fail", "0%", "answer this share of what verifies with 500, to see it come again")
 	cmd.Flags().DurationVar(&f.delay, "delay", 0, "wait before each answer")
 	return cmd

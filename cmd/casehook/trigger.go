@@ -163,7 +163,11 @@ func (t *trigger) send(ctx context.Context, out io.Writer, to *partner, messages
 				return errors.New("stopped")
 			}
 			sent++
-			fmt.Fprintf(out, "%s  sequence %d, attempt %d: %s\n", m.id, m.sequence, m.attempt, got)
+			right := ""
+			if t.tamper && got.refused() {
+				right = ", as it must be"
+			}
+			fmt.Fprintf(out, "%s  sequence %d, attempt %d: %s%s\n", m.id, m.sequence, m.attempt, got, right)
 			if got.taken() == t.tamper || t.tamper && !got.refused() {
 				wrong++
 				if said := cut(strings.TrimSpace(got.text), maxSaid); said != "" {
