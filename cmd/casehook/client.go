@@ -62,7 +62,7 @@ func (c *client) ask(ctx context.Context, method, path, actor string, body objec
 		return nil, fmt.Errorf("%s %s: %w", method, path, withoutURL(err))
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
+	text, err := io.ReadAll(http.MaxBytesReader(nil, response.Body, maxBody))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, path, withoutURL(err))
 	}
