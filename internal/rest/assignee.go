@@ -21,7 +21,7 @@ func (d *door) registerAssignees() {
 
 // newAssignees is the body of addAssignees.
 type newAssignees struct {
-	UserIDs []string `json:"userIds" maxItems:"100" doc:"Registered users, in the order in which they are assigned."`
+	UserIDs []string `json:"userIds" maxLength:"200" maxItems:"100" doc:"Registered users, in the order in which they are assigned."`
 }
 
 func (d *door) addAssignees(ctx context.Context, in *struct {

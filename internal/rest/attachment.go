@@ -50,7 +50,7 @@ func (d *door) registerAttachments() {
 
 // newAttachment is the body of addAttachment, and an item of a new comment's.
 type newAttachment struct {
-	FileName     string  `json:"fileName" example:"referral.pdf"`
+	FileName     string  `json:"fileName" maxLength:"255" example:"referral.pdf"`
 	Content      content `json:"content" doc:"The document in base64 (RFC 4648, section 4)."`
 	IsPHI        bool    `json:"isPHI,omitempty" doc:"Whether it is blanked for endpoints without clearance for PHI."`
 	IsRestricted bool    `json:"isRestricted,omitempty" doc:"Whether only endpoints with clearance for it are sent it."`

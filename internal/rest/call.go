@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/service"
 )
 
@@ -104,7 +105,7 @@ var actorParameter = &huma.Param{
 	Name:        "Casehook-Actor",
 	In:          "header",
 	Description: "The id of the registered user in whose name the key acts. Without it, the key's own service user.",
-	Schema:      &huma.Schema{Type: huma.TypeString},
+	Schema:      &huma.Schema{Type: huma.TypeString, MaxLength: new(caselog.MaxName)},
 }
 
 var idempotencyParameter = &huma.Param{
@@ -112,5 +113,5 @@ var idempotencyParameter = &huma.Param{
 	In:   "header",
 	Description: "Makes the request happen once, however often it is sent: the same key and body are given the first answer again. " +
 		"1 to 255 visible ASCII characters; a random UUID is fine.",
-	Schema: &huma.Schema{Type: huma.TypeString},
+	Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(255)},
 }

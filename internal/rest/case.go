@@ -33,28 +33,41 @@ type CasePath struct {
 
 // newCase is the body of createCase.
 type newCase struct {
-	Type          string                    `json:"type" doc:"What kind of case it is, in the caller's words, for lists and filters. It is kept in the clear, and blanked for nobody: say nothing of the patient here." example:"INITIAL_CONSULTATION"`
-	Title         string                    `json:"title"`
-	Submitter     newSubmitter              `json:"submitter"`
-	ReferralCode  *string                   `json:"referralCode,omitempty" nullable:"true"`
-	ProductBundle *caseupdate.ProductBundle `json:"productBundle,omitempty" orNull:"true"`
-	HRRep         *caseupdate.Person        `json:"hrRep,omitempty" orNull:"true"`
+	Type          string            `json:"type" maxLength:"200" doc:"What kind of case it is, in the caller's words, for lists and filters. It is kept in the clear, and blanked for nobody: say nothing of the patient here." example:"INITIAL_CONSULTATION"`
+	Title         string            `json:"title" maxLength:"500"`
+	Submitter     newSubmitter      `json:"submitter"`
+	ReferralCode  *string           `json:"referralCode,omitempty" maxLength:"200" nullable:"true"`
+	ProductBundle *newProductBundle `json:"productBundle,omitempty" orNull:"true"`
+	HRRep         *newPerson        `json:"hrRep,omitempty" orNull:"true"`
+}
+
+// newProductBundle is what the patient asked for.
+type newProductBundle struct {
+	ID   string `json:"id" maxLength:"200"`
+	Name string `json:"name" maxLength:"200"`
+}
+
+// newPerson is one who need not be registered.
+type newPerson struct {
+	ID        string `json:"id" maxLength:"200"`
+	FirstName string `json:"firstName" maxLength:"200"`
+	LastName  string `json:"lastName" maxLength:"200"`
 }
 
 // newSubmitter is the patient, as the caller tells of them.
 type newSubmitter struct {
-	ID          string  `json:"id,omitempty" doc:"As the caller knows the patient; without it, a new one."`
-	FirstName   *string `json:"firstName" nullable:"false"`
-	LastName    *string `json:"lastName" nullable:"false"`
-	Email       *string `json:"email" nullable:"false"`
-	PhoneNumber *string `json:"phoneNumber,omitempty" nullable:"true"`
-	DOB         *string `json:"dob,omitempty" nullable:"true" doc:"A date." example:"1984-07-12"`
-	Gender      *string `json:"gender,omitempty" nullable:"true"`
-	Address     *string `json:"address,omitempty" nullable:"true"`
-	City        *string `json:"city,omitempty" nullable:"true"`
-	State       *string `json:"state,omitempty" nullable:"true"`
-	Country     *string `json:"country,omitempty" nullable:"true"`
-	PostalCode  *string `json:"postalCode,omitempty" nullable:"true"`
+	ID          string  `json:"id,omitempty" maxLength:"200" doc:"As the caller knows the patient; without it, a new one."`
+	FirstName   *string `json:"firstName" maxLength:"200" nullable:"false"`
+	LastName    *string `json:"lastName" maxLength:"200" nullable:"false"`
+	Email       *string `json:"email" maxLength:"500" nullable:"false"`
+	PhoneNumber *string `json:"phoneNumber,omitempty" maxLength:"200" nullable:"true"`
+	DOB         *string `json:"dob,omitempty" format:"date" nullable:"true" doc:"A date." example:"1984-07-12"`
+	Gender      *string `json:"gender,omitempty" maxLength:"200" nullable:"true"`
+	Address     *string `json:"address,omitempty" maxLength:"500" nullable:"true"`
+	City        *string `json:"city,omitempty" maxLength:"200" nullable:"true"`
+	State       *string `json:"state,omitempty" maxLength:"200" nullable:"true"`
+	Country     *string `json:"country,omitempty" maxLength:"200" nullable:"true"`
+	PostalCode  *string `json:"postalCode,omitempty" maxLength:"200" nullable:"true"`
 }
 
 func (n newCase) command() caselog.CreateCase {
@@ -63,8 +76,8 @@ func (n newCase) command() caselog.CreateCase {
 		Title:         n.Title,
 		Submitter:     caseupdate.Submitter(n.Submitter),
 		ReferralCode:  n.ReferralCode,
-		ProductBundle: n.ProductBundle,
-		HRRep:         n.HRRep,
+		ProductBundle: (*caseupdate.ProductBundle)(n.ProductBundle),
+		HRRep:         (*caseupdate.Person)(n.HRRep),
 	}
 }
 

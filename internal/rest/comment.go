@@ -22,7 +22,7 @@ func (d *door) registerComments() {
 
 // newComment is the body of addComment.
 type newComment struct {
-	Text         string          `json:"text"`
+	Text         string          `json:"text" maxLength:"65536"`
 	IsRestricted bool            `json:"isRestricted,omitempty" doc:"Whether only endpoints with clearance for it are sent it."`
 	Attachments  []newAttachment `json:"attachments,omitempty" maxItems:"20"`
 }

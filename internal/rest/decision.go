@@ -22,18 +22,18 @@ type newDecision struct {
 	IsNoDecision bool        `json:"isNoDecision,omitempty" doc:"Whether the review ends without a decision."`
 	StartDate    *timestamp  `json:"startDate,omitempty" nullable:"true" doc:"From when the decision holds."`
 	EndDate      *timestamp  `json:"endDate,omitempty" nullable:"true" doc:"Until when it holds."`
-	DecisionText *string     `json:"decisionText,omitempty" nullable:"true"`
-	Category     *string     `json:"category,omitempty" nullable:"true"`
+	DecisionText *string     `json:"decisionText,omitempty" maxLength:"65536" nullable:"true"`
+	Category     *string     `json:"category,omitempty" maxLength:"200" nullable:"true"`
 	MedInfo      *newMedInfo `json:"medInfo,omitempty" orNull:"true"`
 }
 
 // newMedInfo is what a decision prescribes.
 type newMedInfo struct {
-	Medicine             string `json:"medicine"`
-	Dosage               string `json:"dosage,omitempty"`
+	Medicine             string `json:"medicine" maxLength:"500"`
+	Dosage               string `json:"dosage,omitempty" maxLength:"500"`
 	RefillCount          int    `json:"refillCount,omitempty" minimum:"0" maximum:"1000"`
-	PharmacyInstructions string `json:"pharmacyInstructions,omitempty"`
-	DosingFrequency      string `json:"dosingFrequency,omitempty"`
+	PharmacyInstructions string `json:"pharmacyInstructions,omitempty" maxLength:"65536"`
+	DosingFrequency      string `json:"dosingFrequency,omitempty" maxLength:"500"`
 }
 
 func (d *door) addDecision(ctx context.Context, in *struct {

@@ -67,21 +67,21 @@ type clearance struct {
 
 // newEndpoint is the body of createEndpoint.
 type newEndpoint struct {
-	URL       string    `json:"url" example:"https://partner.example/hooks"`
+	URL       string    `json:"url" maxLength:"2048" example:"https://partner.example/hooks"`
 	Clearance clearance `json:"clearance"`
 	EndpointSettings
 }
 
 // endpointChange is the body of updateEndpoint.
 type endpointChange struct {
-	URL       *string    `json:"url,omitempty" example:"https://partner.example/hooks"`
+	URL       *string    `json:"url,omitempty" maxLength:"2048" example:"https://partner.example/hooks"`
 	Clearance *clearance `json:"clearance,omitempty"`
 	EndpointSettings
 }
 
 // EndpointSettings are what an endpoint has a default of. Nil is not given.
 type EndpointSettings struct {
-	Description    *string                 `json:"description,omitempty"`
+	Description    *string                 `json:"description,omitempty" maxLength:"500"`
 	Events         []string                `json:"events,omitempty" maxItems:"19" doc:"Names of events. By default all of them, as an asterisk alone." example:"*"`
 	Payload        *subscription.Payload   `json:"payload,omitempty" enum:"event,full" doc:"Which case is sent with an event: the basic one, the default, or the full one."`
 	Documents      *subscription.Documents `json:"documents,omitempty" enum:"base64,url" doc:"How documents are sent: in base64, the default, or as signed links."`

@@ -24,24 +24,24 @@ type formAnswers struct {
 
 // newForm is the questionnaire that is answered.
 type newForm struct {
-	ID          string  `json:"id,omitempty" doc:"As the caller knows the form; without it, a new one."`
-	Name        string  `json:"name"`
-	Description *string `json:"description,omitempty" nullable:"true"`
+	ID          string  `json:"id,omitempty" maxLength:"200" doc:"As the caller knows the form; without it, a new one."`
+	Name        string  `json:"name" maxLength:"500"`
+	Description *string `json:"description,omitempty" maxLength:"65536" nullable:"true"`
 }
 
 // newResponse is the answer to one question.
 type newResponse struct {
 	Question newQuestion `json:"question"`
-	Text     string      `json:"text"`
+	Text     string      `json:"text" maxLength:"65536"`
 }
 
 // newQuestion is a question as it was asked.
 type newQuestion struct {
 	Index    int      `json:"index" minimum:"0" maximum:"1000000"`
-	Type     string   `json:"type" example:"TEXT"`
-	Text     string   `json:"text"`
+	Type     string   `json:"type" maxLength:"200" example:"TEXT"`
+	Text     string   `json:"text" maxLength:"65536"`
 	IsPHI    bool     `json:"isPHI,omitempty" doc:"Whether the answer is blanked for endpoints without clearance for PHI."`
-	Options  []string `json:"options,omitempty" maxItems:"200"`
+	Options  []string `json:"options,omitempty" maxLength:"500" maxItems:"200"`
 	Required bool     `json:"required,omitempty" doc:"Whether the answer must not be empty."`
 }
 

@@ -26,7 +26,7 @@ func (d *door) registerKeys() {
 
 // newKey is the body of createKey.
 type newKey struct {
-	Name      string       `json:"name" doc:"For people: whose it is, or what for."`
+	Name      string       `json:"name" maxLength:"200" doc:"For people: whose it is, or what for."`
 	Role      service.Role `json:"role" enum:"admin,writer,reader"`
 	Clearance *clearance   `json:"clearance,omitempty" doc:"What its holder is told, as of an endpoint. Without it, everything, as an admin always is."`
 	ExpiresAt *timestamp   `json:"expiresAt,omitempty" nullable:"true" doc:"Without it, never."`

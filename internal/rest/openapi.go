@@ -45,7 +45,7 @@ func description(registry *registry, o Options) *huma.OpenAPI {
 			Description: "Keeps telehealth cases and tells every system that needs to know of each change: in order, signed, and with nothing lost.\n\n" +
 				"A change that was answered by 2xx is in the log, and on its way to every endpoint that is subscribed to it. " +
 				"An impossible change gets 409 and records nothing. What is unknown, and what is another organisation's, gets 404. " +
-				"Errors never repeat a value that was sent. Every answer has a Casehook-Request-Id, under which the operator's log knows it.",
+				"Errors never repeat a value that was sent. The `maxLength` of a text is that of its bytes in UTF-8. Every answer has a Casehook-Request-Id, under which the operator's log knows it.",
 			License: &huma.License{Name: "Apache 2.0", Identifier: "Apache-2.0"},
 			Contact: &huma.Contact{Name: contactName, URL: contactURL},
 		},

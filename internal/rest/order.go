@@ -25,8 +25,8 @@ func (d *door) registerOrders() {
 
 // newOrder is the body of createOrder.
 type newOrder struct {
-	Status  string  `json:"status,omitempty" doc:"In the caller's words; without it, CREATED."`
-	Message *string `json:"message,omitempty" nullable:"true"`
+	Status  string  `json:"status,omitempty" maxLength:"200" doc:"In the caller's words; without it, CREATED."`
+	Message *string `json:"message,omitempty" maxLength:"500" nullable:"true"`
 }
 
 func (d *door) createOrder(ctx context.Context, in *struct {
@@ -45,8 +45,8 @@ type OrderPath struct {
 
 // orderStatus is the body of changeOrderStatus.
 type orderStatus struct {
-	Status  string  `json:"status" example:"SHIPPED"`
-	Message *string `json:"message,omitempty" doc:"Without it, the order keeps the one that it has."`
+	Status  string  `json:"status" maxLength:"200" example:"SHIPPED"`
+	Message *string `json:"message,omitempty" maxLength:"500" doc:"Without it, the order keeps the one that it has."`
 }
 
 func (d *door) changeOrderStatus(ctx context.Context, in *struct {
@@ -62,8 +62,8 @@ func (d *door) changeOrderStatus(ctx context.Context, in *struct {
 
 // orderTracking is the body of addOrderTracking.
 type orderTracking struct {
-	TrackingID string  `json:"trackingId"`
-	Message    *string `json:"message,omitempty" doc:"Without it, the order keeps the one that it has."`
+	TrackingID string  `json:"trackingId" maxLength:"200"`
+	Message    *string `json:"message,omitempty" maxLength:"500" doc:"Without it, the order keeps the one that it has."`
 }
 
 func (d *door) addOrderTracking(ctx context.Context, in *struct {

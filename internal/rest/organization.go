@@ -21,7 +21,7 @@ func (d *door) registerOrganizations() {
 
 // newOrganization is the body of createOrganization.
 type newOrganization struct {
-	Name          string `json:"name" doc:"No two have the same."`
+	Name          string `json:"name" maxLength:"200" doc:"No two have the same."`
 	ShortIDPrefix string `json:"shortIdPrefix" doc:"Three letters from A to Z, with which the short ids of its cases begin."`
 }
 

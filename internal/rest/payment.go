@@ -21,7 +21,7 @@ func (d *door) registerPayments() {
 
 // newPayment is the body of addPayment.
 type newPayment struct {
-	Description string     `json:"description"`
+	Description string     `json:"description" maxLength:"500"`
 	Amount      amount     `json:"amount" doc:"In major units, of at most two decimal places."`
 	DueDate     *timestamp `json:"dueDate,omitempty" nullable:"true"`
 }

@@ -17,7 +17,7 @@ const schemaPrefix = "#/components/schemas/"
 // registry makes the schemas of the document out of Go types. It is huma's own
 // but for three things that the wire format needs: the types of package
 // caseupdate that write themselves, objects that may be null, and the two shapes
-// of a case.
+// of a case; and but for what texts may be, which huma says and does not check.
 type registry struct {
 	schemas map[string]*huma.Schema
 	types   map[string]reflect.Type
@@ -75,6 +75,9 @@ func (r *registry) structSchema(t reflect.Type) *huma.Schema {
 			s.Required = remove(s.Required, jsonName(detail))
 		}
 	}
+	for _, property := range s.Properties {
+		leaveTexts(property)
+	}
 	for _, field := range reflect.VisibleFields(t) {
 		property := s.Properties[jsonName(field)]
 		if property == nil || property.Ref == "" || field.Type.Kind() != reflect.Pointer {
@@ -88,6 +91,25 @@ func (r *registry) structSchema(t reflect.Type) *huma.Schema {
 	}
 	s.PrecomputeMessages()
 	return s
+}
+
+// leaveTexts puts how long a text may be, and that it is a date, where huma does not see it. What is behind
+// the door refuses the rest: it counts bytes, where huma would count characters, and names all that is
+// wrong with a request at once.
+func leaveTexts(s *huma.Schema) {
+	if s.Items != nil {
+		leaveTexts(s.Items)
+	}
+	unseen := map[string]any{}
+	if s.MaxLength != nil {
+		unseen["maxLength"], s.MaxLength = *s.MaxLength, nil
+	}
+	if s.Format == "date" {
+		unseen["format"], s.Format = s.Format, ""
+	}
+	if len(unseen) > 0 {
+		s.Extensions = unseen
+	}
 }
 
 // SchemaFromRef returns what ref refers to.

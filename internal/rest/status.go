@@ -51,8 +51,8 @@ func (d *door) changeCaseStatus(ctx context.Context, in *struct {
 
 // archival is the body of archiveCase.
 type archival struct {
-	ArchiveReason string  `json:"archiveReason"`
-	ArchiveNote   *string `json:"archiveNote,omitempty" nullable:"true"`
+	ArchiveReason string  `json:"archiveReason" maxLength:"500"`
+	ArchiveNote   *string `json:"archiveNote,omitempty" maxLength:"65536" nullable:"true"`
 }
 
 func (d *door) archiveCase(ctx context.Context, in *struct {

@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 )
@@ -254,9 +255,6 @@ func (b *formBody) Read(p []byte) (int, error) {
 
 // formContent describes the form in the OpenAPI document.
 func formContent() *huma.MediaType {
-	text := func(description string) *huma.Schema {
-		return &huma.Schema{Type: huma.TypeString, Description: description}
-	}
 	flag := func(description string) *huma.Schema {
 		return &huma.Schema{Type: huma.TypeBoolean, Description: description}
 	}
@@ -264,7 +262,7 @@ func formContent() *huma.MediaType {
 		Type:     huma.TypeObject,
 		Required: []string{"file"},
 		Properties: map[string]*huma.Schema{
-			"fileName":     text("By default the one of the file."),
+			"fileName":     {Type: huma.TypeString, MaxLength: new(caselog.MaxFileName), Description: "By default the one of the file."},
 			"isPHI":        flag("Whether it is blanked for endpoints without clearance for PHI."),
 			"isRestricted": flag("Whether only endpoints with clearance for it are sent it."),
 			"file":         {Type: huma.TypeString, Format: "binary", Description: "The document. It must come last."},

@@ -17,10 +17,10 @@ func (d *door) registerUsers() {
 
 // userData is the body of putUser.
 type userData struct {
-	FirstName string  `json:"firstName"`
-	LastName  string  `json:"lastName"`
-	Email     *string `json:"email" nullable:"false"`
-	Role      *string `json:"role,omitempty" nullable:"true" doc:"In the caller's words."`
+	FirstName string  `json:"firstName" maxLength:"200"`
+	LastName  string  `json:"lastName" maxLength:"200"`
+	Email     *string `json:"email" maxLength:"500" nullable:"false"`
+	Role      *string `json:"role,omitempty" maxLength:"200" nullable:"true" doc:"In the caller's words."`
 }
 
 // registeredUser is a user as casehook knows them.
