@@ -23,7 +23,7 @@ const module = "github.com/casehook/casehook"
 // A package whose name ends in test stands in no row: it is imported by tests, and by the
 // benchmark, only.
 var house = [][]string{
-	{"cmd", "bench", "e2e", "examples", "."},
+	{"cmd", "bench", "e2e", "examples", "sdk", "."},
 	{"internal/app"},
 	{"internal/config"},
 	{"internal/rest", "internal/dashboard"},
