@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,12 +21,15 @@ var trial = "whsec_" + base64.StdEncoding.EncodeToString([]byte("a secret that i
 // The code of docs/receiving.md, as it stands there: who copies it has a receiver with which
 // nothing is wrong.
 func TestTheReceiversOfTheDocsPassTheDoctor(t *testing.T) {
+	typeScriptReceiver := typeScript(t)
 	for _, test := range []struct {
 		name, heading, language string
 		command                 func(t *testing.T, dir, code string) *exec.Cmd
 	}{
 		{"Go, with the whole receiver", "## Five minutes", "go", goReceiver},
 		{"Go, with a handler of one's own", "## 1. Verify", "go", goReceiver},
+		{"TypeScript, with the whole receiver", "## In TypeScript", "ts", typeScriptReceiver},
+		{"TypeScript, with a handler of one's own", "## 1. Verify", "ts", typeScriptReceiver},
 		{"Python", "## In Python", "python", pythonReceiver},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -116,6 +120,49 @@ func goReceiver(t *testing.T, dir, code string) *exec.Cmd {
 		require.NoErrorf(t, err, "%v: %s", arguments, out)
 	}
 	return exec.Command(filepath.Join(dir, "receiver"))
+}
+
+// typeScript returns what compiles a module, with all checks, beside the package for TypeScript, which is installed by
+// a checkout, as the docs say. The checkout is a copy, so that this and the package's own tests cannot be in each
+// other's way.
+func typeScript(t *testing.T) func(t *testing.T, dir, code string) *exec.Cmd {
+	checkout, project := t.TempDir(), t.TempDir()
+	do := func(t *testing.T, name string, arguments ...string) {
+		t.Helper()
+		cmd := exec.Command(name, arguments...)
+		cmd.Dir = project
+		cmd.Env = append(os.Environ(), "npm_config_prefer_offline=true")
+		out, err := cmd.CombinedOutput()
+		require.NoErrorf(t, err, "%s %v: %s", name, arguments, out)
+	}
+	var installed sync.Once
+	install := func() {
+		needs(t, "node", "nodejs")
+		needs(t, "npm", "npm")
+		files, err := exec.Command("git", "ls-files", "../sdk/typescript").Output()
+		require.NoError(t, err)
+		for _, file := range strings.Fields(string(files)) {
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			to := filepath.Join(checkout, strings.TrimPrefix(file, "../"))
+			require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o700))
+			require.NoError(t, os.WriteFile(to, content, 0o600))
+		}
+		do(t, "npm", "init", "-y")
+		do(t, "sh", "-c", strings.ReplaceAll(blocks(t, "receiving.md", "## In TypeScript", "sh")[1], "/path/to/casehook", checkout))
+		types := filepath.Join(checkout, "sdk/typescript/node_modules/@types")
+		require.NoError(t, os.Symlink(types, filepath.Join(project, "node_modules/@types")))
+	}
+	return func(t *testing.T, _, code string) *exec.Cmd {
+		t.Helper()
+		installed.Do(install)
+		require.NoError(t, os.WriteFile(filepath.Join(project, "receiver.mts"), []byte(code), 0o600))
+		do(t, filepath.Join(checkout, "sdk/typescript/node_modules/.bin/tsc"),
+			"--strict", "--target", "es2022", "--module", "nodenext", "receiver.mts")
+		cmd := exec.Command("node", "receiver.mjs")
+		cmd.Dir = project
+		return cmd
+	}
 }
 
 func pythonReceiver(t *testing.T, dir, code string) *exec.Cmd {
