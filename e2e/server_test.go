@@ -50,6 +50,7 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build casehook: %v\n%s", err, out)
 		return 1
 	}
+	defer endChromium()
 	return m.Run()
 }
 

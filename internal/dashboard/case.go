@@ -198,7 +198,7 @@ func (d *Dashboard) showCase(w http.ResponseWriter, r *http.Request) error {
 		About:    veil.about(shown.Submitter),
 		Sections: sectionsOf(shown, veil),
 	}
-	if err := d.tellTimeline(ctx, who, &view, c, veil, form); err != nil {
+	if err := d.tellTimeline(ctx, who, &view, now, veil, form); err != nil {
 		return err
 	}
 	return d.show(w, r, page{Template: "case", Title: c.ShortID, Crumbs: []crumb{{"Cases", "/cases"}}, Data: view})

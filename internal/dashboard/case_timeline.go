@@ -26,6 +26,7 @@ type entry struct {
 	IsPrivate     bool   // Before and After are hidden
 	AsOf          string // where the case is shown as of it
 	IsShown       bool   // the page shows the case as of it
+	IsLater       bool   // than that
 	Sent          []sent
 }
 
@@ -39,7 +40,7 @@ type sent struct {
 	service.Delivery
 }
 
-// tellTimeline adds the events up to the one that is shown, the oldest first, each with
+// tellTimeline adds the events of the case, the oldest first, each with
 // who was sent it. Of what is restricted a caller without clearance is told nothing.
 func (d *Dashboard) tellTimeline(ctx context.Context, who service.Caller, view *caseView, c *caselog.Case, v veil, f *form) error {
 	sequences := make(map[string]int64, len(c.Activity))
@@ -70,6 +71,7 @@ func (d *Dashboard) tellTimeline(ctx context.Context, who service.Caller, view *
 			By:       v.person(activity.Actor.Person()),
 			AsOf:     view.path("asOf", strconv.FormatInt(sequence, 10)),
 			IsShown:  sequence == view.AsOf,
+			IsLater:  view.AsOf != 0 && sequence > view.AsOf,
 		}
 		if activity.TargetUser != nil {
 			e.Target = new(v.person(activity.TargetUser.Person()))
