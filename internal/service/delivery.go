@@ -136,7 +136,7 @@ func (s *Service) DeliveriesOf(ctx context.Context, caller Caller, eventIDs []st
 	if len(eventIDs) == 0 {
 		return nil, nil
 	}
-	found, err := s.Store.Deliveries(ctx, caller.OrganizationID, DeliveryFilter{EventIDs: eventIDs}, "", maxDeliveriesOf)
+	found, err := s.Store.DeliveriesOf(ctx, caller.OrganizationID, eventIDs, maxDeliveriesOf)
 	if err != nil {
 		return nil, err
 	}

@@ -79,6 +79,28 @@ func (f ReplayFilter) check() ([]caseupdate.Event, error) {
 	return events, nil
 }
 
+// ReplayPreview is how many messages a replay would send.
+type ReplayPreview = store.ReplayPreview
+
+// PreviewReplay returns how many messages a replay would send, and changes nothing.
+func (s *Service) PreviewReplay(ctx context.Context, caller Caller, endpointID string, filter ReplayFilter) (ReplayPreview, error) {
+	events, err := filter.check()
+	if err != nil {
+		return ReplayPreview{}, err
+	}
+	preview, err := s.Store.PreviewReplay(ctx, &store.Replay{
+		OrganizationID: caller.OrganizationID,
+		EndpointID:     endpointID,
+		Since:          filter.Since,
+		Until:          filter.Until,
+		CaseID:         filter.CaseID,
+		Events:         events,
+		OnlyFailed:     filter.OnlyFailed,
+		CreatedAt:      now(),
+	})
+	return preview, refused("endpoint, or case", err)
+}
+
 // Replays lists replays, the newest first.
 func (s *Service) Replays(ctx context.Context, caller Caller, page Page) ([]Replay, string, error) {
 	return byID(page, func(r Replay) string { return r.ID }, func(before string, limit int) ([]Replay, error) {

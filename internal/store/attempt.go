@@ -39,6 +39,9 @@ type Attempt struct {
 	BodySHA256 []byte        // of the body that was sent, nil where none was
 }
 
+// ended returns when the attempt was over, in milliseconds.
+func (a *Attempt) ended() int64 { return a.StartedAt.Add(a.Duration).UnixMilli() }
+
 // Outcome is what an attempt came to.
 type Outcome struct {
 	Message Message
@@ -227,7 +230,7 @@ func deliveryStep(outcomes []*outcome) step {
 		}
 		var finished any
 		if o.State != Pending {
-			finished = a.StartedAt.Add(a.Duration).UnixMilli()
+			finished = a.ended()
 		}
 		rows = append(rows, []any{o.Message.DeliveryID, string(o.State), int64(a.Number), int64(o.Deferred), number(o.Linked), column(o.RetryAt), finished})
 	}

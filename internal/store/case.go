@@ -159,7 +159,9 @@ type CasePosition struct {
 // Cases returns at most limit cases of an organisation after that position, the
 // newest first, and where to go on; nil at the end.
 func (s *Store) Cases(ctx context.Context, organizationID string, filter CaseFilter, after CasePosition, limit int) ([]*caselog.Case, *CasePosition, error) {
-	where := conditions{text: `organization_id = $1 AND version > 0`, arguments: []any{organizationID}}
+	// Of a case that was erased the status is empty. All conditions but that of the short id
+	// are on columns of the index cases_created, so that only what is found is read.
+	where := conditions{text: `organization_id = $1 AND status <> ''`, arguments: []any{organizationID}}
 	if after.ID != "" {
 		where.and(`(created_at, id) < (?, ?)`, after.CreatedAt, after.ID)
 	}

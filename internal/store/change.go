@@ -87,7 +87,7 @@ type Committed struct {
 // change is a change on its way through the writer.
 type change struct {
 	creates        bool
-	recreated      bool     // whether the events say that the case was created at another time
+	relisted       bool     // whether the case is in other lists than before, or elsewhere in them
 	version        int64    // of the organisation's endpoints, as read
 	expected       int64    // version of the case, as read
 	key            *CaseKey // of a case to be made
@@ -231,7 +231,7 @@ func (s *Store) propose(ctx context.Context, org *organization, p Proposal) (*ch
 	}
 	if head.state != nil {
 		c.expected = head.state.Version
-		c.recreated = !head.state.CreatedAt.Equal(c.state.CreatedAt.Time)
+		c.relisted = relisted(head.state, c.state)
 	}
 	for _, e := range events {
 		sealed, err := sealEvent(head.key, e)
@@ -243,6 +243,12 @@ func (s *Store) propose(ctx context.Context, org *organization, p Proposal) (*ch
 	}
 	c.lanes = lanesOf(org, head.key, events, states, p.Outbox)
 	return c, head, nil
+}
+
+// relisted reports whether a case is found by other filters than before, or at another place.
+func relisted(before, after *caselog.Case) bool {
+	return before.Type != after.Type || before.Status != after.Status || before.IsArchived != after.IsArchived ||
+		before.IsEscalated != after.IsEscalated || !before.CreatedAt.Equal(after.CreatedAt.Time)
 }
 
 // catchUp has the cached state of a case brought up to date. One that is not behind

@@ -19,15 +19,15 @@ var (
 		WHERE true
 		ON CONFLICT DO NOTHING
 		RETURNING id`)
-	updateCases = over(`id text, expected bigint, version bigint, type text, status text, is_archived boolean, is_escalated boolean, updated_at bigint`, `
+	updateCases = over(`id text, expected bigint, version bigint, updated_at bigint`, `
 		UPDATE cases
-		SET version = u.version, type = u.type, status = u.status, is_archived = u.is_archived, is_escalated = u.is_escalated, updated_at = u.updated_at
+		SET version = u.version, updated_at = u.updated_at
 		FROM u
 		WHERE cases.id = u.id AND cases.version = u.expected
 		RETURNING cases.id`)
-	moveCases = over(`id text, created_at bigint`, `
+	listCases = over(`id text, type text, status text, is_archived boolean, is_escalated boolean, created_at bigint`, `
 		UPDATE cases
-		SET created_at = u.created_at
+		SET type = u.type, status = u.status, is_archived = u.is_archived, is_escalated = u.is_escalated, created_at = u.created_at
 		FROM u
 		WHERE cases.id = u.id`)
 	insertEvents = over(`id text, organization_id text, case_id text, sequence bigint, type text, at bigint, body bytea`, `
@@ -69,8 +69,8 @@ var (
 // late that all the others have to be written again.
 //
 // Rows that other processes change too are taken in one order, so that two do not
-// wait for each other: the cases, the attempts, the lanes, the health of endpoints, each
-// by their keys.
+// wait for each other: the cases, the attempts, the lanes, the health of endpoints,
+// their traffic, each by their keys.
 func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, outcomes []*outcome, entries [][]any) error {
 	made := newAttempts(outcomes)
 	winners, err := w.writeCases(ctx, tx, changes, made.step())
@@ -78,7 +78,8 @@ func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, 
 		return err
 	}
 	uses, ends := newUses(winners, w.node), newEnds(outcomes)
-	w.verdicts = newVerdicts(made.fresh(outcomes))
+	fresh := made.fresh(outcomes)
+	w.verdicts = newVerdicts(fresh)
 	var steps []step
 	withheld := withheldRows(outcomes)
 	if lock := w.lockLanes(); lock != nil && (len(uses.rows) > 0 && len(ends.settled) > 0 || len(withheld) > 0) {
@@ -91,7 +92,7 @@ func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, 
 	steps = append(steps, deliveryStep(outcomes))
 	steps = append(steps, ends.steps()...)
 	steps = append(steps, w.verdicts.steps()...)
-	steps = append(steps, w.receiptStep(outcomes), w.entryStep(winners, entries))
+	steps = append(steps, failedAttempts(fresh), w.receiptStep(outcomes), w.entryStep(winners, entries))
 	if err := tx.run(ctx, steps...); err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (w *writer) writeCases(ctx context.Context, tx *transaction, changes []*cha
 		if c.creates {
 			created = append(created, []any{s.ID, s.OrganizationID, s.ShortID, s.Version, s.Type, string(s.Status), s.IsArchived, s.IsEscalated, c.key.wrapped, c.key.share, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli()})
 		} else {
-			changed = append(changed, []any{s.ID, c.expected, s.Version, s.Type, string(s.Status), s.IsArchived, s.IsEscalated, s.UpdatedAt.UnixMilli()})
+			changed = append(changed, []any{s.ID, c.expected, s.Version, s.UpdatedAt.UnixMilli()})
 		}
 	}
 	inOrder(organizations, 1)
@@ -193,10 +194,10 @@ func (w *writer) whyNotCreated(ctx context.Context, c *change) error {
 	return nil
 }
 
-// eventSteps write the events, the documents they speak of, and where their cases are
-// listed now. That moves rarely, and not with the rest of the head: it costs an index.
+// eventSteps write the events, the documents they speak of, and as what their cases are
+// listed now. That changes rarely, and not with the rest of the head: it costs an index.
 func eventSteps(changes []*change) []step {
-	var events, blobs, moved [][]any
+	var events, blobs, listed [][]any
 	for _, c := range changes {
 		for _, e := range c.events {
 			events = append(events, []any{e.ID, c.organizationID, e.CaseID, e.Sequence, string(e.Type()), e.At.UnixMilli(), e.body})
@@ -204,11 +205,11 @@ func eventSteps(changes []*change) []step {
 		for _, blob := range c.blobs {
 			blobs = append(blobs, []any{blob.ID, c.state.ID, blob.Size, c.at})
 		}
-		if c.recreated {
-			moved = append(moved, []any{c.state.ID, c.state.CreatedAt.UnixMilli()})
+		if s := c.state; c.relisted {
+			listed = append(listed, []any{s.ID, s.Type, string(s.Status), s.IsArchived, s.IsEscalated, s.CreatedAt.UnixMilli()})
 		}
 	}
-	return []step{{batch: insertEvents, rows: events}, {batch: insertBlobs, rows: blobs}, {batch: moveCases, rows: moved}}
+	return []step{{batch: insertEvents, rows: events}, {batch: insertBlobs, rows: blobs}, {batch: listCases, rows: listed}}
 }
 
 // laneKey is the key of a lane.

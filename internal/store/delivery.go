@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -30,16 +28,6 @@ type Delivery struct {
 	// is closed, it is when the endpoint is probed next.
 	NextAttemptAt *time.Time
 	FinishedAt    *time.Time // nil where it is not
-}
-
-// DeliveryFilter narrows a list of deliveries; zero values do not.
-type DeliveryFilter struct {
-	EndpointID string
-	CaseID     string
-	EventID    string
-	EventIDs   []string // one of them
-	State      State
-	Tried      bool // only what was attempted
 }
 
 // A delivery is being sent when it is the first that is pending in a lane that
@@ -70,69 +58,6 @@ const selectDeliveries = `
 			WHERE attempts.delivery_id = d.id AND attempts.number = d.tries),
 		CASE WHEN ` + isSending + ` THEN 'sending' ELSE d.state END
 	FROM deliveries AS d`
-
-// Deliveries returns at most limit deliveries of an organisation whose id comes
-// before another, the newest first; from the newest for "".
-func (s *Store) Deliveries(ctx context.Context, organizationID string, filter DeliveryFilter, before string, limit int) ([]Delivery, error) {
-	where := conditions{text: `d.organization_id = $1`, arguments: []any{organizationID}}
-	switch filter.State {
-	case "":
-	case Sending: // found from the lanes: few are worked on, many may be pending
-		where.and(`d.state = 'pending'
-		AND d.id IN (
-			SELECT (
-				SELECT first.id
-				FROM deliveries AS first
-				WHERE first.endpoint_id = lanes.endpoint_id AND first.lane = lanes.lane AND first.state = 'pending'
-				ORDER BY first.sequence
-				LIMIT 1)
-			FROM lanes
-			WHERE lanes.owner IS NOT NULL)`)
-	case Pending:
-		where.and(`d.state = 'pending' AND NOT ` + isSending)
-	default:
-		where.and(`d.state = ?`, string(filter.State))
-	}
-	if before != "" {
-		where.and(`d.id < ?`, before)
-	}
-	if filter.EndpointID != "" {
-		where.and(`d.endpoint_id = ?`, filter.EndpointID)
-	}
-	if filter.CaseID != "" {
-		where.and(`d.case_id = ?`, filter.CaseID)
-	}
-	if filter.EventID != "" {
-		where.and(`d.event_id = ?`, filter.EventID)
-	}
-	if len(filter.EventIDs) > 0 {
-		ids := make([]any, len(filter.EventIDs))
-		for i, id := range filter.EventIDs {
-			ids[i] = id
-		}
-		where.and(`d.event_id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, ids...)
-	}
-	if filter.Tried {
-		where.and(`d.tries > 0`)
-	}
-	rows, err := s.readers.QueryContext(ctx, selectDeliveries+`
-	WHERE `+where.text+`
-	ORDER BY d.id DESC
-	LIMIT `+strconv.Itoa(limit), where.arguments...)
-	if err != nil {
-		return nil, fmt.Errorf("list deliveries: %w", err)
-	}
-	var deliveries []Delivery
-	err = scanAll(rows, func(rows *sql.Rows) error {
-		d, err := scanDelivery(rows)
-		deliveries = append(deliveries, d)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list deliveries: %w", err)
-	}
-	return deliveries, nil
-}
 
 // maxShown is how many attempts of a delivery are shown: more than there are by themselves,
 // as the schedule has 13 and at most 100 cost none of it. Retries and replays have no end.

@@ -270,8 +270,11 @@ func (s *Store) EndpointByID(ctx context.Context, id string) (*subscription.Endp
 	return s.Endpoint(ctx, organizationID, id)
 }
 
-// Endpoints returns at most limit endpoints of an organisation whose id comes after
-// another, in the order in which they were made. The caller must not change them.
+// AllEndpoints is the limit that is none.
+const AllEndpoints = -1
+
+// Endpoints returns at most limit endpoints of an organisation, or [AllEndpoints], whose id
+// comes after another, in the order in which they were made. The caller must not change them.
 func (s *Store) Endpoints(ctx context.Context, organizationID, after string, limit int) ([]*subscription.Endpoint, error) {
 	org, err := s.organization(ctx, organizationID)
 	if err != nil {
@@ -280,7 +283,7 @@ func (s *Store) Endpoints(ctx context.Context, organizationID, after string, lim
 	return s.readEndpoints(ctx, org, after, limit)
 }
 
-// readEndpoints returns endpoints as they are in the database; all for a limit of -1.
+// readEndpoints returns endpoints as they are in the database.
 func (s *Store) readEndpoints(ctx context.Context, org *organization, after string, limit int) ([]*subscription.Endpoint, error) {
 	query := `
 		SELECT id, state, settings, moved_to IS NOT NULL
@@ -288,7 +291,7 @@ func (s *Store) readEndpoints(ctx context.Context, org *organization, after stri
 		WHERE organization_id = $1 AND id > $2 AND state <> 'deleted'
 		ORDER BY id`
 	arguments := []any{org.ID, after}
-	if limit >= 0 {
+	if limit != AllEndpoints {
 		query += `
 		LIMIT $3`
 		arguments = append(arguments, limit)

@@ -13,7 +13,7 @@ import (
 // Health returns how an endpoint has answered of late.
 func (s *Store) Health(ctx context.Context, endpointID string) (subscription.Health, error) {
 	h, err := scanHealth(s.readers.QueryRowContext(ctx, `
-		SELECT failures, closed_at, probe_at, probing, flagged_at
+		SELECT failures, closed_at, probe_at, probing, flagged_at, failed_at, status_code
 		FROM endpoint_health
 		WHERE endpoint_id = $1`, endpointID))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -25,13 +25,43 @@ func (s *Store) Health(ctx context.Context, endpointID string) (subscription.Hea
 	return h, nil
 }
 
-func scanHealth(row scanner) (h subscription.Health, err error) {
+// Healths returns how the endpoints of an organisation have answered of late, by their ids;
+// none for those that are well.
+func (s *Store) Healths(ctx context.Context, organizationID string) (map[string]subscription.Health, error) {
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT endpoints.id, failures, closed_at, probe_at, probing, flagged_at, failed_at, status_code
+		FROM endpoints
+		JOIN endpoint_health ON endpoint_health.endpoint_id = endpoints.id
+		WHERE endpoints.organization_id = $1`, organizationID)
+	if err != nil {
+		return nil, fmt.Errorf("read the health of endpoints: %w", err)
+	}
+	healths := make(map[string]subscription.Health)
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var id string
+		h, err := scanHealth(rows, &id)
+		if h != (subscription.Health{}) {
+			healths[id] = h
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the health of endpoints: %w", err)
+	}
+	return healths, nil
+}
+
+// scanHealth reads a row of a health, and of what stands before it.
+func scanHealth(row scanner, before ...any) (h subscription.Health, err error) {
 	var probing int64
-	var closed, probe, flagged sql.NullInt64
-	err = row.Scan(&h.Failures, &closed, &probe, &probing, &flagged)
+	var closed, probe, flagged, failed, status sql.NullInt64
+	err = row.Scan(append(before, &h.Failures, &closed, &probe, &probing, &flagged, &failed, &status)...)
 	h.ClosedAt, h.ProbeAt, h.FlaggedAt, h.Probing = maybeAt(closed), maybeAt(probe), maybeAt(flagged), probing == 1
 	if h.ClosedAt == nil {
 		h.ProbeAt, h.Probing = nil, false
+	}
+	if h.Failures > 0 {
+		h.FailedAt, h.StatusCode = maybeAt(failed), int(status.Int64)
 	}
 	return h, err
 }
@@ -132,7 +162,7 @@ var (
 		FROM u
 		WHERE true
 		ON CONFLICT DO NOTHING`)
-	failEndpoints = over(`endpoint_id text, failures bigint, flagged_at bigint, now bigint, chance bigint, limited bigint, least bigint, most bigint`, `
+	failEndpoints = over(`endpoint_id text, failures bigint, flagged_at bigint, failed_at bigint, status_code bigint, now bigint, chance bigint, limited bigint, least bigint, most bigint`, `
 		UPDATE endpoint_health
 		SET failures = endpoint_health.failures + u.failures,
 			closed_at = CASE WHEN endpoint_health.failures + u.failures >= u.limited THEN COALESCE(endpoint_health.closed_at, u.now) END,
@@ -143,7 +173,8 @@ var (
 				ELSE u.now + (u.now - endpoint_health.closed_at) * u.chance / 1000
 			END,
 			probing = 0,
-			flagged_at = COALESCE(u.flagged_at, endpoint_health.flagged_at)
+			flagged_at = COALESCE(u.flagged_at, endpoint_health.flagged_at),
+			failed_at = u.failed_at, status_code = u.status_code
 		FROM u
 		WHERE endpoint_health.endpoint_id = u.endpoint_id
 		RETURNING endpoint_health.endpoint_id, endpoint_health.closed_at IS NOT NULL`)
@@ -161,6 +192,12 @@ type verdict struct {
 	closed     bool
 }
 
+// judges reports whether an outcome says how the endpoint answers: not where the message was
+// withheld or given up, or found too large, and goes again at once, with links.
+func (o *outcome) judges() bool {
+	return o.State != Canceled && (!o.Linked || o.Message.Linked)
+}
+
 // newVerdicts counts the failures of each endpoint since its last success. Each of the
 // outcomes has an attempt.
 func newVerdicts(outcomes []*outcome) *verdicts {
@@ -168,13 +205,14 @@ func newVerdicts(outcomes []*outcome) *verdicts {
 		succeeded bool
 		failures  int64
 		flagged   any
+		last      *Attempt // that failed
 		at        int64
 		chance    int64
 	}
 	tallies := make(map[string]*tally)
 	var v verdicts
 	for _, o := range outcomes {
-		if o.State == Canceled || o.Linked && !o.Message.Linked { // too large: it goes again at once, with links
+		if !o.judges() {
 			continue
 		}
 		t := tallies[o.Message.EndpointID]
@@ -191,13 +229,14 @@ func newVerdicts(outcomes []*outcome) *verdicts {
 			t.flagged = o.at
 		}
 		t.failures++
+		t.last = o.Attempt
 	}
 	for id, t := range tallies {
 		if t.succeeded {
 			v.recovered = append(v.recovered, []any{id})
 		}
 		if t.failures > 0 || t.flagged != nil {
-			v.failing = append(v.failing, []any{id, t.failures, t.flagged, t.at, t.chance,
+			v.failing = append(v.failing, []any{id, t.failures, t.flagged, t.last.ended(), orNull(int64(t.last.StatusCode)), t.at, t.chance,
 				int64(subscription.MaxFailures), subscription.MinProbeWait.Milliseconds(), subscription.MaxProbeWait.Milliseconds()})
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // Retention is how long what is finished is kept. The log, the receipts, the audit and what waits
-// are kept for ever.
+// are kept for ever, and traffic for [TrafficKept].
 type Retention struct {
 	Deliveries time.Duration // that were delivered or canceled, with their attempts
 	Failed     time.Duration // deliveries that failed, with their attempts
@@ -85,10 +85,22 @@ func (p *Pruner) Prune(ctx context.Context) (more bool, err error) {
 				WHERE expires_at < $1
 				ORDER BY expires_at
 				LIMIT $2)`, now},
+		{`
+			SELECT EXISTS (
+				SELECT 1
+				FROM traffic
+				WHERE minute < $1)`, `
+			DELETE FROM traffic
+			WHERE (organization_id, minute, endpoint_id) IN (
+				SELECT organization_id, minute, endpoint_id
+				FROM traffic
+				WHERE minute < $1
+				ORDER BY minute
+				LIMIT $2)`, now.Add(-TrafficKept)},
 	} {
 		n, err := p.remove(ctx, statement.find, statement.remove, statement.before.UnixMilli())
 		if err != nil {
-			return false, fmt.Errorf("remove old answers, replays and sessions: %w", err)
+			return false, fmt.Errorf("remove old answers, replays, sessions and traffic: %w", err)
 		}
 		more = more || n == maxPruned
 	}

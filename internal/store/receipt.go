@@ -64,7 +64,7 @@ func (w *writer) receiptStep(outcomes []*outcome) step {
 		}
 		rows = append(rows, []any{m.OrganizationID, m.DeliveryID, m.Event.ID, string(m.Event.Type()), m.Event.CaseID, m.EndpointID,
 			o.recipient, string(o.State), int64(a.Number), orNull(int64(a.StatusCode)), number(o.Clearance.PHI), number(o.Clearance.Restricted),
-			a.BodySHA256, a.StartedAt.Add(a.Duration).UnixMilli()})
+			a.BodySHA256, a.ended()})
 	}
 	return step{batch: w.insertReceipts, rows: rows}
 }

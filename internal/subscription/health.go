@@ -19,6 +19,9 @@ type Health struct {
 	ProbeAt   *time.Time // when it may be probed next; nil while it is open
 	Probing   bool       // a probe is on its way
 	FlaggedAt *time.Time // when a message to it last failed for good; nil: none has since it was resumed
+
+	FailedAt   *time.Time // when the last of the failures was; nil where there are none
+	StatusCode int        // what that was answered; 0: nothing
 }
 
 // Gate is whether messages may go to an endpoint.

@@ -1,5 +1,5 @@
 // Package upkeep does what must be done now and then, by one process for all: it chains
-// the receipts and the audit, removes what is kept no longer, finishes erasures that others began, and
+// the receipts and the audit, counts the traffic, removes what is kept no longer, finishes erasures that others began, and
 // wraps keys anew after the master key was changed. Each process reads the master keys again.
 //
 // Start with [Run].
@@ -23,12 +23,13 @@ const (
 // Run does what is to be done, a round every few seconds, while leads reports that this
 // process is the one to do it; until ctx is done.
 func Run(ctx context.Context, s *store.Store, documents store.Documents, keep store.Retention, leads func() bool, log *slog.Logger) {
-	pruner, rewrapper := s.NewPruner(keep), s.NewRewrapper()
+	pruner, rewrapper, counter := s.NewPruner(keep), s.NewRewrapper(), s.NewTrafficCounter()
 	for ctx.Err() == nil {
 		round(ctx, "read the master keys", func(context.Context) (bool, error) { return false, s.ReloadMasterKeys() }, log)
 		if leads() {
 			round(ctx, "chain the receipts", s.ChainReceipts, log)
 			round(ctx, "chain the audit", s.ChainAudit, log)
+			round(ctx, "count the traffic", counter.Count, log)
 			round(ctx, "remove what is old", pruner.Prune, log)
 			round(ctx, "wrap keys by the first master key", rewrapper.Rewrap, log)
 			round(ctx, "finish an erasure", func(ctx context.Context) (bool, error) { return s.FinishErasures(ctx, documents) }, log)

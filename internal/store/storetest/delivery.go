@@ -1,9 +1,11 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -164,6 +166,47 @@ var deliveryTests = []test{
 		}
 		requireDue(t, c, e.ID, nil)
 	}},
+	{"the deliveries of some events are listed, and nobody else's", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.endpoint()
+		c.endpoint()
+		id := c.create(nil)
+		c.comments(1, id, nil)
+		c.comments(1, id, nil)
+		all := c.find(store.DeliveryFilter{CaseID: id})
+		slices.Reverse(all)
+		first, second := all[2].EventID, all[0].EventID
+		got, err := c.DeliveriesOf(t.Context(), c.org.ID, []string{first, second, newID()}, 10)
+		require.NoError(t, err)
+		require.Equal(t, all[:4], got)
+		got, err = c.DeliveriesOf(t.Context(), c.org.ID, []string{first, second}, 3)
+		require.NoError(t, err)
+		require.Equal(t, all[:3], got)
+		none, err := c.DeliveriesOf(t.Context(), c.neighbour().org.ID, []string{first}, 10)
+		require.NoError(t, err)
+		require.Empty(t, none)
+		none, err = c.DeliveriesOf(t.Context(), c.org.ID, nil, 10)
+		require.NoError(t, err)
+		require.Empty(t, none)
+	}},
+	{"what failed for good is told in the order in which it did, the last first", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		messages := c.waiting(c.endpoint(), 4)
+		for _, i := range []int{2, 0, 3} {
+			c.clock.pass(time.Minute)
+			c.failForGood(messages[i])
+		}
+		var got []string
+		failed, err := c.FailedLately(t.Context(), c.org.ID, 2)
+		require.NoError(t, err)
+		for _, d := range failed {
+			got = append(got, d.ID)
+		}
+		require.Equal(t, []string{messages[3].DeliveryID, messages[0].DeliveryID}, got)
+		none, err := c.FailedLately(t.Context(), c.neighbour().org.ID, 2)
+		require.NoError(t, err)
+		require.Empty(t, none)
+	}},
 	{"deliveries are listed by what they are, the newest first, page by page", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		one, two := c.endpoint(), c.endpoint()
@@ -177,6 +220,15 @@ var deliveryTests = []test{
 
 		all := c.find(store.DeliveryFilter{})
 		require.Len(t, all, 6)
+		middle := madeAt(all[3])
+		var since, untilOne int
+		for _, d := range all {
+			if !madeAt(d).Before(middle) {
+				since++
+			} else if d.EndpointID == one.ID {
+				untilOne++
+			}
+		}
 		for _, test := range []struct {
 			name   string
 			filter store.DeliveryFilter
@@ -191,6 +243,14 @@ var deliveryTests = []test{
 			{"that wait", store.DeliveryFilter{State: store.Pending}, func(d store.Delivery) bool { return d.State == store.Pending }, 2},
 			{"that were delivered", store.DeliveryFilter{State: store.Delivered}, func(d store.Delivery) bool { return d.State == store.Delivered }, 1},
 			{"that failed", store.DeliveryFilter{State: store.Failed}, func(d store.Delivery) bool { return d.State == store.Failed }, 0},
+			{"that failed, and are tried again", store.DeliveryFilter{State: store.Pending, Tried: true}, func(d store.Delivery) bool { return d.State == store.Pending && d.Tries > 0 }, 1},
+			{"that were tried", store.DeliveryFilter{Tried: true}, func(d store.Delivery) bool { return d.Tries > 0 }, 2},
+			{"that failed, and are tried again, to an endpoint", store.DeliveryFilter{EndpointID: two.ID, State: store.Pending, Tried: true}, func(d store.Delivery) bool { return d.EndpointID == two.ID && d.Tries > 0 }, 1},
+			{"that were delivered to an endpoint", store.DeliveryFilter{EndpointID: two.ID, State: store.Delivered}, func(store.Delivery) bool { return false }, 0},
+			{"of a case that were delivered", store.DeliveryFilter{CaseID: first, State: store.Delivered}, func(d store.Delivery) bool { return d.CaseID == first && d.State == store.Delivered }, 1},
+			{"that were made since", store.DeliveryFilter{Since: &middle}, func(d store.Delivery) bool { return !madeAt(d).Before(middle) }, since},
+			{"that were made until then, to an endpoint", store.DeliveryFilter{EndpointID: one.ID, Until: &middle}, func(d store.Delivery) bool { return d.EndpointID == one.ID && madeAt(d).Before(middle) }, untilOne},
+			{"of a state that there is not", store.DeliveryFilter{State: "lost"}, func(store.Delivery) bool { return false }, 0},
 			{"of all of these", store.DeliveryFilter{EndpointID: one.ID, CaseID: first, EventID: event, State: store.Sending}, func(d store.Delivery) bool {
 				return d.EndpointID == one.ID && d.EventID == event && d.State == store.Sending
 			}, 1},
@@ -416,4 +476,9 @@ func byEndpoint(messages []store.Message, id string) []store.Message {
 		}
 	}
 	return of
+}
+
+// madeAt returns when a delivery was made, as its id says.
+func madeAt(d store.Delivery) time.Time {
+	return time.Unix(uuid.MustParse(d.ID).Time().UnixTime()).UTC()
 }

@@ -34,6 +34,11 @@ var healthTests = []test{
 		require.Equal(t, at(begin), *h.ClosedAt)
 		require.WithinRange(t, *h.ProbeAt, begin.Add(4*time.Second), begin.Add(6*time.Second))
 		require.Equal(t, []bool{true}, told)
+		require.Equal(t, 503, h.StatusCode)
+		require.Equal(t, at(begin.Add(time.Second)), *h.FailedAt)
+		healths, err := c.Healths(t.Context(), c.org.ID)
+		require.NoError(t, err)
+		require.Equal(t, map[string]subscription.Health{e.ID: h}, healths)
 
 		c.deliver(messages[10], nil)
 		requireEqual(t, subscription.Health{}, c.health(e.ID))

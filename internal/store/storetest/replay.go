@@ -300,6 +300,52 @@ var replayTests = []test{
 			require.ErrorIs(t, c.InsertReplay(t.Context(), &r, nil), store.ErrNotFound, fmt.Sprint(i))
 		}
 	}},
+	{"a preview tells how many messages a replay would send, and changes nothing", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint(func(e *subscription.Endpoint) {
+			e.Events = []string{string(caseupdate.EventCreateCase), string(caseupdate.EventAddCaseComment)}
+		})
+		s := newSender(c, true)
+		id := c.create(s)
+		c.clock.pass(time.Hour)
+		since := c.clock.Now()
+		c.comments(3, id, s)
+		c.create(s)
+		c.do(id, s, caselog.Escalate{}) // it is not subscribed to
+		c.work(s, func(m store.Message) (store.State, *time.Time) {
+			if m.Sequence == 2 {
+				return store.Failed, nil
+			}
+			return store.Delivered, nil
+		})
+		before := c.find(store.DeliveryFilter{})
+		for _, test := range []struct {
+			name string
+			r    store.Replay
+			want int64
+		}{
+			{"the log", store.Replay{}, 5},
+			{"since", store.Replay{Since: &since}, 4},
+			{"until", store.Replay{Until: &since}, 1},
+			{"an event", store.Replay{Events: []caseupdate.Event{caseupdate.EventCreateCase, caseupdate.EventEscalateCase}}, 2},
+			{"a case", store.Replay{CaseID: id}, 4},
+			{"a case, since", store.Replay{CaseID: id, Since: &since}, 3},
+			{"what failed", store.Replay{OnlyFailed: true}, 1},
+			{"what failed, of an event", store.Replay{OnlyFailed: true, Events: []caseupdate.Event{caseupdate.EventCreateCase}}, 0},
+			{"what failed, until", store.Replay{OnlyFailed: true, Until: &since}, 0},
+		} {
+			test.r.OrganizationID, test.r.EndpointID, test.r.CreatedAt = c.org.ID, e.ID, c.clock.Now()
+			got, err := c.PreviewReplay(t.Context(), &test.r)
+			require.NoError(t, err)
+			require.Equal(t, store.ReplayPreview{Messages: test.want}, got, test.name)
+		}
+		require.Equal(t, before, c.find(store.DeliveryFilter{}))
+		for _, r := range []store.Replay{{EndpointID: newID()}, {EndpointID: e.ID, CaseID: newID()}} {
+			r.OrganizationID = c.org.ID
+			_, err := c.PreviewReplay(t.Context(), &r)
+			require.ErrorIs(t, err, store.ErrNotFound)
+		}
+	}},
 }
 
 // replay begins a replay.

@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Health", healthTests},
 		{"Replay", replayTests},
 		{"Receipt", receiptTests},
+		{"Traffic", trafficTests},
 		{"Tampering", tamperTests},
 		{"Audit", auditTests},
 		{"Prune", pruneTests},

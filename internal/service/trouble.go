@@ -1,0 +1,144 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+// Backlog is what waits for an endpoint.
+type Backlog = store.Backlog
+
+// MaxBacklog is up to how many messages that wait are counted.
+const MaxBacklog = store.MaxBacklog
+
+// Condition is how an endpoint is now.
+type Condition struct {
+	Endpoint *subscription.Endpoint // which the caller must not change
+	Health   subscription.Health
+	Backlog  Backlog
+	LastHour TrafficPoint
+}
+
+// Conditions is [Service.Endpoints] with how each of them is now.
+func (s *Service) Conditions(ctx context.Context, caller Caller, page Page) ([]Condition, string, error) {
+	endpoints, next, err := s.Endpoints(ctx, caller, page)
+	if err != nil {
+		return nil, "", err
+	}
+	conditions, err := s.conditions(ctx, caller, endpoints)
+	return conditions, next, err
+}
+
+func (s *Service) conditions(ctx context.Context, caller Caller, endpoints []*subscription.Endpoint) ([]Condition, error) {
+	healths, err := s.Store.Healths(ctx, caller.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	backlogs, err := s.Store.Backlogs(ctx, caller.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	since := now().Add(-time.Hour)
+	hours := make(map[string]*sum)
+	err = s.Store.Traffic(ctx, caller.OrganizationID, "", since, now(), func(m *store.MinuteTraffic) {
+		if hours[m.EndpointID] == nil {
+			hours[m.EndpointID] = &sum{TrafficPoint: TrafficPoint{At: since}}
+		}
+		hours[m.EndpointID].add(m)
+	})
+	if err != nil {
+		return nil, err
+	}
+	conditions := make([]Condition, len(endpoints))
+	for i, e := range endpoints {
+		c := Condition{Endpoint: e, Health: healths[e.ID], Backlog: backlogs[e.ID], LastHour: TrafficPoint{At: since}}
+		if hour := hours[e.ID]; hour != nil {
+			c.LastHour = hour.point()
+		}
+		conditions[i] = c
+	}
+	return conditions, nil
+}
+
+// Trouble is what is wrong now, the worst first.
+type Trouble struct {
+	// Endpoints are those that are disabled, closed or flagged, whose last attempt failed, or
+	// for which something has waited for longer than a minute; at most MaxLimit.
+	Endpoints []Condition
+	More      bool       // there are more of them
+	Failed    []Delivery // messages that failed for good, the last one first; at most 20
+}
+
+const (
+	maxFailed = 20
+	// patience is how long a message may wait before that is trouble.
+	patience = time.Minute
+)
+
+// Trouble returns what is wrong now. Messages of restricted events are left out for a caller
+// who is not cleared for them.
+func (s *Service) Trouble(ctx context.Context, caller Caller) (Trouble, error) {
+	endpoints, err := s.Store.Endpoints(ctx, caller.OrganizationID, "", store.AllEndpoints)
+	if err != nil {
+		return Trouble{}, err
+	}
+	conditions, err := s.conditions(ctx, caller, endpoints)
+	if err != nil {
+		return Trouble{}, err
+	}
+	overdue := now().Add(-patience)
+	var t Trouble
+	t.Endpoints = slices.DeleteFunc(conditions, func(c Condition) bool { return c.severity(overdue) == well })
+	slices.SortStableFunc(t.Endpoints, func(a, b Condition) int {
+		return cmp.Or(cmp.Compare(b.severity(overdue), a.severity(overdue)), oldest(a.Backlog, b.Backlog))
+	})
+	if len(t.Endpoints) > MaxLimit {
+		t.Endpoints, t.More = t.Endpoints[:MaxLimit], true
+	}
+	failed, err := s.Store.FailedLately(ctx, caller.OrganizationID, maxFailed)
+	if err != nil {
+		return Trouble{}, err
+	}
+	t.Failed, err = visible(ctx, s, caller, failed, func(d Delivery) string { return d.EventID })
+	return t, err
+}
+
+// severity is how bad the condition of an endpoint is.
+type severity int
+
+const (
+	well    severity = iota
+	waiting          // something waits, as somebody wants it, or because there is much
+	failing          // its attempts fail, or a message did for good
+	down             // it is sent nothing, or probes only
+)
+
+func (c Condition) severity(overdue time.Time) severity {
+	switch {
+	case c.Endpoint.State == subscription.Disabled || c.Health.Gate() != subscription.Open:
+		return down
+	case c.Health.Failures > 0 || c.Health.FlaggedAt != nil:
+		return failing
+	case c.Backlog.Since != nil && c.Backlog.Since.Before(overdue):
+		return waiting
+	}
+	return well
+}
+
+// oldest compares backlogs by how long they wait, the longest first; nothing waits last.
+func oldest(a, b Backlog) int {
+	switch {
+	case a.Since == nil && b.Since == nil:
+		return 0
+	case a.Since == nil:
+		return 1
+	case b.Since == nil:
+		return -1
+	}
+	return a.Since.Compare(*b.Since)
+}

@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// MaxBacklog is up to how many messages that wait for an endpoint are counted when they are
+// asked for.
+const MaxBacklog = 10_000
+
+// Backlog is what waits for an endpoint. What is being sent is among it.
+type Backlog struct {
+	Messages int64      // MaxBacklog: that many, or more
+	Since    *time.Time // when the oldest of them was recorded, but for what is replayed; nil where there is none
+}
+
+// Backlogs returns what waits for each endpoint of an organisation for which something
+// waits, by its id.
+func (s *Store) Backlogs(ctx context.Context, organizationID string) (map[string]Backlog, error) {
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT id, (
+				SELECT COUNT(*)
+				FROM (
+					SELECT 1
+					FROM deliveries
+					WHERE deliveries.endpoint_id = endpoints.id AND deliveries.state = 'pending'
+					LIMIT $2) AS waiting), (
+				SELECT created_at
+				FROM deliveries
+				WHERE deliveries.endpoint_id = endpoints.id AND deliveries.state = 'pending' AND deliveries.replay_id IS NULL
+				ORDER BY deliveries.id
+				LIMIT 1)
+		FROM endpoints
+		WHERE organization_id = $1 AND state <> 'deleted'`, organizationID, MaxBacklog)
+	if err != nil {
+		return nil, fmt.Errorf("read what waits: %w", err)
+	}
+	backlogs := make(map[string]Backlog)
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var id string
+		var b Backlog
+		var since sql.NullInt64
+		err := rows.Scan(&id, &b.Messages, &since)
+		if b.Since = maybeAt(since); b.Messages > 0 {
+			backlogs[id] = b
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what waits: %w", err)
+	}
+	return backlogs, nil
+}

@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// DeliveryFilter narrows a list of deliveries; zero values do not.
+type DeliveryFilter struct {
+	EndpointID string
+	CaseID     string
+	EventID    string
+	State      State
+	Tried      bool       // only what was attempted
+	Since      *time.Time // made then or later
+	Until      *time.Time // made before
+}
+
+// Deliveries returns at most limit deliveries of an organisation whose id comes
+// before another, the newest first; from the newest for "".
+func (s *Store) Deliveries(ctx context.Context, organizationID string, filter DeliveryFilter, before string, limit int) ([]Delivery, error) {
+	query, arguments := filter.query(organizationID, before, limit)
+	deliveries, err := s.listDeliveries(ctx, selectDeliveries+`
+	WHERE d.id IN (`+query+`)
+	ORDER BY d.id DESC
+	LIMIT `+strconv.Itoa(limit), arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	return deliveries, nil
+}
+
+// query returns the query of the ids of the first deliveries of a list.
+//
+// It has them found by one index: of the event or of the case, where one is named; else of
+// each state, by endpoint or by organisation. Then however many others there are of another
+// state, endpoint or case, they are not looked at. Other conditions are put so that no
+// index of theirs can be taken.
+func (f DeliveryFilter) query(organizationID, before string, limit int) (query string, arguments []any) {
+	var where conditions
+	by := func(index bool, column, value string) {
+		switch {
+		case value == "":
+		case index:
+			where.and(`d.`+column+` = ?`, value)
+		default:
+			where.and(`d.`+column+` || '' = ?`, value)
+		}
+	}
+	ofFew := f.EventID != "" || f.CaseID != ""
+	by(f.EventID != "", "event_id", f.EventID)
+	by(f.EventID == "", "case_id", f.CaseID)
+	by(!ofFew, "endpoint_id", f.EndpointID)
+	by(!ofFew && f.EndpointID == "", "organization_id", organizationID)
+	if f.Tried {
+		where.and(`d.tries > 0`)
+	}
+	if f.Since != nil {
+		where.and(`d.id >= ?`, firstID(*f.Since))
+	}
+	if f.Until != nil {
+		where.and(`d.id < ?`, firstID(*f.Until))
+	}
+	if before != "" {
+		where.and(`d.id < ?`, before)
+	}
+	var parts []string
+	for _, state := range f.states(ofFew) {
+		parts = append(parts, `
+		SELECT id
+		FROM (
+			SELECT d.id
+			FROM deliveries AS d
+			WHERE `+state+where.text+`
+			ORDER BY d.id DESC
+			LIMIT `+strconv.Itoa(limit)+`) AS page`)
+	}
+	return strings.Join(parts, `
+		UNION ALL`), where.arguments
+}
+
+// states returns the conditions of deliveries d, of which each is of one state, but where
+// few come into question: then no index of a state is to be taken.
+func (f DeliveryFilter) states(ofFew bool) []string {
+	column := `d.state`
+	if ofFew {
+		column = `d.state || ''`
+	}
+	switch f.State {
+	case "":
+		if ofFew {
+			return []string{`true`}
+		}
+		return []string{`d.state = 'pending'`, `d.state = 'delivered'`, `d.state = 'failed'`, `d.state = 'canceled'`}
+	case Sending: // found from the lanes: few are worked on, many may be pending
+		return []string{column + ` = 'pending'
+				AND d.id IN (
+					SELECT (
+						SELECT first.id
+						FROM deliveries AS first
+						WHERE first.endpoint_id = lanes.endpoint_id AND first.lane = lanes.lane AND first.state = 'pending'
+						ORDER BY first.sequence
+						LIMIT 1)
+					FROM lanes
+					WHERE lanes.owner IS NOT NULL)`}
+	case Pending:
+		return []string{column + ` = 'pending' AND NOT ` + isSending}
+	case Delivered, Failed, Canceled:
+		return []string{column + ` = '` + string(f.State) + `'`}
+	}
+	return []string{`false`}
+}
+
+// DeliveriesOf returns at most limit deliveries of events to all endpoints, the newest first.
+func (s *Store) DeliveriesOf(ctx context.Context, organizationID string, eventIDs []string, limit int) ([]Delivery, error) {
+	where := conditions{text: `d.organization_id || '' = $1 AND d.event_id IN (''`, arguments: []any{organizationID}}
+	for _, id := range eventIDs {
+		where.arguments = append(where.arguments, id)
+		where.text += `, $` + strconv.Itoa(len(where.arguments))
+	}
+	deliveries, err := s.listDeliveries(ctx, selectDeliveries+`
+	WHERE `+where.text+`)
+	ORDER BY d.id DESC
+	LIMIT `+strconv.Itoa(limit), where.arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("list the deliveries of events: %w", err)
+	}
+	return deliveries, nil
+}
+
+// FailedLately returns at most limit deliveries of an organisation that failed for good, the
+// last one first.
+func (s *Store) FailedLately(ctx context.Context, organizationID string, limit int) ([]Delivery, error) {
+	deliveries, err := s.listDeliveries(ctx, selectDeliveries+`
+	WHERE d.organization_id = $1 AND d.state = 'failed' AND d.finished_at IS NOT NULL
+	ORDER BY d.finished_at DESC
+	LIMIT $2`, organizationID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list what failed lately: %w", err)
+	}
+	return deliveries, nil
+}
+
+func (s *Store) listDeliveries(ctx context.Context, query string, arguments ...any) ([]Delivery, error) {
+	rows, err := s.readers.QueryContext(ctx, query, arguments...)
+	if err != nil {
+		return nil, err
+	}
+	var deliveries []Delivery
+	return deliveries, scanAll(rows, func(rows *sql.Rows) error {
+		d, err := scanDelivery(rows)
+		deliveries = append(deliveries, d)
+		return err
+	})
+}
+
+// firstID returns the least id that can be made at a moment; see madeAt.
+func firstID(moment time.Time) string {
+	hex := fmt.Sprintf("%012x", max(moment.UnixMilli(), 0))
+	return hex[:8] + "-" + hex[8:12] + "-0000-0000-000000000000"
+}
