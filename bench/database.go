@@ -22,6 +22,8 @@ type database struct {
 	// processor returns how long the database's own processes have used processors.
 	processor func() (time.Duration, error)
 	close     func() error
+	// settle has the database do what it does by itself after much was written.
+	settle func(ctx context.Context, db *sql.DB) error
 	// driver opens what create has made, and size returns how large tables are, in MB.
 	driver string
 	size   func(ctx context.Context, db *sql.DB, tables ...string) (mb float64, err error)
@@ -44,6 +46,7 @@ func sqlite() *database {
 		},
 		processor: func() (time.Duration, error) { return 0, nil }, // it is in the server's process
 		close:     func() error { return nil },
+		settle:    func(context.Context, *sql.DB) error { return nil },
 		driver:    "sqlite",
 		size:      sizeInSQLite,
 	}
@@ -65,7 +68,11 @@ func postgres() (*database, error) {
 			}
 			return processorOfFamily(pid)
 		},
-		close:  cluster.Remove,
+		close: cluster.Remove,
+		settle: func(ctx context.Context, db *sql.DB) error {
+			_, err := db.ExecContext(ctx, `VACUUM ANALYZE`)
+			return err
+		},
 		driver: "pgx",
 		size:   sizeInPostgres,
 	}, nil

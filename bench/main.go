@@ -50,7 +50,7 @@ type plan struct {
 }
 
 // measures are what can be measured, each by itself.
-var measures = []string{"server", "engine", "neighbours", "replay", "told", "size", "document"}
+var measures = []string{"server", "engine", "neighbours", "replay", "told", "size", "document", "pages"}
 
 func measure(ctx context.Context) error {
 	var p plan

@@ -42,6 +42,9 @@ type results struct {
 	told              float64   // events a second that are told in batches
 	sizes             []float64 // of what is pruned, MB, at the end of each of several rounds
 	document          float64   // memory that an endpoint costs that is sent a large document, MB
+
+	pages   []*read   // what pages show
+	rawPage quantiles // of a request over HTTP that shows nothing
 }
 
 // measured reports whether something is to be measured.
@@ -105,6 +108,7 @@ func runOn(ctx context.Context, p plan, d *database, sink *sinkClient) (*results
 		{"told", r.measureTold},
 		{"size", r.measureSize},
 		{"document", r.measureDocument},
+		{"pages", r.measurePages},
 	} {
 		if !p.measured(part.name) {
 			continue

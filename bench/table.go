@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"text/tabwriter"
 	"time"
 )
@@ -59,8 +60,29 @@ func print(w io.Writer, p plan, found []*results) {
 	if p.measured("document") {
 		row(fmt.Sprintf("memory for a document of %d MB in the body, each of %d endpoints", documentSize>>20, documentEndpoints), "under 16 MB", func(r *results) string { return fmt.Sprintf("%.1f MB", r.document) })
 	}
+	if p.measured("pages") {
+		printPages(row, found)
+	}
 	_ = table.Flush()
 }
+
+// printPages writes how long pages take: the median and the worst, and what the median is of
+// a request over HTTP that shows nothing.
+func printPages(row func(what, wanted string, of func(*results) string), found []*results) {
+	row("an answer over HTTP that shows nothing: median and worst", "", func(r *results) string { return both(r.rawPage) })
+	if len(found) == 0 {
+		return
+	}
+	for i, page := range found[0].pages {
+		row(pathPattern.ReplaceAllString(page.name, "…"), "under 100 ms", func(r *results) string {
+			took := r.pages[i].took
+			return both(took) + ", " + times(took.median, r.rawPage.median)
+		})
+	}
+}
+
+// pathPattern is what differs in the paths of pages from run to run.
+var pathPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z]{3}-[0-9A-Z]{5}$`)
 
 func percent(part, whole float64) string {
 	return fmt.Sprintf("%.1f %% (%.0f/s)", 100*part/whole, part)

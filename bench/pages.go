@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/store"
+)
+
+const (
+	archiveCases   = 100_000
+	eventsOfEach   = 2
+	archivePartner = 5      // endpoints, so that there are a million deliveries
+	backlog        = 50_000 // of them that wait for one endpoint
+	repeats        = 20     // of each read
+)
+
+// read is something that pages show, and how long it took each time.
+type read struct {
+	name string
+	do   func(ctx context.Context) error
+	took quantiles // the median, and the worst
+}
+
+// measurePages measures how long it takes to read what pages show, with 100,000 cases and a
+// million deliveries: calls of the service in this process, and then answers over HTTP.
+func (r *results) measurePages(ctx context.Context, _ *sinkClient, data string) error {
+	url, err := r.database.create(ctx, data)
+	if err != nil {
+		return err
+	}
+	places, err := r.fillArchive(ctx, data, url)
+	if err != nil {
+		return err
+	}
+	if err := r.readInside(ctx, data, url, places); err != nil {
+		return err
+	}
+	process, err := start(ctx, "server", dataVariable+"="+data, databaseVariable+"="+url, profileVariable+"="+r.profile("pages"))
+	if err != nil {
+		return err
+	}
+	defer process.stop()
+	rest := &restClient{"http://" + process.address}
+	r.progress("pages over HTTP")
+	raw := read{name: "/healthz", do: func(ctx context.Context) error { return rest.fetch(ctx, "/healthz") }}
+	if err := raw.time(ctx); err != nil {
+		return err
+	}
+	r.rawPage = raw.took
+	var reads []*read
+	for _, path := range places.paths() {
+		reads = append(reads, &read{name: "GET " + path, do: func(ctx context.Context) error { return rest.fetch(ctx, path) }})
+	}
+	return r.timeAll(ctx, reads)
+}
+
+// readInside measures calls of the service.
+func (r *results) readInside(ctx context.Context, data, url string, places archive) (err error) {
+	h, err := open(ctx, data, url)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+	h.caller.Clearance = service.FullClearance
+	r.progress("what pages show")
+	return r.timeAll(ctx, places.reads(h))
+}
+
+// timeAll measures reads, each by itself.
+func (r *results) timeAll(ctx context.Context, reads []*read) error {
+	r.pages = append(r.pages, reads...)
+	for _, read := range reads {
+		if err := read.time(ctx); err != nil {
+			return fmt.Errorf("%s: %w", read.name, err)
+		}
+	}
+	return nil
+}
+
+// time reads again and again. The first time, which finds nothing in memory, counts too.
+func (r *read) time(ctx context.Context) error {
+	took := make([]time.Duration, repeats)
+	for i := range took {
+		started := time.Now()
+		if err := r.do(ctx); err != nil {
+			return err
+		}
+		took[i] = time.Since(started)
+	}
+	slices.Sort(took)
+	r.took = quantiles{median: took[repeats/2], p99: took[repeats-1]}
+	return nil
+}
+
+// fetch gets what is at a path, and reads all of it.
+func (c *restClient) fetch(ctx context.Context, path string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+path, nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+key)
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", path, response.Status)
+	}
+	return nil
+}
+
+// archive is what there is to be shown.
+type archive struct {
+	behind, well     string // endpoints: one for which much waits, and another
+	caseID, shortID  string
+	eventID          string
+	delivery, failed string
+	middle           time.Time // before which half of it was made
+}
+
+// paths are the pages that are measured over HTTP.
+func (a archive) paths() []string {
+	return []string{
+		"/v1/cases",
+		"/v1/cases?status=ABANDONED",
+		"/v1/cases?shortId=" + a.shortID,
+		"/v1/cases/" + a.caseID,
+		"/v1/cases/" + a.caseID + "/events",
+		"/v1/endpoints",
+		"/v1/deliveries",
+		"/v1/deliveries?state=failed",
+		"/v1/deliveries?state=pending&tried=true",
+		"/v1/deliveries?state=delivered&endpointId=" + a.behind,
+		"/v1/deliveries/" + a.failed,
+		"/v1/audit?operation=eraseCase",
+	}
+}
+
+// reads are the calls of the service that are measured.
+func (a archive) reads(h *house) []*read {
+	now := time.Now()
+	cases := func(name string, f service.CaseFilter) *read {
+		return &read{name: "cases: " + name, do: func(ctx context.Context) error {
+			_, _, err := h.Cases(ctx, h.caller, f, service.Page{})
+			return err
+		}}
+	}
+	deliveries := func(name string, f service.DeliveryFilter) *read {
+		return &read{name: "deliveries: " + name, do: func(ctx context.Context) error {
+			_, _, err := h.Deliveries(ctx, h.caller, f, service.Page{})
+			return err
+		}}
+	}
+	series := func(name, endpointID string, long, step time.Duration) *read {
+		return &read{name: "traffic: " + name, do: func(ctx context.Context) error {
+			_, err := h.Traffic(ctx, h.caller, service.TrafficFilter{EndpointID: endpointID, Since: now.Add(-long), Until: now, Step: step})
+			return err
+		}}
+	}
+	preview := func(name string, f service.ReplayFilter) *read {
+		return &read{name: "replay preview: " + name, do: func(ctx context.Context) error {
+			_, err := h.PreviewReplay(ctx, h.caller, a.well, f)
+			return err
+		}}
+	}
+	entries := func(name string, f service.AuditFilter) *read {
+		return &read{name: "audit: " + name, do: func(ctx context.Context) error {
+			_, _, err := h.Audit(ctx, h.caller, f, service.Page{})
+			return err
+		}}
+	}
+	return []*read{
+		{name: "what is wrong now", do: func(ctx context.Context) error {
+			_, err := h.Trouble(ctx, h.caller)
+			return err
+		}},
+		{name: "endpoints and how they are", do: func(ctx context.Context) error {
+			_, _, err := h.Conditions(ctx, h.caller, service.Page{})
+			return err
+		}},
+		series("an hour", "", time.Hour, time.Minute),
+		series("a day", "", 24*time.Hour, 10*time.Minute),
+		series("a day, of an endpoint", a.behind, 24*time.Hour, 10*time.Minute),
+		series("a week", "", 7*24*time.Hour, time.Hour),
+
+		cases("all", service.CaseFilter{}),
+		cases("a short id", service.CaseFilter{ShortID: a.shortID}),
+		cases("a rare status", service.CaseFilter{Status: caseupdate.StatusAbandoned}),
+		cases("a type that there is not", service.CaseFilter{Type: "none"}),
+		cases("archived", service.CaseFilter{IsArchived: new(true)}),
+		cases("escalated", service.CaseFilter{IsEscalated: new(true)}),
+		cases("created before", service.CaseFilter{CreatedBefore: &a.middle}),
+		{name: "a case: its events, and their deliveries", do: func(ctx context.Context) error {
+			if _, _, _, err := h.CaseFeed(ctx, h.caller, a.caseID, 0, 0); err != nil {
+				return err
+			}
+			_, err := h.DeliveriesOf(ctx, h.caller, []string{a.eventID})
+			return err
+		}},
+
+		deliveries("all", service.DeliveryFilter{}),
+		deliveries("of a case", service.DeliveryFilter{CaseID: a.caseID}),
+		deliveries("of an event", service.DeliveryFilter{EventID: a.eventID}),
+		deliveries("to the endpoint behind", service.DeliveryFilter{EndpointID: a.behind}),
+		deliveries("to another", service.DeliveryFilter{EndpointID: a.well}),
+		deliveries("that wait", service.DeliveryFilter{State: store.Pending}),
+		deliveries("that wait, to an endpoint where none do", service.DeliveryFilter{State: store.Pending, EndpointID: a.well}),
+		deliveries("that fail, and are tried again", service.DeliveryFilter{State: store.Pending, Tried: true}),
+		deliveries("that fail, to the endpoint behind", service.DeliveryFilter{State: store.Pending, Tried: true, EndpointID: a.behind}),
+		deliveries("that are being sent", service.DeliveryFilter{State: store.Sending}),
+		deliveries("delivered", service.DeliveryFilter{State: store.Delivered}),
+		deliveries("delivered to the endpoint behind", service.DeliveryFilter{State: store.Delivered, EndpointID: a.behind}),
+		deliveries("failed", service.DeliveryFilter{State: store.Failed}),
+		deliveries("failed, to an endpoint, before", service.DeliveryFilter{State: store.Failed, EndpointID: a.well, Until: &a.middle}),
+		deliveries("canceled", service.DeliveryFilter{State: store.Canceled}),
+		deliveries("canceled, to an endpoint", service.DeliveryFilter{State: store.Canceled, EndpointID: a.behind}),
+		deliveries("before", service.DeliveryFilter{Until: &a.middle}),
+		{name: "a delivery and its attempts", do: func(ctx context.Context) error {
+			_, _, err := h.Delivery(ctx, h.caller, a.delivery)
+			return err
+		}},
+		preview("all", service.ReplayFilter{}),
+		preview("an event, since", service.ReplayFilter{Events: []string{string(caseupdate.EventPaymentAdded)}, Since: &a.middle}),
+		preview("what failed", service.ReplayFilter{OnlyFailed: true, Since: &a.middle}),
+		entries("all", service.AuditFilter{}),
+		entries("an operation that is rare", service.AuditFilter{Operation: "eraseCase"}),
+		entries("of a key, an operation that is rare", service.AuditFilter{KeyID: "k", Operation: "eraseCase"}),
+	}
+}
