@@ -107,7 +107,7 @@ func lint(t *testing.T, asked linted) (found map[string][]string, taken [][]bool
 	const dir = "testdata/node"
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("%s is not on the PATH: install Node.js 20 or later with npm (Debian: apt-get install nodejs npm)", program)
+			t.Fatalf("%s is not on the PATH: install Node.js 20.19 or later with npm (Debian: apt-get install nodejs npm)", program)
 		}
 	}
 	// npm writes this file last, so an install that was cut short is made again.
