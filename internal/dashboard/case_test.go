@@ -2,10 +2,12 @@ package dashboard_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/subscription"
 )
@@ -48,6 +50,23 @@ func TestAKeyIsShownWhatItIsClearedFor(t *testing.T) {
 	shown := b.post(t, "/cases/"+c.ID+"/reveal", nil)
 	require.Equal(t, http.StatusOK, shown.status)
 	require.NotContains(t, shown.body, "mail.example")
+}
+
+func TestTheTimelineTellsWhoWasSentAnEvent(t *testing.T) {
+	s := newServer(t)
+	_, err := s.service.CreateEndpoint(t.Context(), s.admin, &subscription.Endpoint{
+		URL: "http://127.0.0.1:9/hooks?token=marked", Events: []string{subscription.AllEvents}, Clearance: subscription.Clearance{PHI: true},
+		Payload: subscription.PayloadEvent, Documents: subscription.DocumentsBase64, Ordering: subscription.OrderingCase,
+		Signing: []subscription.Signing{subscription.SigningStandard}, Timeout: subscription.DefaultTimeout, MaxInFlight: subscription.DefaultMaxInFlight,
+	}, nil)
+	require.NoError(t, err)
+	c := s.open(t, "mark")
+	_, err = s.service.Change(t.Context(), s.admin, c.ID, caselog.AddComment{Text: "mark", IsRestricted: true}, nil)
+	require.NoError(t, err)
+	page := s.signedIn(t, adminKey).get(t, "/cases/"+c.ID)
+	require.Equal(t, 3, strings.Count(page.body, "http://127.0.0.1:9/hooks"))
+	require.Equal(t, 1, strings.Count(page.body, "the endpoint is not cleared for what is restricted"))
+	require.NotContains(t, page.body, "token=marked")
 }
 
 func TestACaseIsFoundByItsIDs(t *testing.T) {

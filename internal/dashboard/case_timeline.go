@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,6 +98,10 @@ func (d *Dashboard) tellDeliveries(ctx context.Context, who service.Caller, time
 	if err != nil {
 		return err
 	}
+	withheld, err := d.tellWithheld(ctx, who, timeline)
+	if err != nil {
+		return err
+	}
 	of := make(map[string][]sent)
 	recipients := make(map[string]string)
 	for _, delivery := range deliveries {
@@ -111,8 +116,34 @@ func (d *Dashboard) tellDeliveries(ctx context.Context, who service.Caller, time
 	}
 	for i := range timeline {
 		timeline[i].Sent = of[timeline[i].ID]
+		for _, s := range withheld[timeline[i].ID] {
+			if !slices.ContainsFunc(timeline[i].Sent, func(other sent) bool { return other.EndpointID == s.EndpointID }) {
+				timeline[i].Sent = append(timeline[i].Sent, s)
+			}
+		}
 	}
 	return nil
+}
+
+// uncleared is why a restricted event is withheld.
+const uncleared = "the endpoint is not cleared for what is restricted"
+
+// tellWithheld returns the endpoints, by the ids of events, that would be sent an event if they
+// were cleared for it. For those there is no delivery.
+func (d *Dashboard) tellWithheld(ctx context.Context, who service.Caller, timeline []entry) (map[string][]sent, error) {
+	endpoints, _, err := d.service.Endpoints(ctx, who, service.Page{Limit: service.MaxLimit})
+	if err != nil {
+		return nil, err
+	}
+	withheld := make(map[string][]sent)
+	for _, e := range timeline {
+		for _, endpoint := range endpoints {
+			if endpoint.Subscribes(e.Type) && endpoint.Clearance.Withholds(e.Activity) && !endpoint.CreatedAt.After(e.Timestamp.Time) {
+				withheld[e.ID] = append(withheld[e.ID], sent{EndpointID: endpoint.ID, Recipient: endpoint.Recipient(), State: "withheld", Why: uncleared})
+			}
+		}
+	}
+	return withheld, nil
 }
 
 // recipient names an endpoint, also one that was deleted.
@@ -131,7 +162,7 @@ func sentTo(recipient string, delivery service.Delivery) sent {
 	s := sent{DeliveryID: delivery.ID, EndpointID: delivery.EndpointID, Recipient: recipient, State: string(delivery.State), Delivery: delivery}
 	switch {
 	case delivery.Sequence == 0 && delivery.FinishedAt != nil && delivery.Tries == 0:
-		s.State, s.Why = "withheld", "the endpoint is not cleared for what is restricted"
+		s.State, s.Why = "withheld", uncleared
 	case delivery.LastStatusCode != 0 && s.State != "delivered":
 		s.Why = "answered " + strconv.Itoa(delivery.LastStatusCode)
 	case delivery.Tries > 0 && s.State != "delivered":

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,7 +19,7 @@ var smallest = map[string]service.Role{
 }
 
 func TestEveryRouteHasItsRole(t *testing.T) {
-	d := New(new(service.Service), Options{})
+	d := New(new(service.Service), Options{Log: slog.New(slog.DiscardHandler)})
 	for _, route := range d.routes() {
 		needed, known := service.RoleFor(route.operation)
 		require.True(t, known, route.operation)
@@ -28,7 +29,7 @@ func TestEveryRouteHasItsRole(t *testing.T) {
 }
 
 func TestNobodyGetsInWithoutSigningIn(t *testing.T) {
-	d := New(new(service.Service), Options{})
+	d := New(new(service.Service), Options{Log: slog.New(slog.DiscardHandler)})
 	for _, route := range d.routes() {
 		if smallest[route.operation] == "" {
 			continue

@@ -3,6 +3,7 @@ package dashboard_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"io"
 	"log/slog"
 	"net/http"
@@ -38,10 +39,12 @@ const (
 // server is a whole casehook behind the dashboard, on loopback, over an empty SQLite database.
 type server struct {
 	*httptest.Server
+	door    *dashboard.Dashboard
 	service *service.Service
 	db      *store.Store
 	log     *logBuffer
 	admin   service.Caller
+	path    string // of the database
 }
 
 func newServer(t *testing.T) *server {
@@ -53,7 +56,8 @@ func newServer(t *testing.T) *server {
 	require.NoError(t, err)
 	shares, err := share.Open(filepath.Join(dir, "shares"))
 	require.NoError(t, err)
-	s.db, err = store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "casehook.sqlite"), store.Options{Vault: vault.New(ring), Shares: shares})
+	s.path = filepath.Join(dir, "casehook.sqlite")
+	s.db, err = store.Open(t.Context(), "sqlite:"+s.path, store.Options{Vault: vault.New(ring), Shares: shares})
 	require.NoError(t, err)
 	blobs, err := blob.Open(filepath.Join(dir, "blobs"))
 	require.NoError(t, err)
@@ -66,7 +70,8 @@ func newServer(t *testing.T) *server {
 		Store: s.db, Blobs: blobs, Engine: engine, Renderer: renderer, Metrics: noMetrics{}, Log: log, Guard: guard,
 		AdminKey: adminKey, AdminOrganizationID: org.ID, OperatorKey: operatorKey,
 	})
-	s.Server = httptest.NewServer(dashboard.New(s.service, dashboard.Options{Log: log}))
+	s.door = dashboard.New(s.service, dashboard.Options{Log: log})
+	s.Server = httptest.NewServer(s.door)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = engine.Run(ctx, time.Second) })
@@ -80,6 +85,16 @@ func newServer(t *testing.T) *server {
 	s.admin, err = s.service.Authenticate(t.Context(), adminKey, "")
 	require.NoError(t, err)
 	return s
+}
+
+// exec runs a statement in the server's database, behind its back.
+func (s *server) exec(t *testing.T, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", s.path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), statement)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
 }
 
 // key makes a key.

@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -43,7 +44,7 @@ func TestWhoSignsInSeesThePages(t *testing.T) {
 
 func TestOverHTTPSTheCookieIsOfThisHostOnly(t *testing.T) {
 	s := newServer(t)
-	s.Config.Handler = dashboard.New(s.service, dashboard.Options{PublicURL: "https://casehook.example"})
+	s.Config.Handler = dashboard.New(s.service, dashboard.Options{Log: slog.New(slog.DiscardHandler), PublicURL: "https://casehook.example"})
 	in := s.browser(t).post(t, "/login", url.Values{"key": {adminKey}})
 	require.Contains(t, in.header.Get("Set-Cookie"), "__Host-casehook=")
 	require.Contains(t, in.header.Get("Set-Cookie"), "Secure")
@@ -98,12 +99,19 @@ func TestARevokedKeyIsSignedOutAtOnce(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, b.get(t, "/cases").status, "the session has ended")
 }
 
+func TestASessionEndsWithItsTime(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn(t, adminKey)
+	s.exec(t, `UPDATE sessions SET expires_at = 1`)
+	require.Equal(t, http.StatusSeeOther, b.get(t, "/cases").status)
+}
+
 func TestAnotherAdminKeyEndsTheSessionsOfTheOneBefore(t *testing.T) {
 	s := newServer(t)
 	b := s.signedIn(t, adminKey)
 	options := s.service.Options
 	options.AdminKey = "chk_another_admin_key"
-	s.Config.Handler = dashboard.New(service.New(options), dashboard.Options{})
+	s.Config.Handler = dashboard.New(service.New(options), dashboard.Options{Log: slog.New(slog.DiscardHandler)})
 	require.Equal(t, http.StatusUnauthorized, b.get(t, "/cases").status)
 }
 

@@ -30,7 +30,7 @@ type auditEntry struct {
 	Role      *string           `json:"role" doc:"Of the key; null for a link."`
 	ActorID   *string           `json:"actorId" doc:"The user in whose name the key acted; null where nobody was named."`
 	Method    string            `json:"method"`
-	Operation string            `json:"operation" doc:"The operationId of the call in this document." example:"getCase"`
+	Operation string            `json:"operation" doc:"The operationId of the call in this document, or what the dashboard did: signIn, signOut, or that it showed what tells of a patient, such as revealCase." example:"getCase"`
 	Resources map[string]string `json:"resources" doc:"The ids in the path, and of the case that was made." example:"{\"caseId\":\"01937b1c-5f0e-7a64-9d0c-2f1f4a1b7c3d\"}"`
 	Status    int               `json:"status" doc:"Of the answer."`
 	From      string            `json:"from" doc:"The address that the call came from."`
@@ -76,7 +76,7 @@ type auditFilter struct {
 
 func (d *door) listAuditEntries(ctx context.Context, in *auditFilter) (*found[list[auditEntry]], error) {
 	if _, known := service.RoleFor(in.Operation); !known && in.Operation != "" {
-		return nil, refusal.Field("operation", "must be the operationId of a call in /openapi.json, such as getCase")
+		return nil, refusal.Field("operation", "must be the operationId of a call in /openapi.json, such as getCase, or one of the dashboard's, such as revealCase")
 	}
 	filter := service.AuditFilter{KeyID: in.KeyID, CaseID: in.CaseID, Operation: in.Operation, Since: given(in.Since), Until: given(in.Until)}
 	entries, next, err := d.service.Audit(ctx, caller(ctx), filter, in.page())

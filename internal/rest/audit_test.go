@@ -244,8 +244,8 @@ func TestTheAuditIsNarrowedAndPaged(t *testing.T) {
 	for query, fault := range map[string]string{
 		"since=yesterday": "since: must be a timestamp, such as 2026-11-23T14:05:06.789Z",
 		"cursor=nonsense": "cursor: must be the nextCursor of this list",
-		"operation=nope":  "operation: must be the operationId of a call in /openapi.json, such as getCase",
-		"operation=%2A":   "operation: must be the operationId of a call in /openapi.json, such as getCase",
+		"operation=nope":  "operation: must be the operationId of a call in /openapi.json, such as getCase, or one of the dashboard's, such as revealCase",
+		"operation=%2A":   "operation: must be the operationId of a call in /openapi.json, such as getCase, or one of the dashboard's, such as revealCase",
 		"since=2026-11-23T14:05:06Z&until=2026-11-23T14:05:06Z": "since: must lie before until",
 	} {
 		require.Equal(t, []string{fault}, s.get(t, "/v1/audit?"+query).faults(t))
