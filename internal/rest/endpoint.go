@@ -49,9 +49,8 @@ func (d *door) registerEndpoints() {
 	}, d.testEndpoint)
 }
 
-// mask stands for a header's value, which is never shown again, and for the query of a URL,
-// which only an admin is shown.
-const mask = "***"
+// mask stands for a header's value, which is never shown again.
+const mask = service.Mask
 
 // EndpointPath names an endpoint.
 type EndpointPath struct {
@@ -142,18 +141,7 @@ func set[T any](field *T, given *T) {
 }
 
 func (n newEndpoint) draft() *subscription.Endpoint {
-	draft := &subscription.Endpoint{
-		URL:         n.URL,
-		Events:      []string{subscription.AllEvents},
-		Payload:     subscription.PayloadEvent,
-		Documents:   subscription.DocumentsBase64,
-		Clearance:   subscription.Clearance(n.Clearance),
-		Ordering:    subscription.OrderingCase,
-		Signing:     []subscription.Signing{subscription.SigningStandard, subscription.SigningCV},
-		Headers:     map[string]string{},
-		Timeout:     subscription.DefaultTimeout,
-		MaxInFlight: subscription.DefaultMaxInFlight,
-	}
+	draft := subscription.New(n.URL, subscription.Clearance(n.Clearance))
 	n.apply(draft)
 	return draft
 }
@@ -208,9 +196,7 @@ type health struct {
 // shown returns an endpoint with its health as it is now, to whoever calls.
 func (d *door) shown(ctx context.Context, e *subscription.Endpoint) (endpoint, error) {
 	shown := shownEndpoint(e)
-	if strings.Contains(e.URL, "?") && !caller(ctx).Role.Includes(service.Admin) {
-		shown.URL = e.Recipient() + "?" + mask
-	}
+	shown.URL = caller(ctx).URLOf(e)
 	h, err := d.service.Health(ctx, e)
 	shown.Health = &health{h.Gate(), h.Failures, at(h.ClosedAt), at(h.ProbeAt), at(h.FlaggedAt)}
 	return shown, err

@@ -100,7 +100,7 @@ func (d *door) replay(ctx context.Context, in *struct {
 }
 
 func (d *door) listReplays(ctx context.Context, in *Paging) (*found[list[shownReplay]], error) {
-	replays, next, err := d.service.Replays(ctx, caller(ctx), in.page())
+	replays, next, err := d.service.Replays(ctx, caller(ctx), "", in.page())
 	if err != nil {
 		return nil, err
 	}

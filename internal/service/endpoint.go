@@ -34,6 +34,18 @@ func (s *Service) CreateEndpoint(ctx context.Context, caller Caller, draft *subs
 	return endpoint, err
 }
 
+// Mask stands for what is not shown: the value of a header, and the query of a URL to whoever
+// is no admin.
+const Mask = "***"
+
+// URLOf returns the URL of an endpoint as the caller may see it.
+func (c Caller) URLOf(e *subscription.Endpoint) string {
+	if strings.Contains(e.URL, "?") && !c.Role.Includes(Admin) {
+		return e.Recipient() + "?" + Mask
+	}
+	return e.URL
+}
+
 // Endpoint returns an endpoint, which the caller must not change.
 func (s *Service) Endpoint(ctx context.Context, caller Caller, id string) (*subscription.Endpoint, error) {
 	endpoint, err := s.Store.Endpoint(ctx, caller.OrganizationID, id)

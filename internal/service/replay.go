@@ -101,10 +101,10 @@ func (s *Service) PreviewReplay(ctx context.Context, caller Caller, endpointID s
 	return preview, refused("endpoint, or case", err)
 }
 
-// Replays lists replays, the newest first.
-func (s *Service) Replays(ctx context.Context, caller Caller, page Page) ([]Replay, string, error) {
+// Replays lists replays, of one endpoint where its id is not "", the newest first.
+func (s *Service) Replays(ctx context.Context, caller Caller, endpointID string, page Page) ([]Replay, string, error) {
 	return byID(page, func(r Replay) string { return r.ID }, func(before string, limit int) ([]Replay, error) {
-		return s.Store.Replays(ctx, caller.OrganizationID, before, limit)
+		return s.Store.Replays(ctx, caller.OrganizationID, endpointID, before, limit)
 	})
 }
 

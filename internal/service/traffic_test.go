@@ -103,6 +103,15 @@ func TestWhatIsWrongNowIsToldTheWorstFirst(t *testing.T) {
 		require.Equal(t, []string{well.ID, sick.ID, dead.ID}, []string{conditions[0].Endpoint.ID, conditions[1].Endpoint.ID, conditions[2].Endpoint.ID})
 		require.Zero(t, conditions[0].Backlog)
 		require.Equal(t, int64(1), conditions[1].LastHour.FailedAttempts)
+		for i, status := range []int{http.StatusNoContent, http.StatusServiceUnavailable, http.StatusGone} {
+			require.Equal(t, status, conditions[i].LastAnswer.StatusCode)
+			one, err := w.Condition(t.Context(), w.caller, conditions[i].Endpoint.ID)
+			require.NoError(t, err)
+			require.Equal(t, conditions[i].Endpoint.ID, one.Endpoint.ID)
+			require.Equal(t, status, one.LastAnswer.StatusCode)
+		}
+		_, err = w.Condition(t.Context(), w.caller, uuid.NewString())
+		requireRefused(t, refusal.NotFound, "", err)
 	})
 }
 

@@ -16,12 +16,18 @@ type Backlog = store.Backlog
 // MaxBacklog is up to how many messages that wait are counted.
 const MaxBacklog = store.MaxBacklog
 
+// Answer is that an endpoint answered, or did not.
+type Answer = store.Answer
+
 // Condition is how an endpoint is now.
 type Condition struct {
 	Endpoint *subscription.Endpoint // which the caller must not change
 	Health   subscription.Health
 	Backlog  Backlog
 	LastHour TrafficPoint
+	// LastAnswer is that to the last attempt where that failed, else that to the newest
+	// message that was delivered; nil where there is none.
+	LastAnswer *Answer
 }
 
 // Conditions is [Service.Endpoints] with how each of them is now.
@@ -34,12 +40,29 @@ func (s *Service) Conditions(ctx context.Context, caller Caller, page Page) ([]C
 	return conditions, next, err
 }
 
+// Condition is [Service.Endpoint] with how it is now.
+func (s *Service) Condition(ctx context.Context, caller Caller, id string) (Condition, error) {
+	endpoint, err := s.Endpoint(ctx, caller, id)
+	if err != nil {
+		return Condition{}, err
+	}
+	conditions, err := s.conditions(ctx, caller, []*subscription.Endpoint{endpoint})
+	if err != nil {
+		return Condition{}, err
+	}
+	return conditions[0], nil
+}
+
 func (s *Service) conditions(ctx context.Context, caller Caller, endpoints []*subscription.Endpoint) ([]Condition, error) {
 	healths, err := s.Store.Healths(ctx, caller.OrganizationID)
 	if err != nil {
 		return nil, err
 	}
 	backlogs, err := s.Store.Backlogs(ctx, caller.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	delivered, err := s.Store.LastDelivered(ctx, caller.OrganizationID)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +82,12 @@ func (s *Service) conditions(ctx context.Context, caller Caller, endpoints []*su
 		c := Condition{Endpoint: e, Health: healths[e.ID], Backlog: backlogs[e.ID], LastHour: TrafficPoint{At: since}}
 		if hour := hours[e.ID]; hour != nil {
 			c.LastHour = hour.point()
+		}
+		if last, ok := delivered[e.ID]; ok {
+			c.LastAnswer = &last
+		}
+		if c.Health.FailedAt != nil {
+			c.LastAnswer = &Answer{At: *c.Health.FailedAt, StatusCode: c.Health.StatusCode}
 		}
 		conditions[i] = c
 	}

@@ -194,10 +194,13 @@ func (s *Store) Replay(ctx context.Context, organizationID, id string) (Replay, 
 	return r, nil
 }
 
-// Replays returns at most limit replays of an organisation whose id comes before
-// another, the newest first; from the newest for "".
-func (s *Store) Replays(ctx context.Context, organizationID, before string, limit int) ([]Replay, error) {
+// Replays returns at most limit replays of an organisation, or of one of its endpoints where
+// its id is not "", whose id comes before another, the newest first; from the newest for "".
+func (s *Store) Replays(ctx context.Context, organizationID, endpointID, before string, limit int) ([]Replay, error) {
 	where := conditions{text: `organization_id = $1`, arguments: []any{organizationID}}
+	if endpointID != "" {
+		where.and(`endpoint_id = ?`, endpointID)
+	}
 	if before != "" {
 		where.and(`id < ?`, before)
 	}

@@ -27,6 +27,12 @@ func valid() *subscription.Endpoint {
 	}
 }
 
+func TestCheckAcceptsTheDefaults(t *testing.T) {
+	if err := subscription.New("https://partner.example/hooks", subscription.Clearance{}).Check(false); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCheckAcceptsWhatCanBe(t *testing.T) {
 	limit := 100
 	for name, change := range map[string]func(*subscription.Endpoint){

@@ -42,6 +42,23 @@ type Endpoint struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
+// New returns an endpoint as it is where its owner does not say otherwise. What it may be told
+// has no default.
+func New(url string, clearance Clearance) *Endpoint {
+	return &Endpoint{
+		URL:         url,
+		Events:      []string{AllEvents},
+		Payload:     PayloadEvent,
+		Documents:   DocumentsBase64,
+		Clearance:   clearance,
+		Ordering:    OrderingCase,
+		Signing:     []Signing{SigningStandard, SigningCV},
+		Headers:     map[string]string{},
+		Timeout:     DefaultTimeout,
+		MaxInFlight: DefaultMaxInFlight,
+	}
+}
+
 // AllEvents subscribes to every event, where it is the only item of an endpoint's
 // events.
 const AllEvents = "*"

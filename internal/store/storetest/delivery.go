@@ -88,6 +88,22 @@ var deliveryTests = []test{
 		require.NoError(t, err)
 		requireEqual(t, attempts, recorded)
 	}},
+	{"the newest message that was delivered to an endpoint tells how it answered", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		messages := c.waiting(e, 3)
+		c.endpoint()
+		c.deliver(messages[0], nil)
+		c.clock.pass(time.Minute)
+		c.deliver(messages[1], nil)
+		c.fail(messages[2], begin.Add(time.Hour))
+		got, err := c.LastDelivered(t.Context(), c.org.ID)
+		require.NoError(t, err)
+		requireEqual(t, map[string]store.Answer{e.ID: {At: at(begin.Add(time.Minute + time.Second)), StatusCode: 204}}, got)
+		got, err = c.LastDelivered(t.Context(), c.neighbour().org.ID)
+		require.NoError(t, err)
+		require.Empty(t, got)
+	}},
 	{"of a delivery that was attempted very often the last 200 attempts are shown", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		c.endpoint()

@@ -283,9 +283,13 @@ var replayTests = []test{
 		require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, other.ID))
 		c.advance(running[0], 10)
 		require.Equal(t, store.ReplayStopped, c.replayed(running[0]).State)
-		list, err := c.Replays(t.Context(), c.org.ID, "", 10)
+		list, err := c.Replays(t.Context(), c.org.ID, "", "", 10)
 		require.NoError(t, err)
 		require.Len(t, list, 2)
+		list, err = c.Replays(t.Context(), c.org.ID, other.ID, "", 10)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.Equal(t, other.ID, list[0].EndpointID)
 	}},
 	{"an endpoint or a case that is not there, or another organisation's, is not replayed", func(t *testing.T, url string) {
 		c := newClinic(t, url)

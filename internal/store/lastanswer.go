@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// Answer is that an endpoint answered, or did not.
+type Answer struct {
+	At         time.Time
+	StatusCode int // 0: there was no answer
+}
+
+// LastDelivered returns how the newest message that was delivered to each endpoint of an
+// organisation was answered, by the endpoint's id.
+func (s *Store) LastDelivered(ctx context.Context, organizationID string) (map[string]Answer, error) {
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT d.endpoint_id, d.finished_at, COALESCE((
+				SELECT attempts.status_code
+				FROM attempts
+				WHERE attempts.delivery_id = d.id AND attempts.number = d.tries), 0)
+		FROM endpoints
+		JOIN deliveries AS d ON d.id = (
+			SELECT newest.id
+			FROM deliveries AS newest
+			WHERE newest.endpoint_id = endpoints.id AND newest.state = 'delivered'
+			ORDER BY newest.id DESC
+			LIMIT 1)
+		WHERE endpoints.organization_id = $1 AND endpoints.state <> 'deleted'`, organizationID)
+	if err != nil {
+		return nil, fmt.Errorf("read what was delivered last: %w", err)
+	}
+	answers := make(map[string]Answer)
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var id string
+		var finished int64
+		var a Answer
+		err := rows.Scan(&id, &finished, &a.StatusCode)
+		a.At = at(finished)
+		answers[id] = a
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what was delivered last: %w", err)
+	}
+	return answers, nil
+}
