@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
 )
@@ -129,6 +130,11 @@ func (e *Engine) attempt(m store.Message) (*subscription.Endpoint, *store.Attemp
 // Try makes one attempt at a message that is in no lane, and records nothing.
 func (e *Engine) Try(ctx context.Context, endpoint *subscription.Endpoint, m store.Message) *store.Attempt {
 	return e.sender.Send(ctx, endpoint, m)
+}
+
+// Compose is [Sender.Compose].
+func (e *Engine) Compose(ctx context.Context, endpoint *subscription.Endpoint, m store.Message, attempt *store.Attempt, maxSigned int64) (http.Header, *render.Body, error) {
+	return e.sender.Compose(ctx, endpoint, m, attempt, maxSigned)
 }
 
 // judge says what an attempt means for the delivery.

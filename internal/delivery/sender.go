@@ -93,22 +93,7 @@ func (s *Sender) Send(ctx context.Context, endpoint *subscription.Endpoint, m st
 // request returns the attempt as a request, signed. Inline is whether documents go in
 // its body.
 func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m store.Message, attempt *store.Attempt) (request *http.Request, inline bool, err error) {
-	documents := endpoint.Documents
-	if m.Linked {
-		documents = subscription.DocumentsURL
-	}
-	body, err := s.Renderer.Body(m.Event, m.Case, m.Key, render.Options{
-		Payload:   endpoint.Payload,
-		Documents: documents,
-		Clearance: endpoint.Clearance,
-		MaxInline: endpoint.MaxInlineBytes,
-		Link: func(caseID, documentID string, sha256 []byte) (string, time.Time) {
-			if m.Key == nil { // a sample: there is no document to link to
-				return s.PublicURL + "/documents/sample", attempt.StartedAt
-			}
-			return MintLink(m.Key, s.PublicURL, caseID, documentID, sha256, attempt.StartedAt)
-		},
-	})
+	body, err := s.body(endpoint, m, attempt)
 	if err != nil {
 		return nil, false, err
 	}
@@ -127,8 +112,34 @@ func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m
 	if request.Body, err = request.GetBody(); err != nil {
 		return nil, false, err
 	}
+	request.Header = s.header(endpoint, m, attempt)
+	attempt.BodySHA256, err = sign(ctx, request.Header, endpoint, m.Event.ID, attempt.StartedAt, body)
+	return request, !whole, err
+}
 
-	header := request.Header
+// body renders a message as the endpoint asks for it and may see it.
+func (s *Sender) body(endpoint *subscription.Endpoint, m store.Message, attempt *store.Attempt) (*render.Body, error) {
+	documents := endpoint.Documents
+	if m.Linked {
+		documents = subscription.DocumentsURL
+	}
+	return s.Renderer.Body(m.Event, m.Case, m.Key, render.Options{
+		Payload:   endpoint.Payload,
+		Documents: documents,
+		Clearance: endpoint.Clearance,
+		MaxInline: endpoint.MaxInlineBytes,
+		Link: func(caseID, documentID string, sha256 []byte) (string, time.Time) {
+			if m.Key == nil { // a sample: there is no document to link to
+				return s.PublicURL + "/documents/sample", attempt.StartedAt
+			}
+			return MintLink(m.Key, s.PublicURL, caseID, documentID, sha256, attempt.StartedAt)
+		},
+	})
+}
+
+// header returns the headers of an attempt, but for its signatures.
+func (s *Sender) header(endpoint *subscription.Endpoint, m store.Message, attempt *store.Attempt) http.Header {
+	header := make(http.Header)
 	for name, value := range endpoint.Headers {
 		header.Set(name, value)
 	}
@@ -137,8 +148,23 @@ func (s *Sender) request(ctx context.Context, endpoint *subscription.Endpoint, m
 	header.Set(webhook.HeaderCaseID, m.Event.CaseID)
 	header.Set(webhook.HeaderSequence, strconv.FormatInt(m.Sequence, 10))
 	header.Set(webhook.HeaderAttempt, strconv.Itoa(attempt.Number))
-	attempt.BodySHA256, err = sign(ctx, header, endpoint, m.Event.ID, attempt.StartedAt, body)
-	return request, !whole, err
+	return header
+}
+
+// Compose returns the headers and the body of an attempt as they are sent, and sends nothing. A
+// body of more than maxSigned bytes is not read, and so not signed; of another
+// attempt.BodySHA256 is set. The error is [render.ErrWithheld] where the endpoint may not be
+// told of the event.
+func (s *Sender) Compose(ctx context.Context, endpoint *subscription.Endpoint, m store.Message, attempt *store.Attempt, maxSigned int64) (header http.Header, body *render.Body, err error) {
+	body, err = s.body(endpoint, m, attempt)
+	if err != nil {
+		return nil, nil, err
+	}
+	header = s.header(endpoint, m, attempt)
+	if body.Len() <= maxSigned {
+		attempt.BodySHA256, err = sign(ctx, header, endpoint, m.Event.ID, attempt.StartedAt, body)
+	}
+	return header, body, err
 }
 
 // sign sets the signatures of a body that is not sent before all of it was signed, and

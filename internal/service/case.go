@@ -16,6 +16,12 @@ func (s *Service) Case(ctx context.Context, caller Caller, caseID string, at int
 	return state, refused("case, or it has no such event", err)
 }
 
+// ShortIDs returns the short ids of cases, by their ids. It leaves out what is no case of the
+// caller's, or was erased.
+func (s *Service) ShortIDs(ctx context.Context, caller Caller, ids []string) (map[string]string, error) {
+	return s.Store.ShortIDs(ctx, caller.OrganizationID, ids)
+}
+
 // CaseFilter narrows a list of cases; zero values do not.
 type CaseFilter = store.CaseFilter
 

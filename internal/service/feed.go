@@ -60,6 +60,27 @@ func (s *Service) CaseFeed(ctx context.Context, caller Caller, caseID string, af
 	return events, last.Event.Sequence, more, nil
 }
 
+// FindEvent returns the case of an event of the log, by its id, and its sequence there. Of one
+// that is restricted a caller who is not cleared for it is told nothing.
+func (s *Service) FindEvent(ctx context.Context, caller Caller, id string) (caseID string, sequence int64, err error) {
+	known, err := s.Store.EventsKnown(ctx, caller.OrganizationID, []string{id})
+	if err != nil {
+		return "", 0, err
+	}
+	event, ok := known[id]
+	if !ok || event.OrganizationID != caller.OrganizationID {
+		return "", 0, refused("event", store.ErrNotFound)
+	}
+	shown, err := visible(ctx, s, caller, []string{id}, func(id string) string { return id })
+	if err != nil {
+		return "", 0, err
+	}
+	if len(shown) == 0 {
+		return "", 0, refused("event", store.ErrNotFound)
+	}
+	return event.CaseID, event.Sequence, nil
+}
+
 // page renders entries, as many as are allowed and fit. Last is the last one that it
 // is done with, whether it was told or withheld.
 func (s *Service) page(ctx context.Context, caller Caller, entries []store.Entry, limit int) (events []json.RawMessage, last *store.Entry, more bool, err error) {

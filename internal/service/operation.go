@@ -31,6 +31,7 @@ var operations = map[string]Role{
 	"getEndpoint":          Reader,
 	"listDeliveries":       Reader,
 	"getDelivery":          Reader,
+	"revealDelivery":       Reader,
 	"listReplays":          Reader,
 	"getReplay":            Reader,
 	"listReceipts":         Reader,

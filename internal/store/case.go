@@ -47,6 +47,31 @@ func (s *Store) CaseOwner(ctx context.Context, id string) (organizationID string
 	return organizationID, nil
 }
 
+// ShortIDs returns the short ids of those cases of an organisation, by their ids, that are there.
+func (s *Store) ShortIDs(ctx context.Context, organizationID string, ids []string) (map[string]string, error) {
+	where := among(ids)
+	where.and(`organization_id = ?`, organizationID)
+	where.and(`version > ?`, 0) // it was not erased
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT id, short_id
+		FROM cases
+		WHERE `+where.text, where.arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("read short ids: %w", err)
+	}
+	shortIDs := make(map[string]string, len(ids))
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var id, shortID string
+		err := rows.Scan(&id, &shortID)
+		shortIDs[id] = shortID
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read short ids: %w", err)
+	}
+	return shortIDs, nil
+}
+
 // asOf returns the case as of its event with that sequence, 0 for the last.
 func (s *Store) asOf(ctx context.Context, id string, head caseHead, sequence int64) (*caselog.Case, error) {
 	switch {

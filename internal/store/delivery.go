@@ -22,6 +22,7 @@ type Delivery struct {
 	Sequence       int64 // 1, 2, 3 … of what the endpoint is sent of the case; 0 where it was withheld
 	State          State
 	Tries          int
+	Deferred       int // of the tries, how many cost none of the schedule
 	LastStatusCode int // of the last attempt; 0 where there was no answer, or no attempt
 	CreatedAt      time.Time
 	// NextAttemptAt is nil where none is planned, or the endpoint is not active. Where that
@@ -43,7 +44,7 @@ const isSending = `(d.state = 'pending'
 				WHERE before.endpoint_id = d.endpoint_id AND before.lane = d.lane AND before.state = 'pending' AND before.sequence < d.sequence))`
 
 const selectDeliveries = `
-	SELECT d.id, d.organization_id, d.event_id, d.event_type, d.endpoint_id, d.case_id, d.sequence, d.tries, d.created_at, d.finished_at,
+	SELECT d.id, d.organization_id, d.event_id, d.event_type, d.endpoint_id, d.case_id, d.sequence, d.tries, d.deferred, d.created_at, d.finished_at,
 		CASE WHEN EXISTS (
 			SELECT 1
 			FROM endpoints
@@ -188,7 +189,7 @@ func scanDelivery(row interface{ Scan(...any) error }) (Delivery, error) {
 	var name, state string
 	var created int64
 	var due, finished, status sql.NullInt64
-	err := row.Scan(&d.ID, &d.OrganizationID, &d.EventID, &name, &d.EndpointID, &d.CaseID, &d.Sequence, &d.Tries, &created, &finished, &due, &status, &state)
+	err := row.Scan(&d.ID, &d.OrganizationID, &d.EventID, &name, &d.EndpointID, &d.CaseID, &d.Sequence, &d.Tries, &d.Deferred, &created, &finished, &due, &status, &state)
 	d.LastStatusCode = int(status.Int64)
 	d.EventType, d.State = caseupdate.Event(name), State(state)
 	d.CreatedAt, d.FinishedAt = at(created), maybeAt(finished)

@@ -127,10 +127,7 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 	if err != nil {
 		return lane, fmt.Errorf("load a lane of endpoint %s: %w", endpointID, err)
 	}
-	rows, err := s.readers.QueryContext(ctx, `
-		SELECT id, organization_id, case_id, sequence, tries, deferred, linked, COALESCE(replay_id, ''), due_at,
-			(SELECT events.sequence FROM events WHERE events.id = deliveries.event_id)
-		FROM deliveries
+	rows, err := s.readers.QueryContext(ctx, selectMessages+`
 		WHERE endpoint_id = $1 AND lane = $2 AND state = 'pending'
 		ORDER BY deliveries.sequence
 		LIMIT $3`, endpointID, name, maxLoaded)
@@ -140,11 +137,8 @@ func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error)
 	var sequences []int64 // of the events
 	var caseID string
 	err = scanAll(rows, func(rows *sql.Rows) error {
-		m := Message{EndpointID: endpointID, Lane: name}
-		var sequence, linked int64
-		var due sql.NullInt64
-		err := rows.Scan(&m.DeliveryID, &m.OrganizationID, &caseID, &m.Sequence, &m.Tries, &m.Deferred, &linked, &m.ReplayID, &due, &sequence)
-		m.Linked, m.DueAt = linked == 1, maybeAt(due)
+		m, of, sequence, err := scanMessage(rows)
+		caseID = of
 		lane.Messages = append(lane.Messages, m)
 		sequences = append(sequences, sequence)
 		return err

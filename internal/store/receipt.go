@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -151,6 +152,24 @@ var receiptLedger = &ledger{
 // may be more. Where two processes do so at the same time, one has done nothing.
 func (s *Store) ChainReceipts(ctx context.Context) (more bool, err error) {
 	return s.chain(ctx, receiptLedger)
+}
+
+// SentLast returns the number of the last attempt of a delivery of which there is a receipt,
+// and the SHA-256 of the body that was sent; 0 where there is none.
+func (s *Store) SentLast(ctx context.Context, deliveryID string) (attempt int, bodySHA256 []byte, err error) {
+	err = s.readers.QueryRowContext(ctx, `
+		SELECT attempts, body_sha256
+		FROM receipts
+		WHERE delivery_id = $1 AND repeated = 0 AND body_sha256 IS NOT NULL
+		ORDER BY attempts DESC
+		LIMIT 1`, deliveryID).Scan(&attempt, &bodySHA256)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil, nil
+	}
+	if err != nil {
+		return 0, nil, fmt.Errorf("read the receipts of delivery %s: %w", deliveryID, err)
+	}
+	return attempt, bodySHA256, nil
 }
 
 // CaseReceipts returns at most limit receipts of a case that come after a position, the
