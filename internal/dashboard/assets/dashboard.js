@@ -18,6 +18,8 @@
   };
   setInterval(tick, 5000);
 
+  // Browsers let pages copy over https, and on this machine, only.
+  if (!navigator.clipboard) document.documentElement.dataset.copying = "no";
   const copy = async (button) => {
     await navigator.clipboard.writeText(button.dataset.copy);
     const before = button.textContent;
