@@ -100,12 +100,25 @@ func TestDoctorFindsEachFaultThatIsPlanted(t *testing.T) {
 		}
 		return update.Event
 	}
+	fresh := func(r *http.Request) bool {
+		at, err := strconv.ParseInt(r.Header.Get(webhook.HeaderTimestamp), 10, 64)
+		return err == nil && time.Since(time.Unix(at, 0)).Abs() < webhook.DefaultTolerance
+	}
+	found := map[string]bool{} // by which check
 	for _, test := range []struct {
 		name  string
 		fault func() planted
 		flags []string
 		want  []string // the checks that fail
 	}{
+		{"it does not know one of the events", func() planted {
+			return answering(422, func(_ *http.Request, body []byte) bool { return event(body) == caseupdate.EventPaymentCompleted })
+		}, nil, []string{"accepts"}},
+		{"it does not take a full case", func() planted {
+			return answering(422, func(r *http.Request, body []byte) bool {
+				return genuine(r, body) && event(body) == caseupdate.EventAddCaseDecision && bytes.Contains(body, []byte(`"responses":`))
+			})
+		}, nil, []string{"accepts"}},
 		{"it verifies nothing", func() planted {
 			return answering(204, func(*http.Request, []byte) bool { return true })
 		}, nil, refusals},
@@ -125,6 +138,11 @@ func TestDoctorFindsEachFaultThatIsPlanted(t *testing.T) {
 		{"it verifies x-cv-signature only", func() planted {
 			return answering(204, func(r *http.Request, body []byte) bool { return webhook.VerifyCV(r.Header, body, secret) == nil })
 		}, nil, []string{"refuses-borrowed", "refuses-stale"}},
+		{"it verifies x-cv-signature, and looks at the time", func() planted {
+			return answering(204, func(r *http.Request, body []byte) bool {
+				return fresh(r) && webhook.VerifyCV(r.Header, body, secret) == nil
+			})
+		}, nil, []string{"refuses-borrowed"}},
 		{"it does not cover the decision", func() planted {
 			return answering(204, func(r *http.Request, body []byte) bool {
 				return genuine(r, bytes.Replace(body, []byte(`"isApproved":false`), []byte(`"isApproved":true`), 1))
@@ -150,9 +168,9 @@ func TestDoctorFindsEachFaultThatIsPlanted(t *testing.T) {
 				mac.Write(body)
 				given, versioned := strings.CutPrefix(r.Header.Get(webhook.HeaderSignature), "v1,")
 				raw, err := base64.StdEncoding.DecodeString(given)
-				return versioned && err == nil && bytes.HasPrefix(mac.Sum(nil), raw)
+				return versioned && err == nil && bytes.HasPrefix(mac.Sum(nil), raw) && fresh(r)
 			})
-		}, nil, []string{"refuses-wrong-secret", "refuses-stale"}},
+		}, nil, []string{"refuses-wrong-secret"}},
 		{"it refuses events that it does not know", func() planted {
 			return answering(422, func(_ *http.Request, body []byte) bool { return event(body) != "" && !event(body).Known() })
 		}, nil, []string{"tolerates-unknown-events"}},
@@ -242,12 +260,20 @@ func TestDoctorFindsEachFaultThatIsPlanted(t *testing.T) {
 			require.Equal(t, 1, status)
 			require.False(t, r.Passed)
 			require.Empty(t, cmp.Diff(test.want, r.named(failed)), printed)
+			if len(test.want) == 1 {
+				found[test.want[0]] = true
+			}
 			for _, check := range r.Checks {
 				require.Equal(t, check.Outcome == failed, check.Advice != "", check.Name)
 				require.Equal(t, check.Outcome == failed, len(check.Findings) > 0, check.Name)
 			}
 		})
 	}
+	t.Run("each check finds a fault that no other does", func(t *testing.T) {
+		for _, check := range checks {
+			require.Contains(t, found, check.name)
+		}
+	})
 }
 
 func TestDoctorSkipsWhatSaysNothing(t *testing.T) {
