@@ -2,6 +2,11 @@
 export class Lanes {
   readonly #byName = new Map<string, Lane>();
 
+  /** How many lanes there are. */
+  get size(): number {
+    return this.#byName.size;
+  }
+
   /** Gives a message a place, which must leave in the end. */
   enter(name: string, sequence: number): Place {
     let lane = this.#byName.get(name);
