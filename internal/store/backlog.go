@@ -20,6 +20,7 @@ type Backlog struct {
 // Backlogs returns what waits for each endpoint of an organisation for which something
 // waits, by its id.
 func (s *Store) Backlogs(ctx context.Context, organizationID string) (map[string]Backlog, error) {
+	// The oldest is found by an index that has this order alone; see [DeliveryFilter.query].
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT id, (
 				SELECT COUNT(*)
@@ -30,8 +31,9 @@ func (s *Store) Backlogs(ctx context.Context, organizationID string) (map[string
 					LIMIT $2) AS waiting), (
 				SELECT created_at
 				FROM deliveries
-				WHERE deliveries.endpoint_id = endpoints.id AND deliveries.state = 'pending' AND deliveries.replay_id IS NULL
-				ORDER BY deliveries.id
+				WHERE deliveries.endpoint_id >= endpoints.id AND deliveries.endpoint_id <= endpoints.id
+					AND deliveries.state = 'pending' AND deliveries.replay_id IS NULL
+				ORDER BY deliveries.endpoint_id, deliveries.id
 				LIMIT 1)
 		FROM endpoints
 		WHERE organization_id = $1 AND state <> 'deleted'`, organizationID, MaxBacklog)

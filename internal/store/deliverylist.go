@@ -24,8 +24,10 @@ type DeliveryFilter struct {
 // before another, the newest first; from the newest for "".
 func (s *Store) Deliveries(ctx context.Context, organizationID string, filter DeliveryFilter, before string, limit int) ([]Delivery, error) {
 	query, arguments := filter.query(organizationID, before, limit)
+	// An endpoint, a case or an event is of one organisation: what is asked of it here is
+	// asked of all or none.
 	deliveries, err := s.listDeliveries(ctx, selectDeliveries+`
-	WHERE d.id IN (`+query+`)
+	WHERE d.id IN (`+query+`) AND d.organization_id || '' = $1
 	ORDER BY d.id DESC
 	LIMIT `+strconv.Itoa(limit), arguments...)
 	if err != nil {
@@ -38,35 +40,29 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 //
 // It has them found by one index: of the event or of the case, where one is named; else of
 // each state, by endpoint or by organisation. Then however many others there are of another
-// state, endpoint or case, they are not looked at. Other conditions are put so that no
-// index of theirs can be taken.
+// state, endpoint or case, they are not looked at. Conditions that are to take no index have
+// || ”, and the bounds and the order of a state's index are such that no other has them:
+// PostgreSQL would go through all deliveries by their ids, and hope to find some soon.
 func (f DeliveryFilter) query(organizationID, before string, limit int) (query string, arguments []any) {
-	var where conditions
-	by := func(index bool, column, value string) {
+	where := conditions{arguments: []any{organizationID}} // which is $1 of the caller, too
+	ofFew := f.EventID != "" || f.CaseID != ""
+	var order string
+	first, end := f.bounds(before)
+	for _, of := range []struct{ column, id string }{
+		{"event_id", f.EventID}, {"case_id", f.CaseID}, {"endpoint_id", f.EndpointID}, {"organization_id", organizationID},
+	} {
 		switch {
-		case value == "":
-		case index:
-			where.and(`d.`+column+` = ?`, value)
+		case of.id == "" || of.column == "organization_id" && order != "":
+		case order != "":
+			where.and(`d.`+of.column+` || '' = ?`, of.id)
 		default:
-			where.and(`d.`+column+` || '' = ?`, value)
+			order = `d.` + of.column + ` DESC, d.id DESC`
+			where.and(`(d.`+of.column+`, d.id) >= (?, ?)`, of.id, first)
+			where.and(`(d.`+of.column+`, d.id) < (?, ?)`, of.id, end)
 		}
 	}
-	ofFew := f.EventID != "" || f.CaseID != ""
-	by(f.EventID != "", "event_id", f.EventID)
-	by(f.EventID == "", "case_id", f.CaseID)
-	by(!ofFew, "endpoint_id", f.EndpointID)
-	by(!ofFew && f.EndpointID == "", "organization_id", organizationID)
 	if f.Tried {
 		where.and(`d.tries > 0`)
-	}
-	if f.Since != nil {
-		where.and(`d.id >= ?`, firstID(*f.Since))
-	}
-	if f.Until != nil {
-		where.and(`d.id < ?`, firstID(*f.Until))
-	}
-	if before != "" {
-		where.and(`d.id < ?`, before)
 	}
 	var parts []string
 	for _, state := range f.states(ofFew) {
@@ -76,11 +72,26 @@ func (f DeliveryFilter) query(organizationID, before string, limit int) (query s
 			SELECT d.id
 			FROM deliveries AS d
 			WHERE `+state+where.text+`
-			ORDER BY d.id DESC
+			ORDER BY `+order+`
 			LIMIT `+strconv.Itoa(limit)+`) AS page`)
 	}
 	return strings.Join(parts, `
 		UNION ALL`), where.arguments
+}
+
+// bounds returns the id that those of a list are not before, and the one that they are before.
+func (f DeliveryFilter) bounds(before string) (first, end string) {
+	end = "g" // behind all digits
+	if f.Since != nil {
+		first = firstID(*f.Since)
+	}
+	if f.Until != nil {
+		end = firstID(*f.Until)
+	}
+	if before != "" {
+		end = min(end, before)
+	}
+	return first, end
 }
 
 // states returns the conditions of deliveries d, of which each is of one state, but where
