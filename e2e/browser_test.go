@@ -184,6 +184,19 @@ func (v *visitor) click(text string) {
 	v.do("click "+text, chromedp.Click("//button"+name+" | //a"+name+" | //summary"+name, chromedp.NodeVisible))
 }
 
+// asks presses a button that asks first, and waits for the question.
+func (v *visitor) asks(button, question string) {
+	v.t.Helper()
+	v.do("click "+button, chromedp.Click("//form[@data-confirm]/button[normalize-space()="+quoted(button)+"]", chromedp.NodeVisible))
+	v.sees(question)
+}
+
+// confirms answers the question that is open by yes.
+func (v *visitor) confirms() {
+	v.t.Helper()
+	v.do("confirm", chromedp.Click("dialog[open] button.primary", chromedp.NodeVisible))
+}
+
 // press types where the focus is.
 func (v *visitor) press(keys string) {
 	v.t.Helper()

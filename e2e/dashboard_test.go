@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -107,4 +108,65 @@ func TestCasesAreFiltered(t *testing.T) {
 	v.open("/nothing")
 	v.sees("There is nothing here")
 	v.check()
+}
+
+func TestAKeyIsMadeUsedAndRevoked(t *testing.T) {
+	s := serve(t, t.TempDir(), "--dev")
+	v := signIn(t, s, adminKey)
+	v.click("Keys")
+	v.sees("No key is kept")
+	v.check()
+	v.click("Make a key")
+	v.fill("#name", patient)
+	v.click("Make the key")
+	v.sees("Copy it now.")
+	v.check()
+	key, err := chromedp.Run(v.ctx, chromedp.Evaluate[string](`document.querySelector(".made [data-copy]").dataset.copy`))
+	require.NoError(t, err)
+
+	other := signIn(t, s, key)
+	require.NotContains(t, other.text(), "Audit", "a reader sees nothing of it")
+	v.click("Keys")
+	v.sees("What it did")
+	require.NotContains(t, v.text(), key)
+	v.click("What it did")
+	v.sees("127.0.0.1")
+	v.click("Sign in")
+	v.sees("Digest")
+	v.check()
+	v.choose(`select[name="operation"]`, "eraseCase")
+	v.sees("No call is like that")
+	v.check()
+	v.click("Is the record whole?")
+	v.sees("casehook verify audit")
+
+	v.click("Keys")
+	v.asks("Revoke", "It cannot be made good again.")
+	v.check()
+	v.confirms()
+	v.sees("The key is revoked.")
+	v.check()
+	other.open("/cases")
+	other.sees("The API key has expired or was revoked.")
+}
+
+func TestAUserIsRegisteredAndChanged(t *testing.T) {
+	s := serve(t, t.TempDir(), "--dev")
+	v := signIn(t, s, adminKey)
+	v.click("Users")
+	v.sees("Nobody is registered yet")
+	v.click("Register a user")
+	v.fill("#id", "nurse/7")
+	v.fill("#firstName", "<b>Nora</b>")
+	v.fill("#lastName", "Quinn")
+	v.fill("#email", "nora@clinic")
+	v.check()
+	v.click("Register")
+	v.sees("The user is kept.")
+	v.check()
+	v.click("Edit <b>Nora</b> Quinn")
+	v.fill("#role", "nurse")
+	v.check()
+	v.click("Save")
+	v.sees("nurse")
 }

@@ -103,3 +103,18 @@ func (f *form) with(path, name, value string) string {
 	}
 	return path + "?" + query.Encode()
 }
+
+// cursorOf returns where the page of a list begins that is asked for by its address.
+func cursorOf(r *http.Request) string { return r.URL.Query().Get("cursor") }
+
+// pagesOf returns where a list without a filter begins, and where it goes on; "" where that is
+// this page, or nowhere.
+func pagesOf(r *http.Request, path, next string) (first, following string) {
+	if cursorOf(r) != "" {
+		first = path
+	}
+	if next != "" {
+		following = path + "?" + url.Values{"cursor": {next}}.Encode()
+	}
+	return first, following
+}

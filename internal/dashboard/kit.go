@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/refusal"
 )
 
 // functions are what templates can call.
@@ -17,6 +18,7 @@ var functions = template.FuncMap{
 	"badge":  badge,
 	"words":  words,
 	"told":   told,
+	"wrong":  wrong,
 	"dict":   dict,
 }
 
@@ -90,6 +92,7 @@ var tones = map[string]string{
 	"delivered": "good", "failed": "bad", "sending": "busy", "pending": "wait", "canceled": "quiet", "withheld": "quiet",
 	"active": "good", "paused": "wait", "disabled": "bad", "failing": "bad", "moving": "busy",
 	"OPEN": "wait", "ASSIGNED": "busy", "IN_PROGRESS": "busy", "APPROVED": "good", "REJECTED": "bad", "NO_DECISION": "quiet", "ABANDONED": "quiet",
+	"revoked": "quiet", "expired": "quiet", "done": "good", "refused": "wait",
 	"escalated": "bad", "archived": "quiet", "PAID": "good", "UNPAID": "wait",
 }
 
@@ -143,6 +146,19 @@ func told(event caseupdate.Event) string {
 		return telling
 	}
 	return words(event)
+}
+
+// wrong returns what a field of a form that was refused must be, "" where it is as it must be.
+func wrong(refused *refusal.Error, field string) string {
+	if refused == nil {
+		return ""
+	}
+	for _, fault := range refused.Faults {
+		if fault.Field == field {
+			return sentence(fault.Allowed)
+		}
+	}
+	return ""
 }
 
 // dict returns the arguments of a partial, given as names and values in turn.

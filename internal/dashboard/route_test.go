@@ -16,6 +16,8 @@ import (
 var smallest = map[string]service.Role{
 	"signIn": "", "signOut": "reader",
 	"listCases": "reader", "getCase": "reader", "revealCases": "reader", "revealCase": "reader",
+	"listUsers": "reader", "getUser": "reader", "putUser": "writer",
+	"listKeys": "admin", "createKey": "admin", "revokeKey": "admin", "listAuditEntries": "admin",
 }
 
 func TestEveryRouteHasItsRole(t *testing.T) {

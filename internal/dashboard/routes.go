@@ -27,5 +27,16 @@ func (d *Dashboard) routes() []route {
 		{pattern: "POST /cases/reveal", operation: "revealCases", handler: d.listCases, status: http.StatusOK},
 		{pattern: "GET /cases/{caseId}", operation: "getCase", handler: d.showCase},
 		{pattern: "POST /cases/{caseId}/reveal", operation: "revealCase", handler: d.showCase, status: http.StatusOK},
+
+		{pattern: "GET /keys", operation: "listKeys", handler: d.listKeys, nav: "Keys"},
+		{pattern: "POST /keys", operation: "createKey", handler: d.createKey, status: http.StatusOK},
+		{pattern: "POST /keys/{keyId}/revoke", operation: "revokeKey", handler: d.revokeKey},
+
+		{pattern: "GET /users", operation: "listUsers", handler: d.listUsers, nav: "Users"},
+		{pattern: "GET /users/new", operation: "listUsers", handler: d.registerUser},
+		{pattern: "GET /users/edit", operation: "getUser", handler: d.editUser},
+		{pattern: "POST /users", operation: "putUser", handler: d.putUser},
+
+		{pattern: "GET /audit", operation: "listAuditEntries", handler: d.listAudit, nav: "Audit"},
 	}
 }

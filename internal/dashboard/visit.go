@@ -81,14 +81,22 @@ func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, needed service
 	if err != nil {
 		return r, err
 	}
-	if !who.Role.Includes(needed) {
-		return r, refusal.Of(refusal.Forbidden, "This needs a key of the role "+string(needed)+". Yours is "+string(who.Role)+".")
+	if err := reaches(who, needed); err != nil {
+		return r, err
 	}
 	x.Caller = who
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		r = r.WithContext(service.WithAuditEntry(ctx, x.Entry))
 	}
 	return r, nil
+}
+
+// reaches refuses whose role does not include the one that is needed.
+func reaches(who service.Caller, needed service.Role) error {
+	if who.Role.Includes(needed) {
+		return nil
+	}
+	return refusal.Of(refusal.Forbidden, "This needs a key of the role "+string(needed)+". Yours is "+string(who.Role)+".")
 }
 
 // isPartial reports whether htmx asks for the page without its frame.

@@ -131,11 +131,7 @@ const maxResource = 200
 // of the answer where the call succeeds, resources are the ids in the path, by what they are of.
 func (x *Exchange) Begin(r *http.Request, operation string, status int, resources map[string]string) {
 	for name, id := range resources {
-		id = strings.ToValidUTF8(id, "\uFFFD")
-		if len(id) > maxResource {
-			id = strings.ToValidUTF8(id[:maxResource], "") + "…"
-		}
-		resources[name] = id
+		resources[name] = recorded(id)
 	}
 	x.Entry = &service.AuditEntry{
 		RequestID: x.ID,
@@ -146,6 +142,19 @@ func (x *Exchange) Begin(r *http.Request, operation string, status int, resource
 		Status:    status,
 		Details:   service.AuditDetails{From: AddressOf(r), Resources: resources},
 	}
+}
+
+// About adds to the entry of a call what the call is about, where its path does not tell. The
+// entry is to be attributed again then.
+func (x *Exchange) About(resource, id string) { x.Entry.Details.Resources[resource] = recorded(id) }
+
+// recorded returns an id as it is recorded.
+func recorded(id string) string {
+	id = strings.ToValidUTF8(id, "\uFFFD")
+	if len(id) > maxResource {
+		id = strings.ToValidUTF8(id[:maxResource], "") + "…"
+	}
+	return id
 }
 
 // AddressOf returns the address that a request came from, without the port.

@@ -101,9 +101,25 @@ func (s *Service) Keys(ctx context.Context, caller Caller, page Page) ([]Key, st
 	})
 	keys := make([]Key, len(known))
 	for i, k := range known {
-		keys[i] = Key{k.ID, k.Name, Role(k.Role), k.Clearance, k.CreatedAt, k.ExpiresAt, k.RevokedAt}
+		keys[i] = keyOf(k)
 	}
 	return keys, next, err
+}
+
+// Key returns one API key, also one that has expired or was revoked.
+func (s *Service) Key(ctx context.Context, caller Caller, id string) (Key, error) {
+	k, err := s.Store.Key(ctx, id)
+	if err == nil && k.OrganizationID != caller.OrganizationID {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return Key{}, refused("API key", err)
+	}
+	return keyOf(k), nil
+}
+
+func keyOf(k store.Key) Key {
+	return Key{k.ID, k.Name, Role(k.Role), k.Clearance, k.CreatedAt, k.ExpiresAt, k.RevokedAt}
 }
 
 // RevokeKey ends an API key at once.

@@ -1,5 +1,10 @@
 package service
 
+import (
+	"maps"
+	"slices"
+)
+
 // Anybody is the role of what needs no key: what it gives out is guarded otherwise.
 const Anybody Role = ""
 
@@ -9,6 +14,9 @@ func RoleFor(operation string) (role Role, known bool) {
 	role, known = operations[operation]
 	return role, known
 }
+
+// Operations returns the names of all operations, in the order of the alphabet.
+func Operations() []string { return slices.Sorted(maps.Keys(operations)) }
 
 // operations are what callers do, through whichever door, each with the smallest role that it
 // needs. The audit names calls by them. Who looks after
@@ -25,6 +33,7 @@ var operations = map[string]Role{
 	"revealCase":           Reader,
 	"getAttachmentContent": Reader,
 	"listUsers":            Reader,
+	"getUser":              Reader,
 	"listEvents":           Reader,
 	"listCaseEvents":       Reader,
 	"listEndpoints":        Reader,

@@ -57,6 +57,12 @@ func (s *Service) Users(ctx context.Context, caller Caller, page Page) ([]User, 
 	})
 }
 
+// User returns a registered user.
+func (s *Service) User(ctx context.Context, caller Caller, id string) (User, error) {
+	user, err := s.registered(ctx, caller, id)
+	return user, refused("user", err)
+}
+
 // registered returns a user, or [store.ErrNotFound].
 func (s *Service) registered(ctx context.Context, caller Caller, id string) (User, error) {
 	if !IsText(id) {

@@ -1,0 +1,275 @@
+package dashboard
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/service"
+)
+
+// auditView is the list of who called what.
+type auditView struct {
+	Rows       []auditRow
+	Next       string // the page that follows; "" for none
+	First      string // the page that it all begins with; "" where it is this one
+	Filtered   bool
+	Filter     map[string]string
+	Keys       []choice
+	Operations []choice
+}
+
+// choice is one of what can be chosen.
+type choice struct{ Value, Name string }
+
+// auditRow is an entry of the audit.
+type auditRow struct {
+	At        time.Time
+	Who, Role string // the key, in words
+	Actor     string // in whose name; "" where nobody was named
+	Deed      string
+	About     []subject
+	Word, Why string // how it was answered
+	Status    int
+	From      string
+	Operation string
+	Method    string
+	RequestID string
+	Digest    string
+	KeyID     string
+	ActorID   string
+}
+
+// subject is one of what a call was about.
+type subject struct {
+	Noun, Name string
+	ID         string
+	Path       string // where it is shown; "" for nowhere
+}
+
+// auditFilters are the fields by which the audit is filtered.
+var auditFilters = []string{"key", "case", "operation", "since", "until"}
+
+func (d *Dashboard) listAudit(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	ctx, who := r.Context(), caller(r)
+	filter := service.AuditFilter{KeyID: form.text("key"), Operation: form.text("operation"), Since: form.time("since"), Until: form.time("until")}
+	if _, known := service.RoleFor(filter.Operation); !known && filter.Operation != "" {
+		form.fault("operation", "must be one of those in the list")
+	}
+	if err := form.err(); err != nil {
+		return err
+	}
+	if filter.CaseID, err = d.caseOf(ctx, who, strings.TrimSpace(form.text("case"))); err != nil {
+		return err
+	}
+	entries, next, err := d.service.Audit(ctx, who, filter, service.Page{Cursor: form.text("cursor")})
+	if err != nil {
+		return err
+	}
+	view := auditView{Filter: map[string]string{}, Operations: operationChoices()}
+	for _, name := range auditFilters {
+		view.Filter[name] = form.text(name)
+		view.Filtered = view.Filtered || form.text(name) != ""
+	}
+	if next != "" {
+		view.Next = form.with("/audit", "cursor", next)
+	}
+	if form.text("cursor") != "" {
+		view.First = form.with("/audit", "cursor", "")
+	}
+	names := newNames(d.service, who)
+	if view.Keys, err = names.keyChoices(ctx, filter.KeyID); err != nil {
+		return err
+	}
+	if view.Rows, err = names.tell(ctx, entries); err != nil {
+		return err
+	}
+	return d.show(w, r, page{Template: "audit", Title: "Audit", Data: view})
+}
+
+// caseOf returns the id of a case that is named by it or by a short id, "" for "". One that
+// was erased is known by its id still.
+func (d *Dashboard) caseOf(ctx context.Context, who service.Caller, name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	if id, err := uuid.Parse(name); err == nil {
+		return id.String(), nil
+	}
+	return d.findCase(ctx, who, name)
+}
+
+func operationChoices() []choice {
+	var choices []choice
+	for _, operation := range service.Operations() {
+		if role, _ := service.RoleFor(operation); role != service.Operator {
+			choices = append(choices, choice{operation, deed(operation)})
+		}
+	}
+	slices.SortFunc(choices, func(a, b choice) int { return strings.Compare(a.Name, b.Name) })
+	return choices
+}
+
+// outside are the names of what is no key in the store.
+var outside = map[string]string{"environment": "Administrator", "operator": "Operator", "link": "Whoever has the link"}
+
+// names are what the ids in a page of the audit stand for, each asked for once.
+type names struct {
+	service *service.Service
+	who     service.Caller
+	keys    map[string]string
+	users   map[string]string
+	urls    map[string]string // of endpoints
+	cases   map[string]string // their short ids
+}
+
+func newNames(s *service.Service, who service.Caller) *names {
+	n := &names{service: s, who: who, keys: map[string]string{}, users: map[string]string{}, urls: map[string]string{}}
+	for id, name := range outside {
+		n.keys[id] = name
+	}
+	return n
+}
+
+// keyChoices returns the keys to choose from: the first hundred, and the one that is chosen.
+func (n *names) keyChoices(ctx context.Context, chosen string) ([]choice, error) {
+	keys, _, err := n.service.Keys(ctx, n.who, service.Page{Limit: service.MaxLimit})
+	if err != nil {
+		return nil, err
+	}
+	var choices []choice
+	for _, key := range keys {
+		n.keys[key.ID] = key.Name
+		choices = append(choices, choice{key.ID, key.Name})
+	}
+	for _, id := range []string{"environment", "link"} {
+		choices = append(choices, choice{id, outside[id]})
+	}
+	if chosen == "" || slices.ContainsFunc(choices, func(c choice) bool { return c.Value == chosen }) {
+		return choices, nil
+	}
+	name, err := n.key(ctx, chosen)
+	return append(choices, choice{chosen, name}), err
+}
+
+// tell returns entries in words.
+func (n *names) tell(ctx context.Context, entries []service.AuditEntry) (rows []auditRow, err error) {
+	var cases []string
+	for _, e := range entries {
+		if e.CaseID != "" {
+			cases = append(cases, e.CaseID)
+		}
+	}
+	if n.cases, err = n.service.ShortIDs(ctx, n.who, cases); err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		row := auditRow{
+			At: e.At, Role: e.Role, Deed: deed(e.Operation), Status: e.Status, From: e.Details.From,
+			Operation: e.Operation, Method: e.Method, RequestID: e.RequestID, Digest: hex.EncodeToString(e.Digest[:]), KeyID: e.KeyID, ActorID: e.ActorID,
+		}
+		row.Word, row.Why = verdict(e.Status)
+		if row.Who, err = n.key(ctx, e.KeyID); err != nil {
+			return nil, err
+		}
+		if e.ActorID != "" {
+			if row.Actor, err = n.user(ctx, e.ActorID); err != nil {
+				return nil, err
+			}
+		}
+		if row.About, err = n.about(ctx, e); err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// about names what a call was about.
+func (n *names) about(ctx context.Context, e service.AuditEntry) (all []subject, err error) {
+	for _, known := range resources {
+		id := e.Details.Resources[known.name]
+		if known.name == "caseId" && e.CaseID != "" {
+			id = e.CaseID // that was made, or is in the path
+		}
+		if id == "" {
+			continue
+		}
+		a := subject{Noun: known.noun, ID: id}
+		switch known.name {
+		case "caseId":
+			if a.Name = n.cases[id]; a.Name != "" {
+				a.Path = "/cases/" + url.PathEscape(id)
+			}
+		case "keyId":
+			a.Name, err = n.key(ctx, id)
+		case "userId":
+			a.Name, err = n.user(ctx, id)
+		case "endpointId":
+			a.Name, err = n.endpoint(ctx, id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if a.Name == id {
+			a.Name = ""
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// key names a key; one that is not there by its id.
+func (n *names) key(ctx context.Context, id string) (string, error) {
+	return remembered(n.keys, id, func() (string, error) {
+		key, err := n.service.Key(ctx, n.who, id)
+		return key.Name, err
+	})
+}
+
+func (n *names) user(ctx context.Context, id string) (string, error) {
+	return remembered(n.users, id, func() (string, error) {
+		user, err := n.service.User(ctx, n.who, id)
+		return fullName(caseupdate.Name{FirstName: user.FirstName, LastName: user.LastName}), err
+	})
+}
+
+func (n *names) endpoint(ctx context.Context, id string) (string, error) {
+	return remembered(n.urls, id, func() (string, error) {
+		endpoint, err := n.service.Endpoint(ctx, n.who, id)
+		if err != nil {
+			return "", err
+		}
+		return endpoint.Recipient(), nil
+	})
+}
+
+// remembered returns the name of an id, which is asked for where it is not known; what is
+// not there is named by its id.
+func remembered(known map[string]string, id string, ask func() (string, error)) (string, error) {
+	if name, ok := known[id]; ok {
+		return name, nil
+	}
+	if !service.IsText(id) { // somebody made it up
+		return id, nil
+	}
+	name, err := ask()
+	if refused, ok := errors.AsType[*refusal.Error](err); ok && refused.Kind == refusal.NotFound {
+		name, err = id, nil
+	}
+	known[id] = name
+	return name, err
+}

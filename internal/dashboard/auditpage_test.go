@@ -1,0 +1,66 @@
+package dashboard_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/service"
+)
+
+func TestTheAuditIsReadInWords(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "mark")
+	key := s.key(t, service.Reader, service.FullClearance)
+	b := s.signedIn(t, key.Secret)
+	require.Equal(t, http.StatusOK, b.get(t, "/cases/"+c.ID).status)
+	require.Equal(t, http.StatusForbidden, b.get(t, "/audit").status)
+
+	b = s.signedIn(t, adminKey)
+	all := b.get(t, "/audit").body
+	for _, told := range []string{"the reader&#39;s", "Open a case", c.ShortID, "Sign in", "the key may not do this", "127.0.0.1", "casehook verify audit"} {
+		require.Contains(t, all, told)
+	}
+	for filter, entries := range map[string]int{
+		"key=" + key.ID: 3, "case=" + c.ID: 1, "case=" + c.ShortID: 1, "case=" + strings.ToLower(c.ShortID): 1, "operation=getCase": 1, "until=2020-01-01": 0, "since=2999-01-01": 0,
+		"case=0190a6e1-0000-7000-8000-000000000000": 0,
+	} {
+		got := b.get(t, "/audit?"+filter)
+		require.Equal(t, http.StatusOK, got.status, filter)
+		require.Equal(t, entries, strings.Count(got.body, "<summary>")-1, filter)
+	}
+	for filter, status := range map[string]int{"operation=nothing": 422, "since=soon": 422, "case=ADA-00000": 404, "cursor=x": 422, "key=%00": 422} {
+		require.Equal(t, status, b.get(t, "/audit?"+filter).status, filter)
+	}
+}
+
+func TestWhatWasAskedForIsShownAsText(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn(t, adminKey)
+	for _, id := range append([]string{"\x00"}, naughty...) {
+		require.Equal(t, http.StatusNotFound, b.post(t, "/keys/"+url.PathEscape(id)+"/revoke", nil).status)
+	}
+	page := b.get(t, "/audit?operation=revokeKey")
+	require.Equal(t, http.StatusOK, page.status)
+	require.Contains(t, page.body, "it is not there")
+	require.NotContains(t, page.body, "<script>marked")
+	require.NotContains(t, page.body, "<img")
+}
+
+func TestTheAuditHasPages(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn(t, adminKey)
+	for range service.DefaultLimit + 1 {
+		b.get(t, "/users")
+	}
+	first := b.get(t, "/audit?operation=listUsers").body
+	require.Contains(t, first, ">Older<")
+	_, rest, _ := strings.Cut(first, `href="/audit?cursor=`)
+	cursor, _, _ := strings.Cut(rest, "&amp;")
+	second := b.get(t, "/audit?operation=listUsers&cursor="+cursor).body
+	require.Equal(t, 1, strings.Count(second, "<summary>List users"))
+	require.Contains(t, second, ">Newest<")
+}

@@ -1,0 +1,132 @@
+package dashboard
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+// keysView is the list of API keys, with the form for another one.
+type keysView struct {
+	Rows  []keyRow
+	Next  string // the page that follows; "" for none
+	First string // the page that it all begins with; "" where it is this one
+	Own   string // the id of the key of who looks
+	Made  *service.NewKey
+	Form  keyForm
+	Why   *refusal.Error // the form was refused; nil: it was not
+}
+
+// keyRow is an API key in the list.
+type keyRow struct {
+	service.Key
+	State string
+	Told  string // of what its holder is told
+	IsOwn bool
+}
+
+// keyForm is what was filled in of a new key.
+type keyForm struct {
+	Once            string // makes the same form one key, however often it is sent
+	Name, ExpiresAt string
+	Role            service.Role
+	PHI, Restricted bool
+}
+
+func (d *Dashboard) listKeys(w http.ResponseWriter, r *http.Request) error {
+	return d.showKeys(w, r, http.StatusOK, keysView{Form: keyForm{Once: rand.Text(), Role: service.Reader}})
+}
+
+// showKeys adds the keys to a view, and shows it.
+func (d *Dashboard) showKeys(w http.ResponseWriter, r *http.Request, status int, view keysView) error {
+	who := caller(r)
+	keys, next, err := d.service.Keys(r.Context(), who, service.Page{Cursor: cursorOf(r)})
+	if err != nil {
+		return err
+	}
+	view.Own = who.KeyID
+	view.First, view.Next = pagesOf(r, "/keys", next)
+	for _, key := range keys {
+		view.Rows = append(view.Rows, keyRow{key, stateOf(key), toldWhat(key.Clearance), key.ID == who.KeyID})
+	}
+	return d.show(w, r, page{Template: "keys", Title: "Keys", Status: status, Data: view})
+}
+
+// stateOf says whether a key opens anything.
+func stateOf(key service.Key) string {
+	switch {
+	case key.RevokedAt != nil:
+		return "revoked"
+	case key.ExpiresAt != nil && !time.Now().Before(*key.ExpiresAt):
+		return "expired"
+	}
+	return "active"
+}
+
+// toldWhat says what a clearance is for.
+func toldWhat(c subscription.Clearance) string {
+	switch c {
+	case service.FullClearance:
+		return "Everything"
+	case subscription.Clearance{PHI: true}:
+		return "All but what is restricted"
+	case subscription.Clearance{Restricted: true}:
+		return "All but patient data"
+	}
+	return "Neither of both"
+}
+
+func (d *Dashboard) createKey(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	filled := keyForm{
+		Once: form.text("once"), Name: form.text("name"), ExpiresAt: form.text("expiresAt"), Role: service.Role(form.text("role")),
+		PHI: form.text("phi") != "", Restricted: form.text("restricted") != "",
+	}
+	made, err := d.makeKey(r, form, filled)
+	if refused, ok := errors.AsType[*refusal.Error](err); ok && refused.Kind == refusal.Invalid {
+		filled.Once = rand.Text()
+		return d.showKeys(w, r, http.StatusUnprocessableEntity, keysView{Form: filled, Why: refused})
+	}
+	if _, ok := errors.AsType[*service.Repeated](err); ok {
+		return d.goTo(w, r, "/keys", "This key was made already. It was shown then, and is not shown again.")
+	}
+	if err != nil {
+		return err
+	}
+	return d.showKeys(w, r, http.StatusOK, keysView{Made: &made, Form: keyForm{Once: rand.Text(), Role: service.Reader}})
+}
+
+// makeKey makes the key that was filled in. An admin is cleared for everything, whatever was
+// chosen.
+func (d *Dashboard) makeKey(r *http.Request, form *form, filled keyForm) (service.NewKey, error) {
+	draft := service.Key{Name: filled.Name, Role: filled.Role, ExpiresAt: form.time("expiresAt")}
+	draft.Clearance = subscription.Clearance{PHI: filled.PHI, Restricted: filled.Restricted}
+	if draft.Role == service.Admin {
+		draft.Clearance = service.FullClearance
+	}
+	if err := form.err(); err != nil {
+		return service.NewKey{}, err
+	}
+	once := &service.Repeatable{
+		Key:    filled.Once,
+		Digest: sha256.Sum256([]byte(form.values.Encode())),
+		Answer: func(any) ([]byte, error) { return []byte("made"), nil }, // the key itself is kept nowhere
+	}
+	return d.service.CreateKey(r.Context(), caller(r), draft, once)
+}
+
+func (d *Dashboard) revokeKey(w http.ResponseWriter, r *http.Request) error {
+	if err := d.service.RevokeKey(r.Context(), caller(r), r.PathValue("keyId")); err != nil {
+		return err
+	}
+	return d.goTo(w, r, "/keys", "The key is revoked. It opens nothing any more.")
+}
