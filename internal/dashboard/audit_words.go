@@ -8,6 +8,7 @@ var deeds = map[string]string{
 	"signIn":       "Sign in",
 	"signOut":      "Sign out",
 
+	"getHome":              "Open Home",
 	"listCases":            "List cases",
 	"getCase":              "Open a case",
 	"revealCases":          "Show the patients of a list",

@@ -18,11 +18,6 @@ import (
 	"github.com/casehook/casehook/internal/service"
 )
 
-// home leads to the first page that there is to see.
-func (d *Dashboard) home(w http.ResponseWriter, r *http.Request) error {
-	return d.goTo(w, r, "/cases", "")
-}
-
 // search leads to the case that is meant by an id or a short id.
 func (d *Dashboard) search(w http.ResponseWriter, r *http.Request) error {
 	form, err := readForm(r)

@@ -33,6 +33,7 @@ type Dashboard struct {
 	sessions   *scs.SessionManager
 	failures   *failures // of signing in
 	pages      *pages
+	publicURL  string
 }
 
 // New returns the handler of all pages and what they load. What no page answers gets one
@@ -46,6 +47,7 @@ func New(s *service.Service, o Options) *Dashboard {
 		sessions:   newSessions(s, strings.HasPrefix(o.PublicURL, "https://")),
 		failures:   newFailures(),
 		pages:      loadPages(),
+		publicURL:  o.PublicURL,
 	}
 	if d.log == nil {
 		d.log = slog.Default()

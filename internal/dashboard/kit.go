@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,7 +91,7 @@ type badgeView struct{ Word, Tone, Shape string }
 // busy is under way, wait is not yet, and quiet asks for nothing.
 var tones = map[string]string{
 	"delivered": "good", "failed": "bad", "sending": "busy", "pending": "wait", "canceled": "quiet", "withheld": "quiet",
-	"active": "good", "paused": "wait", "disabled": "bad", "failing": "bad", "moving": "busy",
+	"active": "good", "behind": "wait", "paused": "wait", "flagged": "bad", "disabled": "bad", "failing": "bad", "moving": "busy",
 	"OPEN": "wait", "ASSIGNED": "busy", "IN_PROGRESS": "busy", "APPROVED": "good", "REJECTED": "bad", "NO_DECISION": "quiet", "ABANDONED": "quiet",
 	"revoked": "quiet", "expired": "quiet", "done": "good", "refused": "wait",
 	"escalated": "bad", "archived": "quiet", "PAID": "good", "UNPAID": "wait",
@@ -175,4 +176,36 @@ func dict(pairs ...any) (map[string]any, error) {
 		arguments[name] = pairs[i+1]
 	}
 	return arguments, nil
+}
+
+// count writes a number, its thousands apart.
+func count(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	var parts []string
+	for len(digits) > 3 {
+		parts = append([]string{digits[len(digits)-3:]}, parts...)
+		digits = digits[:len(digits)-3]
+	}
+	return strings.Join(append([]string{digits}, parts...), ",")
+}
+
+// took tells how long something took, as exactly as it matters.
+func took(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return "under 1 ms"
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d d", int(d.Hours()/24))
 }

@@ -15,7 +15,7 @@ import (
 // smallest is the role that each operation needs, as users are told; empty: no key.
 var smallest = map[string]service.Role{
 	"signIn": "", "signOut": "reader",
-	"listCases": "reader", "getCase": "reader", "revealCases": "reader", "revealCase": "reader",
+	"getHome": "reader", "listCases": "reader", "getCase": "reader", "revealCases": "reader", "revealCase": "reader",
 	"listUsers": "reader", "getUser": "reader", "putUser": "writer",
 	"listKeys": "admin", "createKey": "admin", "revokeKey": "admin", "listAuditEntries": "admin",
 }

@@ -9,6 +9,9 @@ type route struct {
 	handler   func(w http.ResponseWriter, r *http.Request) error
 	nav       string // the word for it in the navigation; "" where it has no place there
 	status    int    // of its answer where it succeeds; 0: 200 for GET, 303 for POST
+	// refresh is whether a page that is open asks by itself, to be up to date: opening it was
+	// on record, and nobody uses the session by it.
+	refresh bool
 }
 
 // routes are all that the dashboard answers, but for what its pages load. The navigation is in
@@ -20,7 +23,9 @@ func (d *Dashboard) routes() []route {
 		{pattern: "POST /login", operation: "signIn", handler: d.signIn},
 		{pattern: "POST /logout", operation: "signOut", handler: d.signOut},
 
-		{pattern: "GET /{$}", operation: "listCases", handler: d.home},
+		{pattern: "GET /{$}", operation: "getHome", handler: d.home, nav: "Home"},
+		{pattern: "GET /home", operation: "getHome", handler: d.refreshHome, refresh: true},
+
 		{pattern: "GET /search", operation: "listCases", handler: d.search},
 
 		{pattern: "GET /cases", operation: "listCases", handler: d.listCases, nav: "Cases"},

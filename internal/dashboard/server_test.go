@@ -90,7 +90,7 @@ func newServer(t *testing.T) *server {
 // exec runs a statement in the server's database, behind its back.
 func (s *server) exec(t *testing.T, statement string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", s.path)
+	db, err := sql.Open("sqlite", s.path+"?_pragma=busy_timeout(10000)")
 	require.NoError(t, err)
 	_, err = db.ExecContext(t.Context(), statement)
 	require.NoError(t, err)
@@ -140,6 +140,16 @@ func (s *server) signedIn(t *testing.T, key string) *browser {
 	b := s.browser(t)
 	require.Equal(t, http.StatusSeeOther, b.post(t, "/login", url.Values{"key": {key}}).status)
 	return b
+}
+
+// token is that of the session.
+func (b *browser) token(t *testing.T) string {
+	t.Helper()
+	at, err := url.Parse(b.url)
+	require.NoError(t, err)
+	cookies := b.client.Jar.Cookies(at)
+	require.Len(t, cookies, 1)
+	return cookies[0].Value
 }
 
 // answer is what the server answered.

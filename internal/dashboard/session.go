@@ -41,8 +41,8 @@ func newSessions(s *service.Service, secure bool) *scs.SessionManager {
 }
 
 // resume returns the request with the session that it is part of, which may be a new, empty
-// one, and moves the end of one that is used.
-func (d *Dashboard) resume(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+// one.
+func (d *Dashboard) resume(r *http.Request) (*http.Request, error) {
 	var token string
 	if cookie, err := r.Cookie(d.sessions.Cookie.Name); err == nil {
 		token = cookie.Value
@@ -51,12 +51,16 @@ func (d *Dashboard) resume(w http.ResponseWriter, r *http.Request) (*http.Reques
 	if err != nil {
 		return r, err
 	}
-	r = r.WithContext(ctx)
-	used := time.Unix(d.sessions.GetInt64(ctx, sessionUsed), 0)
-	if d.sessions.GetString(ctx, sessionKey) == "" || time.Since(used) < touching {
-		return r, nil
+	return r.WithContext(ctx), nil
+}
+
+// touch moves the end of a session that is used.
+func (d *Dashboard) touch(w http.ResponseWriter, r *http.Request) error {
+	used := time.Unix(d.sessions.GetInt64(r.Context(), sessionUsed), 0)
+	if time.Since(used) < touching {
+		return nil
 	}
-	return r, d.keep(w, r)
+	return d.keep(w, r)
 }
 
 // keep writes what has changed in a session that there is.

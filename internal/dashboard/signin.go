@@ -17,12 +17,17 @@ type signInView struct {
 	Why  string // what is wrong, or ""
 }
 
-// signInPath returns where to sign in to come back to what was asked for.
+// signInPath returns where to sign in to come back to what was asked for, or to the page that
+// asked for a part.
 func signInPath(r *http.Request) string {
-	if r.Method != http.MethodGet || r.URL.Path == "/" {
+	next, known := r.URL, r.Method == http.MethodGet
+	if page, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && isPartial(r) {
+		next, known = page, true
+	}
+	if !known || next.RequestURI() == "/" {
 		return "/login"
 	}
-	return "/login?" + url.Values{"next": {r.URL.RequestURI()}}.Encode()
+	return "/login?" + url.Values{"next": {next.RequestURI()}}.Encode()
 }
 
 // within returns the path where it leads to a page of the dashboard, else "/".
@@ -68,7 +73,7 @@ func (d *Dashboard) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if r, err = d.resume(w, r); err != nil {
+	if r, err = d.resume(r); err != nil {
 		return err
 	}
 	if err := d.begin(w, r, who); err != nil {

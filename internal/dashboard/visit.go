@@ -43,7 +43,7 @@ func (d *Dashboard) handle(route route) http.HandlerFunc {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		var err error
 		if needed != service.Anybody {
-			if r, err = d.admit(w, r, needed); r == nil {
+			if r, err = d.admit(w, r, route, needed); r == nil {
 				return // it was answered
 			}
 		}
@@ -61,8 +61,8 @@ func (d *Dashboard) handle(route route) http.HandlerFunc {
 
 // admit finds out who asks, and refuses whose role does not reach far enough. Who is not
 // signed in is led to where they can, and the request returned is nil.
-func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, needed service.Role) (*http.Request, error) {
-	r, err := d.resume(w, r)
+func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, route route, needed service.Role) (*http.Request, error) {
+	r, err := d.resume(r)
 	if err != nil {
 		return r, err
 	}
@@ -70,6 +70,11 @@ func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, needed service
 	if keyID == "" {
 		leadTo(w, r, signInPath(r))
 		return nil, nil
+	}
+	if !route.refresh {
+		if err := d.touch(w, r); err != nil {
+			return r, err
+		}
 	}
 	ctx, x := r.Context(), doorway.ExchangeOf(r.Context())
 	who, err := d.service.Resume(ctx, keyID, d.sessions.Token(ctx), d.sessions.GetBytes(ctx, sessionMark))
@@ -85,6 +90,9 @@ func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, needed service
 		return r, err
 	}
 	x.Caller = who
+	if route.refresh {
+		x.Entry = nil
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		r = r.WithContext(service.WithAuditEntry(ctx, x.Entry))
 	}

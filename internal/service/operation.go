@@ -27,6 +27,7 @@ var operations = map[string]Role{
 	"signIn":       Anybody,
 	"signOut":      Reader,
 
+	"getHome":              Reader,
 	"listCases":            Reader,
 	"getCase":              Reader,
 	"revealCases":          Reader,

@@ -1,0 +1,59 @@
+package e2e_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// refuser is an endpoint, with a description, at which everything is answered by a status.
+func (c client) refuser(t *testing.T, status int, description string) (id string) {
+	t.Helper()
+	r := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	t.Cleanup(r.Close)
+	return c.call(t, "POST /v1/endpoints", object{
+		"url": r.URL + "/hooks", "description": description, "clearance": object{"phi": true, "restricted": true},
+	}).text("id")
+}
+
+// comesBack has the browser show the tab again, which may have been hidden.
+func (v *visitor) comesBack() {
+	v.t.Helper()
+	v.script(`document.dispatchEvent(new Event("visibilitychange"))`)
+}
+
+func TestHomeLeadsFromNothingToWhatIsWrong(t *testing.T) {
+	s := serve(t, t.TempDir(), "--dev")
+	c := client{s.url, adminKey}
+	v := signIn(t, s, adminKey)
+	v.sees("Welcome to casehook")
+	v.check()
+
+	r := startGo(t)
+	c.subscribe(t, r)
+	v.comesBack()
+	v.sees("Test the endpoint")
+	v.check()
+	c.open(t)
+	v.comesBack()
+	v.sees("All is well")
+	v.sees("Messages per minute")
+	v.check()
+
+	v.click("The figures as a table")
+	v.script(`document.querySelector("#traffic .scroll").focus()`)
+	c.refuser(t, http.StatusServiceUnavailable, "Partner "+patient)
+	c.open(t)
+	v.sees("Needs attention") // without anybody doing anything
+	v.sees(`Partner Zoë <script>alert(`)
+	v.sees("503 Service Unavailable")
+	v.hasFocus("#traffic details[open] .scroll")
+	v.check()
+
+	v.click("Day")
+	v.sees("Messages per 15 minutes")
+	require.Contains(t, v.path(), "span=day")
+	v.check()
+}

@@ -1,0 +1,115 @@
+package dashboard
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+// troubleRow is an endpoint with which something is wrong.
+type troubleRow struct {
+	EndpointID  string
+	Recipient   string // its URL, as far as it holds no secret
+	Description string
+	condition
+	LastAnswer string     // to the last attempt, which failed; "" where that did not
+	LastAt     *time.Time // when that was
+	Waiting    string     // how many messages wait; "" for none
+	Oldest     *time.Time // since when the first of them waits
+}
+
+func troubleOf(c service.Condition) troubleRow {
+	row := troubleRow{
+		EndpointID:  c.Endpoint.ID,
+		Recipient:   c.Endpoint.Recipient(),
+		Description: c.Endpoint.Description,
+		condition:   conditionOf(c),
+		LastAt:      c.Health.FailedAt,
+		Waiting:     waiting(c.Backlog),
+		Oldest:      c.Backlog.Since,
+	}
+	if c.Health.FailedAt != nil {
+		row.LastAnswer = answered(c.Health.StatusCode)
+	}
+	return row
+}
+
+// failedRow is a message that failed for good.
+type failedRow struct {
+	DeliveryID string
+	EventType  caseupdate.Event
+	Recipient  string
+	LastAnswer string
+	Attempts   string
+	FinishedAt *time.Time
+}
+
+func failedOf(recipient string, d service.Delivery) failedRow {
+	attempts := count(int64(d.Tries)) + " attempts"
+	if d.Tries == 1 {
+		attempts = "1 attempt"
+	}
+	return failedRow{d.ID, d.EventType, recipient, answered(d.LastStatusCode), attempts, d.FinishedAt}
+}
+
+// condition is how an endpoint is, in words for people.
+type condition struct {
+	State string     // active, behind, paused, flagged, failing or disabled
+	Why   string     // what that means; "" where all is well
+	Since *time.Time // nil where it is not known
+	Next  *time.Time // when it is probed; nil where it is not
+}
+
+func conditionOf(c service.Condition) condition {
+	h := c.Health
+	switch {
+	case c.Endpoint.State == subscription.Disabled:
+		return condition{State: "disabled", Why: "It answered 410, and is sent nothing until it is resumed.", Since: h.FailedAt}
+	case c.Endpoint.State == subscription.Paused:
+		return condition{State: "paused", Why: "It is sent nothing until it is resumed."}
+	case h.Gate() != subscription.Open:
+		return condition{State: "failing", Why: inARow(h.Failures) + " It is probed with one message at a time.", Since: h.ClosedAt, Next: h.ProbeAt}
+	case h.Failures > 0:
+		return condition{State: "failing", Why: inARow(h.Failures)}
+	case h.FlaggedAt != nil:
+		return condition{State: "flagged", Why: "A message was given up. Retry what failed, and resume the endpoint to clear the flag.", Since: h.FlaggedAt}
+	case c.Backlog.Since != nil && time.Since(*c.Backlog.Since) > time.Minute:
+		return condition{State: "behind", Why: "It takes what it is sent, but messages wait longer than a minute."}
+	}
+	return condition{State: "active"}
+}
+
+// inARow tells of attempts that failed with no success between them.
+func inARow(failures int) string {
+	if failures == 1 {
+		return "The last attempt failed."
+	}
+	return fmt.Sprintf("The last %s attempts failed.", count(int64(failures)))
+}
+
+// answered tells how an attempt was answered; 0: it was not.
+func answered(status int) string {
+	if status == 0 {
+		return "No answer"
+	}
+	if text := http.StatusText(status); text != "" {
+		return strconv.Itoa(status) + " " + text
+	}
+	return strconv.Itoa(status)
+}
+
+// waiting tells how many messages wait, "" for none.
+func waiting(b service.Backlog) string {
+	switch {
+	case b.Messages == 0:
+		return ""
+	case b.Messages >= service.MaxBacklog:
+		return count(service.MaxBacklog) + "+"
+	}
+	return count(b.Messages)
+}
