@@ -40,8 +40,8 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 //
 // It has them found by one index: of the event or of the case, where one is named; else of
 // each state, by endpoint or by organisation. Then however many others there are of another
-// state, endpoint or case, they are not looked at. Conditions that are to take no index have
-// || ”, and the bounds and the order of a state's index are such that no other has them:
+// state, endpoint or case, they are not looked at. Conditions that are to take no index add
+// an empty text to their column, and the bounds and the order of a state's index are such that no other has them:
 // PostgreSQL would go through all deliveries by their ids, and hope to find some soon.
 func (f DeliveryFilter) query(organizationID, before string, limit int) (query string, arguments []any) {
 	where := conditions{arguments: []any{organizationID}} // which is $1 of the caller, too
