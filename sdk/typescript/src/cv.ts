@@ -16,10 +16,7 @@ export async function verifyCV(
   headers: HeadersLike,
   secrets: string | readonly string[],
 ): Promise<void> {
-  const list = typeof secrets === "string" ? [secrets] : secrets;
-  if (list.length === 0 || list.some((secret) => !secret)) {
-    throw new WebhookError("BAD_SECRET", "none was given, or an empty one");
-  }
+  const list = secretsForCV(secrets);
   const value = header(headers, HEADER_CV);
   if (!value) throw new WebhookError("MISSING_HEADER", HEADER_CV);
   const signature = fromHex(value);
@@ -29,6 +26,15 @@ export async function verifyCV(
     if (await key.verify(signature, bytesOf(body))) return;
   }
   throw new WebhookError("NO_MATCH");
+}
+
+/** Returns the secrets as a list; `BAD_SECRET` where there is none, or an empty one. */
+export function secretsForCV(secrets: string | readonly string[]): readonly string[] {
+  const list = typeof secrets === "string" ? [secrets] : secrets;
+  if (list.length === 0 || list.some((secret) => !secret)) {
+    throw new WebhookError("BAD_SECRET", "none was given, or an empty one");
+  }
+  return list;
 }
 
 /** Returns `x-cv-signature` for a body, made with the secret as it was shown. */

@@ -1,6 +1,6 @@
 import { concat } from "./bytes.js";
 import { CASE_EVENTS, type CaseEvent, type CaseUpdate, type Payloads } from "./caseupdate.js";
-import { verifyCV } from "./cv.js";
+import { secretsForCV, verifyCV } from "./cv.js";
 import { WebhookError } from "./error.js";
 import type { HeadersLike } from "./headers.js";
 import { Lanes, unlessAborted, type Place } from "./lane.js";
@@ -78,8 +78,9 @@ export interface Answer {
  *
  * **What is answered.** 204 to what was handled, now or before, or needs no handling; 400 to a body that is cut
  * short or is no case update; 401 to what does not verify; 405 to what is not a POST; 413 to a body larger than
- * `maxBody`; 500 where a function threw, or the receiver has no secret; 503 where the store failed, or a message
- * before this one failed while it waited. No answer has anything of the message or of the error in it.
+ * `maxBody`; 500 where a function threw, a secret is of no use to this WebCrypto, or something else read the body
+ * before; 503 where the store failed, or a message before this one failed while it waited. No answer has anything of
+ * the message or of the error in it.
  */
 export class Receiver {
   readonly #options: ReceiverOptions;
@@ -90,8 +91,9 @@ export class Receiver {
 
   /** @throws {WebhookError} `BAD_SECRET` where there is no secret, or one cannot be read. */
   constructor(options: ReceiverOptions) {
-    const { secrets = [], cvSecrets = [] } = options;
-    if (secrets.length > 0 || cvSecrets.length === 0) decodeSecrets(secrets);
+    const { secrets, cvSecrets } = options;
+    if (given(secrets) || !given(cvSecrets)) decodeSecrets(secrets ?? []);
+    if (given(cvSecrets)) secretsForCV(cvSecrets);
     this.#options = options;
     this.#store = options.store ?? new MemoryStore();
   }
@@ -126,7 +128,7 @@ export class Receiver {
     return new Response(text || null, { status, headers: answered });
   };
 
-  /** Answers a request of any server. It never rejects. */
+  /** Answers a request of any server. It never rejects, but where `log` throws. */
   async answer(request: Incoming): Promise<Answer> {
     let received: Received | undefined;
     try {
@@ -161,7 +163,7 @@ export class Receiver {
     try {
       for await (const part of body instanceof Uint8Array ? [body] : body) {
         size += part.length;
-        if (size > max) throw new Refusal(413, "the body is too large");
+        if (!(size <= max)) throw new Refusal(413, "the body is too large");
         parts.push(part);
       }
     } catch (error) {

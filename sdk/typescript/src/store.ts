@@ -52,6 +52,6 @@ export class MemoryStore implements Store {
   #put<V>(recent: Map<string, V>, key: string, value: V): void {
     recent.delete(key); // so that it is the last one
     recent.set(key, value);
-    if (recent.size > this.#size) recent.delete(recent.keys().next().value!);
+    if (!(recent.size <= this.#size)) recent.delete(recent.keys().next().value!);
   }
 }

@@ -51,8 +51,9 @@ export async function verify(
 
 function checkAge(timestamp: string, { tolerance = DEFAULT_TOLERANCE, now = Date.now }: VerifyOptions): void {
   const age = now() - parseTimestamp(timestamp) * 1000;
-  if (age > tolerance) throw new WebhookError("TOO_OLD");
-  if (age < -tolerance) throw new WebhookError("TOO_NEW");
+  // So that a tolerance that is NaN lets nothing through.
+  if (!(age <= tolerance)) throw new WebhookError("TOO_OLD");
+  if (!(age >= -tolerance)) throw new WebhookError("TOO_NEW");
 }
 
 /**

@@ -102,6 +102,11 @@ describe("a receiver answers", () => {
   }
 });
 
+test("a limit that is no number lets nothing through", async () => {
+  const { receiver } = newReceiver({ maxBody: NaN });
+  assert.equal(await send(receiver, { sequence: 1 }), 413);
+});
+
 describe("a receiver verifies", () => {
   test("by several secrets, for the time of a rotation", async () => {
     const { receiver } = newReceiver({ secrets: ["whsec_" + Buffer.alloc(32, 1).toString("base64"), secret] });
@@ -127,8 +132,11 @@ describe("a receiver verifies", () => {
   });
 
   test("nothing without a secret: it is not made", () => {
-    for (const secrets of [undefined, "", [], "whsec_short", [secret, ""]]) {
-      assert.throws(() => new Receiver({ secrets }), { name: "WebhookError", code: "BAD_SECRET" });
+    for (const options of [
+      ...[undefined, "", [], "whsec_short", [secret, ""]].map((secrets) => ({ secrets })),
+      ...["", [], [secret, ""]].map((cvSecrets) => ({ cvSecrets })),
+    ]) {
+      assert.throws(() => new Receiver(options), { name: "WebhookError", code: "BAD_SECRET" });
     }
   });
 });
@@ -373,6 +381,12 @@ describe("a memory store", () => {
     for (const n of [1, 2, 1, 3]) await store.keep(`id-${n}`, `case-${n}`, n);
     assert.deepEqual(await store.look("id-1", "case-3"), { seen: true, last: 3 });
     assert.deepEqual(await store.look("id-2", "case-9"), { seen: false, last: 0 });
+  });
+
+  test("remembers nothing where its size is no number", async () => {
+    const store = new MemoryStore(NaN);
+    await store.keep("id", "case", 1);
+    assert.deepEqual(await store.look("id", "case"), { seen: false, last: 0 });
   });
 
   test("keeps the highest sequence of a case", async () => {

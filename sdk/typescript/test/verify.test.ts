@@ -84,6 +84,11 @@ describe("verify", () => {
     await assert.rejects(verify(body, headers, secret, { ...clock, tolerance: 1999 }), fails("TOO_OLD"));
   });
 
+  test("takes nothing by a tolerance that is no number", async () => {
+    const headers = await sign(body, secret, "event-1", at - 301_000);
+    await assert.rejects(verify(body, headers, secret, { ...clock, tolerance: NaN }), fails("TOO_OLD"));
+  });
+
   test("and the library standardwebhooks take each other's messages", async () => {
     const theirs = new Webhook(secret);
     const now = new Date();
