@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/rest"
 )
 
@@ -25,21 +24,21 @@ and with an example. It is as strict as the format; a receiver that validates wh
 take it with --open, because new fields may come.
 
 Without a NAME the names are listed; with --out, all schemas are written. NAME is one of
-` + strings.Join(schemaNames(), ", ") + `.`,
+` + strings.Join(rest.SchemaNames(), ", ") + `.`,
 		Args: knownSchema,
 		RunE: func(cmd *cobra.Command, arguments []string) error {
 			if out != "" {
 				names := arguments
 				if len(names) == 0 {
-					names = schemaNames()
+					names = rest.SchemaNames()
 				}
 				return writeSchemas(out, names, open)
 			}
 			if len(arguments) == 0 {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(schemaNames(), "\n"))
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(rest.SchemaNames(), "\n"))
 				return err
 			}
-			schema, err := schemaOf(arguments[0], open)
+			schema, err := rest.Schema(arguments[0], open)
 			if err != nil {
 				return err
 			}
@@ -52,33 +51,15 @@ Without a NAME the names are listed; with --out, all schemas are written. NAME i
 	return cmd
 }
 
-// caseSchema is the name of the schema of a case, beside those of the events.
-const caseSchema = "case"
-
-func schemaNames() []string {
-	names := []string{caseSchema}
-	for _, event := range caseupdate.Events() {
-		names = append(names, string(event))
-	}
-	return names
-}
-
 // knownSchema refuses anything but the name of one schema, or none.
 func knownSchema(cmd *cobra.Command, arguments []string) error {
 	if len(arguments) > 1 {
 		return misuse{fmt.Errorf("usage: %s", cmd.UseLine())}
 	}
-	if len(arguments) == 1 && !slices.Contains(schemaNames(), arguments[0]) {
-		return misuse{errors.New("NAME must be one of " + strings.Join(schemaNames(), ", "))}
+	if len(arguments) == 1 && !slices.Contains(rest.SchemaNames(), arguments[0]) {
+		return misuse{errors.New("NAME must be one of " + strings.Join(rest.SchemaNames(), ", "))}
 	}
 	return nil
-}
-
-func schemaOf(name string, open bool) ([]byte, error) {
-	if name == caseSchema {
-		return rest.CaseSchema(open)
-	}
-	return rest.EventSchema(caseupdate.Event(name), open)
 }
 
 // writeSchemas writes each schema into a file of its name, in place of one that is there.
@@ -87,7 +68,7 @@ func writeSchemas(dir string, names []string, open bool) error {
 		return err
 	}
 	for _, name := range names {
-		schema, err := schemaOf(name, open)
+		schema, err := rest.Schema(name, open)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -11,37 +12,41 @@ import (
 	"github.com/casehook/casehook/internal/subscription"
 )
 
-// EventSchema returns the JSON Schema (2020-12) of the body of a known event, whole in itself: that
-// of the OpenAPI document, with what it refers to under $defs, and a body as an example. It is as
-// strict as the format; open lets keys be that the format does not have, so that it is fit for
-// receivers.
-func EventSchema(event caseupdate.Event, open bool) ([]byte, error) {
-	if !event.Known() {
-		return nil, fmt.Errorf("there is no schema of %q", event)
-	}
-	return jsonSchema{name: string(event), open: open}.text("")
-}
-
-// CaseSchema returns the JSON Schema of a case, basic or full, as EventSchema does that of a body.
-func CaseSchema(open bool) ([]byte, error) {
-	return jsonSchema{name: caseName, open: open}.text("")
-}
-
 // caseName is the name of the schema of a case, beside those of the events.
 const caseName = "case"
 
+// SchemaNames returns what there is a schema of: "case", and each event.
+func SchemaNames() []string {
+	names := []string{caseName}
+	for _, event := range caseupdate.Events() {
+		names = append(names, string(event))
+	}
+	return names
+}
+
+// Schema returns the JSON Schema (2020-12) of the body of an event, or of a case, basic or full, by one of
+// [SchemaNames]. It is whole in itself: that of the OpenAPI document, with what it refers to under $defs, and
+// examples. It is as strict as the format; open lets keys be that the format does not have, so that it is fit for
+// receivers.
+func Schema(name string, open bool) ([]byte, error) {
+	if !slices.Contains(SchemaNames(), name) {
+		return nil, fmt.Errorf("there is no schema of %q", name)
+	}
+	return jsonSchema{name, open}.text("")
+}
+
 // jsonSchemas returns the schemas of the case and of each event, strict or open.
 func jsonSchemas(open bool) []jsonSchema {
-	schemas := []jsonSchema{{caseName, open}}
-	for _, event := range caseupdate.Events() {
-		schemas = append(schemas, jsonSchema{string(event), open})
+	var schemas []jsonSchema
+	for _, name := range SchemaNames() {
+		schemas = append(schemas, jsonSchema{name, open})
 	}
 	return schemas
 }
 
 // jsonSchema is a schema that is whole in itself.
 type jsonSchema struct {
-	name string // caseName, or that of an event
+	name string // one of SchemaNames
 	open bool
 }
 

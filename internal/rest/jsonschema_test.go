@@ -46,13 +46,13 @@ func TestTheSchemaOfEachEventTakesItsBodyAndNoOther(t *testing.T) {
 }
 
 func TestThereIsNoSchemaOfWhatIsNoEvent(t *testing.T) {
-	_, err := rest.EventSchema("NO_EVENT", false)
+	_, err := rest.Schema("NO_EVENT", false)
 	require.Error(t, err)
 }
 
 func compileSchema(t *testing.T, event caseupdate.Event, open bool) *jsonschema.Schema {
 	t.Helper()
-	text, err := rest.EventSchema(event, open)
+	text, err := rest.Schema(string(event), open)
 	require.NoError(t, err)
 	return compile(t, text)
 }

@@ -33,7 +33,7 @@ const (
 )
 
 // delivered says in the documents what an endpoint can rely on.
-const delivered = "Sent at least once, and to an endpoint with `ordering` set to `case` in the order of its case, until it is answered by 2xx."
+const delivered = "Sent at least once, and to an endpoint with `ordering` set to `case` in the order of its case, until it is answered by 2xx, its schedule ends, or it is given up."
 
 // description is the OpenAPI document before any call is registered.
 func description(registry *registry, o Options) *huma.OpenAPI {
@@ -85,8 +85,7 @@ func (d *door) registerDocument(registry *registry) {
 		panic(fmt.Sprintf("rest: write the OpenAPI document: %v", err)) // built of constants and types alone
 	}
 	d.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(document) // fails only where the client has hung up
+		publish(w, mediaJSON, document)
 	})
 	d.registerDocs()
 }
@@ -120,7 +119,7 @@ func webhooks(registry *registry) map[string]*huma.PathItem {
 var webhookHeaders = []*huma.Param{
 	webhookHeader("webhook-id", "The event's id. It stays the same over retries and replays: who has seen it has seen the event.", true),
 	webhookHeader("webhook-timestamp", "When this attempt was signed, in Unix seconds.", true),
-	webhookHeader("webhook-signature", "Standard Webhooks: `v1,…`, one for each live secret, separated by spaces.", true),
+	webhookHeader("webhook-signature", "Standard Webhooks: `v1,…` of each live secret, and `v1a,…` of an ed25519 key, separated by spaces.", true),
 	webhookHeader("x-cv-signature", "HMAC-SHA256 of the raw body in lowercase hex, keyed with the secret as it was shown. For endpoints with `cv` in `signing`.", false),
 	webhookHeader("casehook-case-id", "The case: messages of one case are sent in order.", true),
 	webhookHeader("casehook-sequence", "1, 2, 3 … for this endpoint and case: a hole is a lost message.", true),

@@ -47,24 +47,13 @@ func TestTheSchemasArePublished(t *testing.T) {
 				delete(whole, "$id")
 				withoutID, err := json.Marshal(whole)
 				require.NoError(t, err)
-				require.JSONEq(t, string(printed(t, one.Name, open)), string(withoutID), "as the command prints it")
+				printed, err := rest.Schema(one.Name, open)
+				require.NoError(t, err)
+				require.JSONEq(t, string(printed), string(withoutID), "as the command prints it")
 			})
 		}
 	}
 	require.Equal(t, append([]string{"case"}, eventNames()...), names)
-}
-
-// printed returns a schema as it is where no server is known.
-func printed(t *testing.T, name string, open bool) []byte {
-	t.Helper()
-	if name == "case" {
-		text, err := rest.CaseSchema(open)
-		require.NoError(t, err)
-		return text
-	}
-	text, err := rest.EventSchema(caseupdate.Event(name), open)
-	require.NoError(t, err)
-	return text
 }
 
 func TestTheExamplesOfASchemaConformToIt(t *testing.T) {
@@ -87,7 +76,7 @@ func TestTheExamplesOfASchemaConformToIt(t *testing.T) {
 }
 
 func TestTheCaseIsBasicOrFull(t *testing.T) {
-	text, err := rest.CaseSchema(false)
+	text, err := rest.Schema("case", false)
 	require.NoError(t, err)
 	var schema struct{ Examples []map[string]any }
 	require.NoError(t, json.Unmarshal(text, &schema))

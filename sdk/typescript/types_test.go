@@ -57,7 +57,7 @@ type types struct {
 func newTypes(t *testing.T) *types {
 	made := &types{objects: map[string]schema{}, of: map[caseupdate.Event]string{}}
 	for _, event := range caseupdate.Events() {
-		text, err := rest.EventSchema(event, true)
+		text, err := rest.Schema(string(event), true)
 		require.NoError(t, err)
 		var body schema
 		require.NoError(t, json.Unmarshal(text, &body))
@@ -177,13 +177,13 @@ func union(values []string) string {
 	return strings.Join(quoted, " | ")
 }
 
-const made = "// Made from the schemas of the events by types_test.go: go test ./sdk/typescript -run Types -update\n"
+const notice = "// Made from the schemas of the events by types_test.go: go test ./sdk/typescript -run Types -update\n"
 
 // declarations returns src/caseupdate.ts.
 func (m *types) declarations(t *testing.T) string {
 	comments := maps.Clone(comments)
 	var b strings.Builder
-	b.WriteString(made + opening)
+	b.WriteString(notice + opening)
 	fmt.Fprintf(&b, "\n/** The events, in the order in which the format shows them. */\nexport const CASE_EVENTS = [\n")
 	for _, event := range caseupdate.Events() {
 		fmt.Fprintf(&b, "  %q,\n", event)
@@ -309,7 +309,7 @@ var comments = map[string]string{
 // shapes returns src/shapes.ts: what parse looks for, of each object.
 func (m *types) shapes() string {
 	var b strings.Builder
-	b.WriteString(made + `
+	b.WriteString(notice + `
 /** The fields of each object of the format, with what each must be where it is there and not null. */
 export const shapes: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 `)
