@@ -5,10 +5,10 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test bench lint provide
+.PHONY: help run test bench lint screenshots provide
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Start the demo: a server, a receiver and a patient's journey through all 19 events
 	@go run ./cmd/casehook demo $(ARGS)
@@ -25,6 +25,9 @@ lint: ## Check the format, and run go vet, staticcheck and errcheck
 	@go vet ./...
 	@go tool -modfile=tools/go.mod staticcheck ./...
 	@go tool -modfile=tools/go.mod errcheck -ignoretests -exclude tools/errcheck.txt ./...
+
+screenshots: ## Make the pictures in docs/images: the dashboard of a made-up clinic, in Chromium
+	@go test -count=1 ./e2e/screenshots -update
 
 provide: ## Install what the tests need beside Go, where it is missing
 	@sh .ci/provide

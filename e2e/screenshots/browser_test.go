@@ -19,10 +19,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// font is in the place of the system's own, so that a picture looks the same wherever it is
+// made, and much as the page does on most systems.
+const font = "Inter"
+
 // take makes all pictures.
 func take(t *testing.T, c *clinic) {
 	path, err := exec.LookPath("chromium")
 	require.NoError(t, err, "install it (Debian: apt-get install chromium)")
+	found, err := exec.Command("fc-list", font).Output()
+	require.NoError(t, err)
+	require.NotEmpty(t, found, "install the font %s (Debian: apt-get install fonts-inter)", font)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox,
 		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-lcd-text", true), chromedp.Flag("hide-scrollbars", true))
 	allocator, endAllocator := chromedp.NewExecAllocator(t.Context(), options...)
@@ -43,7 +50,7 @@ func take(t *testing.T, c *clinic) {
 
 // take returns the picture as Chromium makes it.
 func (p picture) take(t *testing.T, browser context.Context, c *clinic) []byte {
-	screen := emulation.SetDeviceMetricsOverrideParams{Width: cmp.Or(p.width, 1280), Height: cmp.Or(p.height, 800), DeviceScaleFactor: 2}
+	screen := emulation.SetDeviceMetricsOverrideParams{Width: cmp.Or(p.width, 1280), Height: cmp.Or(p.height, 800), DeviceScaleFactor: 1.5}
 	_, err := chromedp.Call(browser, emulation.SetDeviceMetricsOverride, screen)
 	require.NoError(t, err)
 	prefers := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: cmp.Or(p.theme, "light")}, {Name: "prefers-reduced-motion", Value: "reduce"}}
@@ -51,6 +58,8 @@ func (p picture) take(t *testing.T, browser context.Context, c *clinic) []byte {
 	require.NoError(t, err)
 	path := strings.NewReplacer(c.places...).Replace(p.path)
 	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(c.url+path), chromedp.WaitVisible("main h1")), p.name)
+	inFont := chromedp.Evaluate[chromedp.Void](`document.documentElement.style.fontFamily = "` + font + `"`)
+	require.NoError(t, chromedp.Do(browser, inFont), p.name)
 	if p.reveal {
 		require.NoError(t, chromedp.Do(browser, chromedp.Click(`//button[.="Show patient data"]`), chromedp.WaitVisible(`//a[.="Hide patient data"]`)), p.name)
 	}

@@ -38,8 +38,8 @@ var pictures = []picture{
 	{name: "cases", path: "/cases", reveal: true},
 	{name: "cases-dark", path: "/cases", reveal: true, theme: "dark"},
 	{name: "cases-narrow", path: "/cases", reveal: true, width: 390},
-	{name: "case", path: "/cases/{case}", height: 1000},
-	{name: "case-dark", path: "/cases/{case}", height: 1000, theme: "dark"},
+	{name: "case", path: "/cases/{case}", height: 900},
+	{name: "case-dark", path: "/cases/{case}", height: 900, theme: "dark"},
 }
 
 func TestPictures(t *testing.T) {

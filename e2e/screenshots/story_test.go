@@ -112,14 +112,18 @@ func (c *clinic) work() {
 	records := c.subscribe("records.example.com", "/webhooks", "Northgate Health Records", object{"clearance": everything, "payload": "full"})
 	c.call("POST /v1/endpoints/"+records+"/pause", object{})
 
-	var caseID string
+	ids := make([]string, cases)
 	for i := cases - 1; i >= 0; i-- {
 		patient := patients[i%len(patients)]
-		caseID = c.tell(time.Now().Add(-time.Duration(i)*apart-4*time.Minute), patient.first, patient.last, patient.kind, patient.title, courses[i%len(courses)])
+		ids[i] = c.tell(time.Now().Add(-time.Duration(i)*apart-4*time.Minute), patient.first, patient.last, patient.kind, patient.title, courses[i%len(courses)])
 	}
+	told := "/v1/cases/" + ids[1]
+	c.call("POST "+told+"/comments", object{"text": "The patient asks not to be called at work.", "isRestricted": true})
+	c.call("POST "+told+"/attachments", object{"fileName": "forearms.txt", "content": "Rm9yZWFybXM=", "isPHI": true})
+	c.call("POST "+told+"/escalate", object{})
 	c.settled(pharmacy)
 	c.settled(insights)
-	c.places = []string{"{case}", caseID, "{endpoint}", billing}
+	c.places = []string{"{case}", ids[1], "{endpoint}", billing}
 }
 
 // tell tells of a case, as somebody does who keeps cases elsewhere: that is how they get to be
