@@ -94,7 +94,7 @@ func (s span) tell(total service.TrafficPoint) string {
 	case total.Delivered == 0:
 		return "Nothing was sent in the " + s.Words + "."
 	case total.Median == nil || total.P99 == nil: // each was delivered before
-		return fmt.Sprintf("Messages were delivered %s times in the %s.", count(total.Delivered), s.Words)
+		return fmt.Sprintf("Messages were delivered again, %s times in the %s.", count(total.Delivered), s.Words)
 	case total.Delivered == 1:
 		return fmt.Sprintf("1 message was delivered in the %s, within %s.", s.Words, took(*total.P99))
 	}

@@ -68,7 +68,7 @@
     // told shows the figures of what is pointed at.
     const told = (u) => {
       const at = u.cursor.idx;
-      figure.querySelector("figcaption span").textContent = at == null ? "" : clock(u.data[0][at]);
+      figure.querySelector("figcaption span").textContent = at == null ? "" : `${clock(u.data[0][at])} UTC`;
       keys.forEach((key, i) => {
         const value = at == null ? null : u.data[i + 1][at];
         key.querySelector("b").textContent = value == null ? "" : tell(value);
