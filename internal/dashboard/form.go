@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/casehook/casehook/internal/refusal"
@@ -54,6 +56,25 @@ func (f *form) yesNo(name string) *bool {
 	return nil
 }
 
+// number returns a whole number within bounds, 0 where there is none.
+func (f *form) number(name string, least, most int) int {
+	n, err := strconv.Atoi(strings.TrimSpace(f.text(name)))
+	if err != nil || n < least || n > most {
+		f.fault(name, "must be a whole number from "+count(int64(least))+" to "+count(int64(most)))
+		return 0
+	}
+	return n
+}
+
+// maybeNumber is number for a field that may be left empty, which is nil.
+func (f *form) maybeNumber(name string, least, most int) *int {
+	if strings.TrimSpace(f.text(name)) == "" {
+		return nil
+	}
+	n := f.number(name, least, most)
+	return &n
+}
+
 // moments are how a time can be written: to the minute, as a browser's field for it does, and
 // in full. Both are UTC where they do not say otherwise.
 var moments = []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339, time.DateOnly}
@@ -79,10 +100,29 @@ func (f *form) fault(name, allowed string) {
 
 // err returns the refusal of what could not be read, nil where all could.
 func (f *form) err() error {
+	if why := f.why(); why != nil {
+		return why
+	}
+	return nil
+}
+
+// why is err for a page that shows the form again.
+func (f *form) why() *refusal.Error {
 	if len(f.faults) == 0 {
 		return nil
 	}
 	return refusal.Fields(f.faults...)
+}
+
+// refused takes over what is wrong where an error is the refusal of a form, and reports
+// whether it is.
+func (f *form) refused(err error) bool {
+	refused, ok := errors.AsType[*refusal.Error](err)
+	if !ok || refused.Kind != refusal.Invalid {
+		return false
+	}
+	f.faults = append(f.faults, refused.Faults...)
+	return true
 }
 
 // with returns the path with the query of the form, but for one field, which is set, or

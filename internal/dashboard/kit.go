@@ -14,13 +14,14 @@ import (
 
 // functions are what templates can call.
 var functions = template.FuncMap{
-	"asset":  assetPath,
-	"moment": moment,
-	"badge":  badge,
-	"words":  words,
-	"told":   told,
-	"wrong":  wrong,
-	"dict":   dict,
+	"asset":    assetPath,
+	"moment":   moment,
+	"badge":    badge,
+	"words":    words,
+	"told":     told,
+	"wrong":    wrong,
+	"dict":     dict,
+	"sentence": sentence,
 }
 
 // momentView is a time as pages tell it: how long ago for a glance, and exactly.
@@ -91,7 +92,7 @@ type badgeView struct{ Word, Tone, Shape string }
 // busy is under way, wait is not yet, and quiet asks for nothing.
 var tones = map[string]string{
 	"delivered": "good", "failed": "bad", "sending": "busy", "pending": "wait", "canceled": "quiet", "withheld": "quiet",
-	"active": "good", "behind": "wait", "paused": "wait", "flagged": "bad", "disabled": "bad", "failing": "bad", "moving": "busy",
+	"active": "good", "behind": "wait", "paused": "wait", "flagged": "bad", "disabled": "bad", "failing": "bad", "moving": "busy", "running": "busy", "stopped": "quiet",
 	"OPEN": "wait", "ASSIGNED": "busy", "IN_PROGRESS": "busy", "APPROVED": "good", "REJECTED": "bad", "NO_DECISION": "quiet", "ABANDONED": "quiet",
 	"revoked": "quiet", "expired": "quiet", "done": "good", "refused": "wait",
 	"escalated": "bad", "archived": "quiet", "PAID": "good", "UNPAID": "wait",
@@ -155,7 +156,7 @@ func wrong(refused *refusal.Error, field string) string {
 		return ""
 	}
 	for _, fault := range refused.Faults {
-		if fault.Field == field {
+		if name, _, _ := strings.Cut(fault.Field, "["); name == field { // events[3] is of events
 			return sentence(fault.Allowed)
 		}
 	}
@@ -187,6 +188,14 @@ func count(n int64) string {
 		digits = digits[:len(digits)-3]
 	}
 	return strings.Join(append([]string{digits}, parts...), ",")
+}
+
+// counted tells how many there are of something.
+func counted(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return count(n) + " " + noun + "s"
 }
 
 // took tells how long something took, as exactly as it matters.

@@ -16,6 +16,9 @@ import (
 var smallest = map[string]service.Role{
 	"signIn": "", "signOut": "reader",
 	"getHome": "reader", "listCases": "reader", "getCase": "reader", "revealCases": "reader", "revealCase": "reader",
+	"listEndpoints": "reader", "getEndpoint": "reader", "draftEndpoint": "admin", "createEndpoint": "admin", "updateEndpoint": "admin", "deleteEndpoint": "admin",
+	"pauseEndpoint": "admin", "resumeEndpoint": "admin", "rotateSecret": "admin", "endOverlap": "admin", "testEndpoint": "admin",
+	"previewReplay": "admin", "replay": "admin", "getReplay": "reader", "stopReplay": "admin",
 	"listUsers": "reader", "getUser": "reader", "putUser": "writer",
 	"listKeys": "admin", "createKey": "admin", "revokeKey": "admin", "listAuditEntries": "admin",
 }

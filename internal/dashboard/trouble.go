@@ -50,11 +50,7 @@ type failedRow struct {
 }
 
 func failedOf(recipient string, d service.Delivery) failedRow {
-	attempts := count(int64(d.Tries)) + " attempts"
-	if d.Tries == 1 {
-		attempts = "1 attempt"
-	}
-	return failedRow{d.ID, d.EventType, recipient, answered(d.LastStatusCode), attempts, d.FinishedAt}
+	return failedRow{d.ID, d.EventType, recipient, answered(d.LastStatusCode), counted(int64(d.Tries), "attempt"), d.FinishedAt}
 }
 
 // condition is how an endpoint is, in words for people.

@@ -71,6 +71,7 @@ var operations = map[string]Role{
 	"eraseCase":        Admin,
 	"listErasures":     Admin,
 	"listAuditEntries": Admin,
+	"draftEndpoint":    Admin, // the form to make or to change one is opened
 	"createEndpoint":   Admin,
 	"updateEndpoint":   Admin,
 	"deleteEndpoint":   Admin,
@@ -79,6 +80,7 @@ var operations = map[string]Role{
 	"pauseEndpoint":    Admin,
 	"resumeEndpoint":   Admin,
 	"endOverlap":       Admin,
+	"previewReplay":    Admin,
 	"replay":           Admin,
 	"stopReplay":       Admin,
 	"retryDelivery":    Admin,

@@ -1,0 +1,284 @@
+package dashboard
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+// endpointsView is the list of endpoints, in the order in which they were made.
+type endpointsView struct {
+	Rows        []endpointRow
+	First, Next string // pages of the list; "" where there is none, or it is this one
+}
+
+// endpointRow is an endpoint, and how it is now.
+type endpointRow struct {
+	ID          string
+	URL         string // without its query, which may hold a secret, for whoever is no admin
+	Description string
+	Clearance   subscription.Clearance
+	condition
+	Waiting    string     // how many messages wait; "" for none
+	Oldest     *time.Time // since when the first of them waits
+	LastHour   hourView
+	LastAnswer string // "" where there was no attempt
+	LastStatus string // the number of it
+	LastAt     *time.Time
+}
+
+// hourView is what went to an endpoint in the last hour.
+type hourView struct {
+	Delivered, FailedAttempts string // "0" for none
+	Median, P99               string // from the record of an event to its 2xx; "" for none
+	Failing                   string // FailedAttempts in words; "" for none
+}
+
+func endpointRowOf(c service.Condition, who service.Caller) endpointRow {
+	e, hour := c.Endpoint, c.LastHour
+	row := endpointRow{
+		ID:          e.ID,
+		URL:         who.URLOf(e),
+		Description: e.Description,
+		Clearance:   e.Clearance,
+		condition:   conditionOf(c),
+		Waiting:     waiting(c.Backlog),
+		Oldest:      c.Backlog.Since,
+		LastHour: hourView{
+			Delivered:      count(hour.Delivered),
+			FailedAttempts: count(hour.FailedAttempts),
+			Median:         tookIfKnown(hour.Median),
+			P99:            tookIfKnown(hour.P99),
+		},
+	}
+	if hour.FailedAttempts > 0 {
+		row.LastHour.Failing = counted(hour.FailedAttempts, "attempt") + " failed"
+	}
+	if last := c.LastAnswer; last != nil {
+		row.LastAnswer, row.LastAt = answered(last.StatusCode), &last.At
+		row.LastStatus, _, _ = strings.Cut(row.LastAnswer, " ")
+	}
+	return row
+}
+
+func tookIfKnown(d *time.Duration) string {
+	if d == nil {
+		return ""
+	}
+	return took(*d)
+}
+
+func (d *Dashboard) listEndpoints(w http.ResponseWriter, r *http.Request) error {
+	conditions, next, err := d.service.Conditions(r.Context(), caller(r), service.Page{Cursor: cursorOf(r)})
+	if err != nil {
+		return err
+	}
+	var view endpointsView
+	for _, c := range conditions {
+		view.Rows = append(view.Rows, endpointRowOf(c, caller(r)))
+	}
+	view.First, view.Next = pagesOf(r, "/endpoints", next)
+	return d.show(w, r, page{Template: "endpoints", Title: "Endpoints", Data: view})
+}
+
+// How many of its last messages and replays the page of an endpoint shows.
+const (
+	shownMessages = 10
+	shownReplays  = 5
+)
+
+// endpointView is one endpoint.
+type endpointView struct {
+	endpointRow
+	Resume    string // what it is called to have it sent messages again; "" where it is
+	Deletion  string // what it means to delete it
+	CanPause  bool
+	Settings  []fact
+	Told      []option // what its clearance means
+	Secrets   []secretRow
+	CanEnd    bool // there are old secrets
+	Once      string
+	Messages  []sent // that were attempted, the newest first
+	Replays   []replayView
+	Events    []caseupdate.Event // of which it can be sent a sample
+	Sample    caseupdate.Event   // that was chosen
+	Test      *testView          // nil where none was made
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// testView is what came of a sample.
+type testView struct {
+	State  string // for a badge
+	Answer string // its status, or that there was none
+	Took   string
+	Error  string // why there was no answer
+	Body   string // its first 1 KiB
+}
+
+func (d *Dashboard) showEndpoint(w http.ResponseWriter, r *http.Request) error {
+	return d.showTested(w, r, caseupdate.EventAddCaseComment, nil)
+}
+
+// showTested shows an endpoint, with what came of a sample where there was one.
+func (d *Dashboard) showTested(w http.ResponseWriter, r *http.Request, sample caseupdate.Event, test *testView) error {
+	ctx, who := r.Context(), caller(r)
+	c, err := d.service.Condition(ctx, who, r.PathValue("endpointId"))
+	if err != nil {
+		return err
+	}
+	e := c.Endpoint
+	view := endpointView{
+		endpointRow: endpointRowOf(c, who),
+		Resume:      resumption(c),
+		Deletion:    deletion(c),
+		CanPause:    e.State == subscription.Active,
+		Settings:    settingsOf(e),
+		Told:        clearanceOf(e.Clearance),
+		Secrets:     secretsOf(e),
+		Once:        newOnce(),
+		Events:      caseupdate.Events(),
+		Sample:      sample,
+		Test:        test,
+		CreatedAt:   e.CreatedAt,
+		UpdatedAt:   e.UpdatedAt,
+	}
+	view.CanEnd = slices.ContainsFunc(view.Secrets, func(s secretRow) bool { return s.ExpiresAt != nil })
+	deliveries, _, err := d.service.Deliveries(ctx, who, service.DeliveryFilter{EndpointID: e.ID, Tried: true}, service.Page{Limit: shownMessages})
+	if err != nil {
+		return err
+	}
+	for _, delivery := range deliveries {
+		view.Messages = append(view.Messages, sentTo(e.Recipient(), delivery))
+	}
+	replays, _, err := d.service.Replays(ctx, who, e.ID, service.Page{Limit: shownReplays})
+	if err != nil {
+		return err
+	}
+	for _, replay := range replays {
+		view.Replays = append(view.Replays, replayViewOf(replay))
+	}
+	return d.show(w, r, page{Template: "endpoint", Title: titleOf(e), Crumbs: []crumb{{"Endpoints", "/endpoints"}}, Data: view})
+}
+
+// titleOf is what an endpoint is called: as its owner says, or by where it is.
+func titleOf(e *subscription.Endpoint) string {
+	if e.Description != "" {
+		return e.Description
+	}
+	if u, err := url.Parse(e.URL); err == nil {
+		return u.Host
+	}
+	return "Endpoint"
+}
+
+// resumption is what it is called to have an endpoint sent messages again, "" where it is.
+func resumption(c service.Condition) string {
+	switch {
+	case c.Endpoint.State != subscription.Active, c.Health.Gate() != subscription.Open:
+		return "Resume"
+	case c.Health.FlaggedAt != nil:
+		return "Clear the flag"
+	}
+	return ""
+}
+
+// deletion tells what it means to delete an endpoint.
+func deletion(c service.Condition) string {
+	told := "It is sent nothing any more, and its secrets are gone."
+	if wait := waiting(c.Backlog); wait != "" {
+		told += " What waits for it is canceled: " + wait + " of its messages."
+	}
+	return told + " This cannot be undone."
+}
+
+// settingsOf tells what an endpoint asked for.
+func settingsOf(e *subscription.Endpoint) []fact {
+	events := "All"
+	if !slices.Contains(e.Events, subscription.AllEvents) {
+		events = strings.Join(e.Events, ", ")
+	}
+	documents := chosen("documents", string(e.Documents)).Name
+	if e.Documents == subscription.DocumentsBase64 && e.MaxInlineBytes != nil {
+		documents += fmt.Sprintf("; those of more than %s bytes as links", count(int64(*e.MaxInlineBytes)))
+	}
+	signatures := "Standard Webhooks"
+	if e.Signs(subscription.SigningCV) {
+		signatures += ", x-cv-signature"
+	}
+	headers := "None"
+	if len(e.Headers) > 0 {
+		headers = strings.Join(headerNames(e), ", ") + " (values are not shown)"
+	}
+	rate := "No limit"
+	if e.RateLimit != nil {
+		rate = count(int64(*e.RateLimit)) + " attempts a second"
+	}
+	return []fact{
+		{"Events", events},
+		{"Case", chosen("payload", string(e.Payload)).Name},
+		{"Documents", documents},
+		{"Order", chosen("ordering", string(e.Ordering)).Name},
+		{"Signatures", signatures},
+		{"Own headers", headers},
+		{"Timeout", took(e.Timeout)},
+		{"In flight", fmt.Sprintf("%d attempts at most", e.MaxInFlight)},
+		{"Rate", rate},
+	}
+}
+
+func (d *Dashboard) testEndpoint(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	event := caseupdate.Event(form.text("event"))
+	attempt, err := d.service.TestEndpoint(r.Context(), caller(r), r.PathValue("endpointId"), event, nil)
+	if err != nil {
+		return err
+	}
+	test := &testView{
+		State:  string(store.Failed),
+		Answer: answered(attempt.StatusCode),
+		Took:   took(attempt.Duration),
+		Error:  attempt.Error,
+		Body:   strings.ToValidUTF8(string(attempt.Answer), "\uFFFD"),
+	}
+	if attempt.StatusCode/100 == 2 {
+		test.State = string(store.Delivered)
+	}
+	return d.showTested(w, r, event, test)
+}
+
+func (d *Dashboard) pauseEndpoint(w http.ResponseWriter, r *http.Request) error {
+	e, err := d.service.PauseEndpoint(r.Context(), caller(r), r.PathValue("endpointId"), nil)
+	if err != nil {
+		return err
+	}
+	return d.goTo(w, r, endpointPath(e.ID), "It is paused: what it is to be sent waits.")
+}
+
+func (d *Dashboard) resumeEndpoint(w http.ResponseWriter, r *http.Request) error {
+	e, err := d.service.ResumeEndpoint(r.Context(), caller(r), r.PathValue("endpointId"), nil)
+	if err != nil {
+		return err
+	}
+	return d.goTo(w, r, endpointPath(e.ID), "It is active: what has waited is sent now, in order.")
+}
+
+func (d *Dashboard) deleteEndpoint(w http.ResponseWriter, r *http.Request) error {
+	if err := d.service.DeleteEndpoint(r.Context(), caller(r), r.PathValue("endpointId")); err != nil {
+		return err
+	}
+	return d.goTo(w, r, "/endpoints", "The endpoint is deleted, and is sent nothing any more.")
+}
+
+func endpointPath(id string) string { return "/endpoints/" + url.PathEscape(id) }

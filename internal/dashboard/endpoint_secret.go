@@ -1,0 +1,110 @@
+package dashboard
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+// secretRow is what signs, without what it signs with.
+type secretRow struct {
+	Algorithm service.Algorithm
+	PublicKey string // of ed25519
+	CreatedAt time.Time
+	ExpiresAt *time.Time // nil for the newest of its algorithm
+}
+
+func secretsOf(e *subscription.Endpoint) []secretRow {
+	var rows []secretRow
+	for _, s := range e.Secrets {
+		if !s.Live(time.Now()) {
+			continue
+		}
+		row := secretRow{service.Symmetric, s.PublicKey, s.CreatedAt, s.ExpiresAt}
+		if !s.Symmetric() {
+			row.Algorithm = service.Ed25519
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// secretView is a secret that was made just now, which is shown this once.
+type secretView struct {
+	ID, URL   string // of its endpoint
+	IsFirst   bool   // the endpoint was made with it
+	Secret    string // "" of an ed25519 key: its private half is nobody's
+	PublicKey string
+	OldUntil  *time.Time // when those before it end; nil where there are none
+}
+
+func (d *Dashboard) rotateSecret(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	hours, algorithm := form.number("overlapHours", 0, int(service.MaxOverlap.Hours())), service.Algorithm(form.text("algorithm"))
+	if err := form.err(); err != nil {
+		return err
+	}
+	id := r.PathValue("endpointId")
+	e, err := d.service.RotateSecret(r.Context(), caller(r), id, algorithm, time.Duration(hours)*time.Hour, form.once(r))
+	if _, ok := errors.AsType[*service.Repeated](err); ok {
+		return d.goTo(w, r, endpointPath(id), "The secret was rotated already, and shown then. If nobody has kept it, rotate it again.")
+	}
+	if err != nil {
+		return err
+	}
+	return d.showSecret(w, r, e, false)
+}
+
+// showSecret shows the newest secret of an endpoint, this once.
+func (d *Dashboard) showSecret(w http.ResponseWriter, r *http.Request, e *subscription.Endpoint, isFirst bool) error {
+	newest, status := e.Secrets[0], http.StatusOK
+	if isFirst {
+		status = http.StatusCreated
+	}
+	view := secretView{ID: e.ID, URL: caller(r).URLOf(e), IsFirst: isFirst, PublicKey: newest.PublicKey}
+	if newest.Symmetric() {
+		view.Secret = newest.Value
+	}
+	for _, old := range e.Secrets[1:] {
+		if old.Symmetric() == newest.Symmetric() && old.ExpiresAt != nil {
+			view.OldUntil = old.ExpiresAt
+			break
+		}
+	}
+	crumbs := []crumb{{"Endpoints", "/endpoints"}, {titleOf(e), endpointPath(e.ID)}}
+	return d.show(w, r, page{Template: "endpoint_secret", Title: "Secret", Crumbs: crumbs, Status: status, Data: view})
+}
+
+func (d *Dashboard) endOverlap(w http.ResponseWriter, r *http.Request) error {
+	e, err := d.service.EndOverlap(r.Context(), caller(r), r.PathValue("endpointId"), nil)
+	if err != nil {
+		return err
+	}
+	return d.goTo(w, r, endpointPath(e.ID), "The old secrets sign nothing any more.")
+}
+
+// newOnce returns what makes a form one of a kind.
+func newOnce() string { return rand.Text() }
+
+// once has what a form asks for done once, however often it is sent: what is shown this once
+// would be lost to whoever presses twice.
+func (f *form) once(r *http.Request) *service.Repeatable {
+	if f.text("once") == "" {
+		return nil
+	}
+	key := sha256.Sum256([]byte(f.text("once")))
+	return &service.Repeatable{
+		Key:    "dashboard:" + hex.EncodeToString(key[:]),
+		Digest: sha256.Sum256([]byte(r.URL.Path)),
+		Answer: func(result any) ([]byte, error) { return []byte(result.(*subscription.Endpoint).ID), nil },
+	}
+}
