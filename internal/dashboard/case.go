@@ -191,7 +191,7 @@ func (d *Dashboard) showCase(w http.ResponseWriter, r *http.Request) error {
 		Events:   now.Version,
 		Facts:    factsOf(shown),
 		About:    veil.about(shown.Submitter),
-		Sections: sectionsOf(shown, veil),
+		Sections: sectionsOf(shown, content{veil, who, now}),
 	}
 	if err := d.tellTimeline(ctx, who, &view, now, veil, form); err != nil {
 		return err

@@ -1,9 +1,13 @@
 package dashboard
 
 import (
+	"net/http"
 	"strconv"
 
 	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/doorway"
+	"github.com/casehook/casehook/internal/service"
 )
 
 // section is a list of what belongs to a case: its comments, its documents.
@@ -20,6 +24,29 @@ type item struct {
 	Labels []string
 	Fields []privateFact
 	Facts  []fact
+
+	Documents []documentFact
+}
+
+// documentFact names a document.
+type documentFact struct {
+	privateFact
+	Path string // of its bytes; "" where they cannot be read, or no longer
+}
+
+// content is a veil over all that belongs to a case.
+type content struct {
+	veil
+	who service.Caller
+	now *caselog.Case
+}
+
+func (v content) document(name string, a caseupdate.Attachment) documentFact {
+	d := documentFact{privateFact: privateFact{name, v.text(a.FileName)}}
+	if known, ok := v.now.Attachment(a.ID); ok && v.who.MayRead(known) == nil {
+		d.Path = "/cases/" + v.now.ID + "/attachments/" + a.ID + "/content"
+	}
+	return d
 }
 
 func (v veil) patient(s caseupdate.Submitter) private {
@@ -65,7 +92,7 @@ func factsOf(c *caseupdate.Case) []fact {
 }
 
 // sectionsOf is what belongs to a case, without what there is none of.
-func sectionsOf(c *caseupdate.Case, v veil) []section {
+func sectionsOf(c *caseupdate.Case, v content) []section {
 	var sections []section
 	add := func(name string, items []item) {
 		if len(items) > 0 {
@@ -110,18 +137,18 @@ func marks(isPHI, isRestricted, isDeleted bool) (labels []string) {
 	return labels
 }
 
-func (v veil) comment(c caseupdate.Comment) item {
-	fields := []privateFact{{"Text", v.text(c.Text)}}
+func (v content) comment(c caseupdate.Comment) item {
+	shown := item{At: c.CreatedAt, By: v.name(c.Author), Labels: marks(false, c.IsRestricted, false), Fields: []privateFact{{"Text", v.text(c.Text)}}}
 	for _, a := range c.Attachments {
-		fields = append(fields, privateFact{"Document", v.text(a.FileName)})
+		shown.Documents = append(shown.Documents, v.document("Document", a))
 	}
-	return item{At: c.CreatedAt, By: v.name(c.Author), Labels: marks(false, c.IsRestricted, false), Fields: fields}
+	return shown
 }
 
-func (v veil) attachment(a caseupdate.Attachment) item {
+func (v content) attachment(a caseupdate.Attachment) item {
 	return item{
 		At: a.CreatedAt, By: v.name(a.UploadedBy), Labels: marks(a.IsPHI, a.IsRestricted, a.IsDeleted),
-		Fields: []privateFact{{"File name", v.text(a.FileName)}},
+		Documents: []documentFact{v.document("File name", a)},
 	}
 }
 
@@ -162,4 +189,14 @@ func (v veil) payment(p caseupdate.Payment) item {
 
 func (v veil) order(o caseupdate.Order) item {
 	return item{At: o.CreatedAt, Fields: []privateFact{{"Status", v.text(o.Status)}, {"Tracking", v.maybe(o.TrackingID)}, {"Message", v.maybe(o.Message)}}}
+}
+
+// downloadDocument answers with the bytes of a document of the case, or of one of its comments.
+func (d *Dashboard) downloadDocument(w http.ResponseWriter, r *http.Request) error {
+	attachment, document, err := d.service.Attachment(r.Context(), caller(r), r.PathValue("caseId"), r.PathValue("attachmentId"))
+	if err != nil {
+		return err
+	}
+	doorway.ExchangeOf(r.Context()).SendDocument(w, document, attachment.SHA256, &attachment)
+	return nil
 }

@@ -69,6 +69,51 @@ func TestTheTimelineTellsWhoWasSentAnEvent(t *testing.T) {
 	require.NotContains(t, page.body, "token=marked")
 }
 
+func TestADocumentIsDownloadedByWhoIsClearedForIt(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "mark")
+	for _, upload := range []service.Upload{
+		{FileName: "plain.html", Content: strings.NewReader("<script>plain</script>")},
+		{FileName: "phi.txt", IsPHI: true, Content: strings.NewReader("phi")},
+		{FileName: "restricted.txt", IsRestricted: true, Content: strings.NewReader("restricted")},
+		{FileName: "deleted.txt", Content: strings.NewReader("deleted")},
+	} {
+		changed, err := s.service.AddAttachment(t.Context(), s.admin, c.ID, upload, nil)
+		require.NoError(t, err)
+		c = changed.Case
+	}
+	changed, err := s.service.Change(t.Context(), s.admin, c.ID, caselog.DeleteAttachment{AttachmentID: c.Attachments[3].ID}, nil)
+	require.NoError(t, err)
+	c = changed.Case
+
+	for _, test := range []struct {
+		name      string
+		clearance subscription.Clearance
+		want      [4]int
+	}{
+		{"who is cleared for all", service.FullClearance, [4]int{200, 200, 200, 404}},
+		{"who is cleared for nothing", subscription.Clearance{}, [4]int{200, 403, 404, 404}},
+		{"who is not cleared for PHI", subscription.Clearance{Restricted: true}, [4]int{200, 403, 200, 404}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := s.signedIn(t, s.key(t, service.Reader, test.clearance).Secret)
+			page := b.get(t, "/cases/"+c.ID+"?asOf=6").body // before the last was deleted
+			for i, a := range c.Attachments {
+				path := "/cases/" + c.ID + "/attachments/" + a.ID + "/content"
+				require.Equal(t, test.want[i] == http.StatusOK, strings.Contains(page, path), a.FileName)
+				require.Equal(t, test.want[i], b.get(t, path).status, a.FileName)
+			}
+		})
+	}
+	got := s.signedIn(t, adminKey).get(t, "/cases/"+c.ID+"/attachments/"+c.Attachments[0].ID+"/content")
+	require.Equal(t, "<script>plain</script>", got.body)
+	require.Equal(t, "application/octet-stream", got.header.Get("Content-Type"))
+	require.Equal(t, "attachment; filename=plain.html", got.header.Get("Content-Disposition"))
+	entries, _, err := s.service.Audit(t.Context(), s.admin, service.AuditFilter{Operation: "getAttachmentContent"}, service.Page{})
+	require.NoError(t, err)
+	require.Len(t, entries, 13)
+}
+
 func TestACaseIsFoundByItsIDs(t *testing.T) {
 	s := newServer(t)
 	c := s.open(t, "mark")

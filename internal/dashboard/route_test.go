@@ -15,7 +15,7 @@ import (
 // smallest is the role that each operation needs, as users are told; empty: no key.
 var smallest = map[string]service.Role{
 	"signIn": "", "signOut": "reader",
-	"getHome": "reader", "listCases": "reader", "getCase": "reader", "revealCases": "reader", "revealCase": "reader",
+	"getHome": "reader", "listCases": "reader", "getCase": "reader", "revealCases": "reader", "revealCase": "reader", "getAttachmentContent": "reader",
 	"listEndpoints": "reader", "getEndpoint": "reader", "draftEndpoint": "admin", "createEndpoint": "admin", "updateEndpoint": "admin", "deleteEndpoint": "admin",
 	"pauseEndpoint": "admin", "resumeEndpoint": "admin", "rotateSecret": "admin", "endOverlap": "admin", "testEndpoint": "admin",
 	"previewReplay": "admin", "replay": "admin", "getReplay": "reader", "stopReplay": "admin",

@@ -32,6 +32,7 @@ func (d *Dashboard) routes() []route {
 		{pattern: "POST /cases/reveal", operation: "revealCases", handler: d.listCases, status: http.StatusOK},
 		{pattern: "GET /cases/{caseId}", operation: "getCase", handler: d.showCase},
 		{pattern: "POST /cases/{caseId}/reveal", operation: "revealCase", handler: d.showCase, status: http.StatusOK},
+		{pattern: "GET /cases/{caseId}/attachments/{attachmentId}/content", operation: "getAttachmentContent", handler: d.downloadDocument},
 
 		{pattern: "GET /endpoints", operation: "listEndpoints", handler: d.listEndpoints, nav: "Endpoints"},
 		{pattern: "GET /endpoints/new", operation: "draftEndpoint", handler: d.draftEndpoint},

@@ -4,17 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"errors"
 	"io"
-	"mime"
 	"net/http"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
-	"github.com/casehook/casehook/internal/doorway"
 	"github.com/casehook/casehook/internal/service"
 )
 
@@ -119,29 +116,10 @@ func (d *door) openDocument(ctx context.Context, in *struct {
 	return download(document, digest, nil), nil
 }
 
-// download answers with a document and closes it, and tells its SHA-256 by Repr-Digest
-// (RFC 9530, section 3). What else is known of it, its name and its size, is told too;
-// nil is nothing. It is always saved and never shown: what a
-// stranger has uploaded must not run as a page of this server.
+// download answers with a document, as doorway does.
 func download(document io.ReadCloser, sha256 []byte, known *caselog.Attachment) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		defer document.Close()
-		ctx.SetHeader("Content-Disposition", "attachment")
-		ctx.SetHeader("Content-Type", "application/octet-stream")
-		ctx.SetHeader("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sha256)+":")
-		if known != nil {
-			ctx.SetHeader("Content-Length", strconv.FormatInt(known.Size, 10))
-			if named := mime.FormatMediaType("attachment", map[string]string{"filename": known.FileName}); named != "" {
-				ctx.SetHeader("Content-Disposition", named)
-			}
-		}
-		ctx.SetStatus(http.StatusOK)
-		_, err := io.Copy(ctx.BodyWriter(), document)
-		if err != nil && !errors.Is(err, doorway.ErrReplaced) {
-			// Broken off, so that nobody takes it for the whole document.
-			x := exchangeOf(ctx.Context())
-			x.Log.Warn("document broken off", "route", x.Route, "request", x.ID, "error", err)
-			panic(http.ErrAbortHandler)
-		}
+		_, w := humago.Unwrap(ctx)
+		exchangeOf(ctx.Context()).SendDocument(w, document, sha256, known)
 	}}
 }

@@ -42,6 +42,20 @@ func (s *Service) Cases(ctx context.Context, caller Caller, filter CaseFilter, p
 	return cases, encode(position.CreatedAt, position.ID), nil
 }
 
+var noAttachment = refusal.Of(refusal.NotFound, "the case has no such attachment")
+
+// MayRead refuses a document of the caller's organisation that they are not cleared for, or whose
+// bytes are not there.
+func (c Caller) MayRead(attachment caselog.Attachment) error {
+	switch {
+	case attachment.IsDeleted, attachment.SHA256 == nil, attachment.IsRestricted && !c.Clearance.Restricted:
+		return noAttachment
+	case attachment.IsPHI && !c.Clearance.PHI:
+		return refusal.Of(refusal.Forbidden, "the document is PHI: this needs a key with clearance for that")
+	}
+	return nil
+}
+
 // Attachment returns a document and its bytes, which the caller closes. One that is
 // restricted is not there for a caller without clearance, and one that is PHI is refused.
 func (s *Service) Attachment(ctx context.Context, caller Caller, caseID, attachmentID string) (caselog.Attachment, io.ReadCloser, error) {
@@ -50,11 +64,11 @@ func (s *Service) Attachment(ctx context.Context, caller Caller, caseID, attachm
 		return caselog.Attachment{}, nil, refused("case", err)
 	}
 	attachment, ok := state.Attachment(attachmentID)
-	if !ok || attachment.IsDeleted || attachment.SHA256 == nil || attachment.IsRestricted && !caller.Clearance.Restricted {
-		return caselog.Attachment{}, nil, refusal.Of(refusal.NotFound, "the case has no such attachment")
+	if !ok {
+		return caselog.Attachment{}, nil, noAttachment
 	}
-	if attachment.IsPHI && !caller.Clearance.PHI {
-		return caselog.Attachment{}, nil, refusal.Of(refusal.Forbidden, "the document is PHI: this needs a key with clearance for that")
+	if err := caller.MayRead(attachment); err != nil {
+		return caselog.Attachment{}, nil, err
 	}
 	content, err := s.Blobs.Get(ctx, key, attachment.DocumentID())
 	return attachment, content, err
