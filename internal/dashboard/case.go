@@ -1,15 +1,10 @@
 package dashboard
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
@@ -17,41 +12,6 @@ import (
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/service"
 )
-
-// search leads to the case that is meant by an id or a short id.
-func (d *Dashboard) search(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(r)
-	if err != nil {
-		return err
-	}
-	id, err := d.findCase(r.Context(), caller(r), strings.TrimSpace(form.text("q")))
-	if err != nil {
-		return err
-	}
-	return d.goTo(w, r, "/cases/"+id, "")
-}
-
-// findCase returns the id of the case that is known by an id or a short id.
-func (d *Dashboard) findCase(ctx context.Context, who service.Caller, name string) (string, error) {
-	if id, err := uuid.Parse(name); err == nil {
-		c, err := d.service.Case(ctx, who, id.String(), 0)
-		if refused, ok := errors.AsType[*refusal.Error](err); ok && refused.Kind == refusal.NotFound {
-			return "", refusal.Of(refusal.NotFound, "No case has this id.")
-		}
-		if err != nil {
-			return "", err
-		}
-		return c.ID, nil
-	}
-	found, _, err := d.service.Cases(ctx, who, service.CaseFilter{ShortID: strings.ToUpper(name)}, service.Page{Limit: 1})
-	if err != nil {
-		return "", err
-	}
-	if name == "" || len(found) == 0 {
-		return "", refusal.Of(refusal.NotFound, "No case has this id. Search by a whole short id, such as ADA-7K2QX, or by the case's id.")
-	}
-	return found[0].ID, nil
-}
 
 // casesView is the list of cases.
 type casesView struct {

@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +32,6 @@ type entry struct {
 
 // sent is an event to an endpoint.
 type sent struct {
-	DeliveryID string
 	Recipient  string // the endpoint's URL, as far as it holds no secret
 	EndpointID string
 	State      string
@@ -102,17 +100,13 @@ func (d *Dashboard) tellDeliveries(ctx context.Context, who service.Caller, time
 	if err != nil {
 		return err
 	}
+	told, err := d.recipients(ctx, who, deliveries)
+	if err != nil {
+		return err
+	}
 	of := make(map[string][]sent)
-	recipients := make(map[string]string)
-	for _, delivery := range deliveries {
-		recipient, known := recipients[delivery.EndpointID]
-		if !known {
-			if recipient, err = d.recipient(ctx, who, delivery.EndpointID); err != nil {
-				return err
-			}
-			recipients[delivery.EndpointID] = recipient
-		}
-		of[delivery.EventID] = append(of[delivery.EventID], sentTo(recipient, delivery))
+	for _, s := range told {
+		of[s.EventID] = append(of[s.EventID], s)
 	}
 	for i := range timeline {
 		timeline[i].Sent = of[timeline[i].ID]
@@ -149,7 +143,7 @@ func (d *Dashboard) tellWithheld(ctx context.Context, who service.Caller, timeli
 // recipient names an endpoint, also one that was deleted.
 func (d *Dashboard) recipient(ctx context.Context, who service.Caller, id string) (string, error) {
 	endpoint, err := d.service.Endpoint(ctx, who, id)
-	if refused, ok := errors.AsType[*refusal.Error](err); ok && refused.Kind == refusal.NotFound {
+	if isNotFound(err) {
 		return "an endpoint that was deleted", nil
 	}
 	if err != nil {
@@ -158,8 +152,26 @@ func (d *Dashboard) recipient(ctx context.Context, who service.Caller, id string
 	return endpoint.Recipient(), nil
 }
 
+// recipients tells to whom deliveries go, and what keeps them from it.
+func (d *Dashboard) recipients(ctx context.Context, who service.Caller, deliveries []service.Delivery) ([]sent, error) {
+	recipients := make(map[string]string)
+	all := make([]sent, len(deliveries))
+	for i, delivery := range deliveries {
+		recipient, known := recipients[delivery.EndpointID]
+		if !known {
+			var err error
+			if recipient, err = d.recipient(ctx, who, delivery.EndpointID); err != nil {
+				return nil, err
+			}
+			recipients[delivery.EndpointID] = recipient
+		}
+		all[i] = sentTo(recipient, delivery)
+	}
+	return all, nil
+}
+
 func sentTo(recipient string, delivery service.Delivery) sent {
-	s := sent{DeliveryID: delivery.ID, EndpointID: delivery.EndpointID, Recipient: recipient, State: string(delivery.State), Delivery: delivery}
+	s := sent{EndpointID: delivery.EndpointID, Recipient: recipient, State: string(delivery.State), Delivery: delivery}
 	switch {
 	case delivery.Sequence == 0 && delivery.FinishedAt != nil && delivery.Tries == 0:
 		s.State, s.Why = "withheld", uncleared

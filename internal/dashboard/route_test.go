@@ -21,6 +21,8 @@ var smallest = map[string]service.Role{
 	"previewReplay": "admin", "replay": "admin", "getReplay": "reader", "stopReplay": "admin",
 	"listUsers": "reader", "getUser": "reader", "putUser": "writer",
 	"listKeys": "admin", "createKey": "admin", "revokeKey": "admin", "listAuditEntries": "admin",
+	"listDeliveries": "reader", "getDelivery": "reader", "revealDelivery": "reader",
+	"retryDelivery": "admin", "cancelDelivery": "admin",
 }
 
 func TestEveryRouteHasItsRole(t *testing.T) {

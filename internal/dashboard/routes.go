@@ -34,6 +34,14 @@ func (d *Dashboard) routes() []route {
 		{pattern: "POST /cases/{caseId}/reveal", operation: "revealCase", handler: d.showCase, status: http.StatusOK},
 		{pattern: "GET /cases/{caseId}/attachments/{attachmentId}/content", operation: "getAttachmentContent", handler: d.downloadDocument},
 
+		{pattern: "GET /deliveries", operation: "listDeliveries", handler: d.listDeliveries, nav: "Deliveries"},
+		{pattern: "GET /deliveries/{deliveryId}", operation: "getDelivery", handler: d.showDelivery},
+		{pattern: "GET /deliveries/{deliveryId}/progress", operation: "getDelivery", handler: d.showDelivery, refresh: true},
+		{pattern: "POST /deliveries/{deliveryId}/reveal", operation: "revealDelivery", handler: d.showDelivery, status: http.StatusOK},
+		{pattern: "POST /deliveries/{deliveryId}/body", operation: "revealDelivery", handler: d.saveBody, status: http.StatusOK},
+		{pattern: "POST /deliveries/{deliveryId}/retry", operation: "retryDelivery", handler: d.retryDelivery},
+		{pattern: "POST /deliveries/{deliveryId}/cancel", operation: "cancelDelivery", handler: d.cancelDelivery},
+
 		{pattern: "GET /endpoints", operation: "listEndpoints", handler: d.listEndpoints, nav: "Endpoints"},
 		{pattern: "GET /endpoints/new", operation: "draftEndpoint", handler: d.draftEndpoint},
 		{pattern: "POST /endpoints", operation: "createEndpoint", handler: d.createEndpoint, status: http.StatusCreated},

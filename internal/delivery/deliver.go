@@ -105,8 +105,8 @@ func (e *Engine) settle(t *target, l *lane, o *store.Outcome, back *time.Time) {
 	}
 }
 
-// withheld is the error of an attempt that was not made.
-const withheld = "withheld: the endpoint is not cleared any more for what is restricted"
+// Withheld is the error of an attempt that was not made.
+const Withheld = "withheld: the endpoint is not cleared any more for what is restricted"
 
 // attempt sends a message. Where the endpoint is not to be sent anything now, the
 // attempt is nil.
@@ -122,7 +122,7 @@ func (e *Engine) attempt(m store.Message) (*subscription.Endpoint, *store.Attemp
 	case endpoint.Ordering == subscription.OrderingCase && m.Lane != m.Event.CaseID: // it asks for order since: it is in the lane of its case now
 		return endpoint, nil, nil
 	case endpoint.Clearance.Withholds(m.Event.Activity()):
-		return endpoint, &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC(), Error: withheld}, nil
+		return endpoint, &store.Attempt{Number: m.Tries + 1, StartedAt: time.Now().UTC(), Error: Withheld}, nil
 	}
 	return endpoint, e.sender.Send(e.sending, endpoint, m), nil
 }
@@ -141,7 +141,7 @@ func (e *Engine) Compose(ctx context.Context, endpoint *subscription.Endpoint, m
 func (e *Engine) judge(o *store.Outcome, endpoint *subscription.Endpoint) {
 	a := o.Attempt
 	finished := a.StartedAt.Add(a.Duration)
-	if a.Error == withheld {
+	if a.Error == Withheld {
 		o.State = store.Canceled
 		o.Withheld = a.Number == 1 && o.Message.Lane == o.Message.Event.CaseID
 		return

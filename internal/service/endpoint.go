@@ -40,7 +40,15 @@ const Mask = "***"
 
 // URLOf returns the URL of an endpoint as the caller may see it.
 func (c Caller) URLOf(e *subscription.Endpoint) string {
-	if strings.Contains(e.URL, "?") && !c.Role.Includes(Admin) {
+	if c.Role.Includes(Admin) {
+		return e.URL
+	}
+	return masked(e)
+}
+
+// masked returns the URL of an endpoint without what may be secret.
+func masked(e *subscription.Endpoint) string {
+	if strings.Contains(e.URL, "?") {
 		return e.Recipient() + "?" + Mask
 	}
 	return e.URL

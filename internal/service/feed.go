@@ -60,25 +60,25 @@ func (s *Service) CaseFeed(ctx context.Context, caller Caller, caseID string, af
 	return events, last.Event.Sequence, more, nil
 }
 
-// FindEvent returns the case of an event of the log, by its id, and its sequence there. Of one
-// that is restricted a caller who is not cleared for it is told nothing.
-func (s *Service) FindEvent(ctx context.Context, caller Caller, id string) (caseID string, sequence int64, err error) {
+// KnownEvent is where an event is in the log.
+type KnownEvent = store.KnownEvent
+
+// FindEvent returns where an event is in the log, by its id. Of one that is restricted a caller
+// who is not cleared for it is told nothing.
+func (s *Service) FindEvent(ctx context.Context, caller Caller, id string) (KnownEvent, error) {
 	known, err := s.Store.EventsKnown(ctx, caller.OrganizationID, []string{id})
 	if err != nil {
-		return "", 0, err
+		return KnownEvent{}, err
 	}
 	event, ok := known[id]
 	if !ok || event.OrganizationID != caller.OrganizationID {
-		return "", 0, refused("event", store.ErrNotFound)
+		return KnownEvent{}, refused("event", store.ErrNotFound)
 	}
 	shown, err := visible(ctx, s, caller, []string{id}, func(id string) string { return id })
-	if err != nil {
-		return "", 0, err
+	if err == nil && len(shown) == 0 {
+		err = refused("event", store.ErrNotFound)
 	}
-	if len(shown) == 0 {
-		return "", 0, refused("event", store.ErrNotFound)
-	}
-	return event.CaseID, event.Sequence, nil
+	return event, err
 }
 
 // page renders entries, as many as are allowed and fit. Last is the last one that it

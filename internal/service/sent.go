@@ -23,7 +23,7 @@ const MaxSigned = 64 << 10
 // the endpoint as it is now; where there was no attempt, as it would have been sent at once.
 type Sent struct {
 	At      time.Time    // when it was sent
-	URL     string       // without its query, which may hold a secret
+	URL     string       // with Mask for its query, which may hold a secret
 	Header  http.Header  // but for what is in Secrets
 	Secrets []string     // the names of the endpoint's own headers
 	Body    *render.Body // as far as the caller is cleared for it
@@ -67,7 +67,7 @@ func (s *Service) Sent(ctx context.Context, caller Caller, deliveryID string) (*
 	if err != nil {
 		return nil, err
 	}
-	sent := &Sent{At: attempt.StartedAt, URL: endpoint.Recipient(), Header: header, Body: body, Narrowed: as.Clearance != endpoint.Clearance}
+	sent := &Sent{At: attempt.StartedAt, URL: masked(endpoint), Header: header, Body: body, Narrowed: as.Clearance != endpoint.Clearance}
 	for name := range endpoint.Headers {
 		header.Del(name)
 		sent.Secrets = append(sent.Secrets, name)
@@ -75,6 +75,7 @@ func (s *Service) Sent(ctx context.Context, caller Caller, deliveryID string) (*
 	slices.Sort(sent.Secrets)
 	sent.Signed = signs && !sent.Narrowed && len(attempts) > 0 && attempt.BodySHA256 != nil
 	if !sent.Signed {
+		header.Set(webhook.HeaderID, m.Event.ID)
 		header.Del(webhook.HeaderTimestamp)
 		header.Del(webhook.HeaderSignature)
 		header.Del(webhook.HeaderCV)

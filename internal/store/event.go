@@ -253,6 +253,7 @@ type KnownEvent struct {
 	OrganizationID string
 	CaseID         string
 	Sequence       int64
+	Type           caseupdate.Event // "" where the case was erased
 	// Digest is that of the organisation's own event, where it was told; see
 	// [caselog.Report].
 	Digest []byte
@@ -281,6 +282,7 @@ func (s *Store) EventsKnown(ctx context.Context, organizationID string, ids []st
 		if err := rows.Scan(&id, &k.OrganizationID, &k.CaseID, &k.Sequence, &name, &body, &share, &wrapped); err != nil {
 			return err
 		}
+		k.Type = caseupdate.Event(name)
 		known[id] = k
 		if k.OrganizationID != organizationID || name == "" {
 			return nil

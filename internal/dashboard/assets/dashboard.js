@@ -46,6 +46,11 @@
     document.getElementById(id).showModal();
   });
 
+  // A page does not change behind a dialog.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (document.querySelector("dialog[open]")) event.detail.shouldSwap = false;
+  });
+
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, [contenteditable]")) return;

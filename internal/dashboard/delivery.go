@@ -1,0 +1,272 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/store"
+)
+
+// deliveriesView is the list of deliveries.
+type deliveriesView struct {
+	Rows      []deliveryRow
+	Next      string // the page that follows; "" for none
+	First     string // the page that it all begins with; "" where it is this one
+	Filtered  bool
+	States    []store.State
+	Endpoints []choice
+	Filter    map[string]string
+	Event     *eventView // that all are of; nil where the filter names none
+	NoCase    bool       // the filter names a case that there is not
+}
+
+// deliveryRow is a delivery in the list.
+type deliveryRow struct {
+	sent
+	ShortID string // of the case; "" where that was erased
+}
+
+// eventView is an event of the log.
+type eventView struct {
+	ID      string
+	Type    caseupdate.Event
+	CaseID  string
+	ShortID string // of the case; "" where that was erased
+	// Sequence is its place among the events of the case.
+	Sequence int64
+}
+
+// deliveryFilters are the fields by which deliveries are filtered.
+var deliveryFilters = []string{"endpointId", "caseId", "eventId", "state", "tried", "since", "until"}
+
+// deliveryStates are those by which deliveries are filtered.
+var deliveryStates = []store.State{store.Pending, store.Sending, store.Delivered, store.Failed, store.Canceled}
+
+func (d *Dashboard) listDeliveries(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	ctx, who := r.Context(), caller(r)
+	tried := form.yesNo("tried")
+	filter := service.DeliveryFilter{
+		EndpointID: form.text("endpointId"),
+		EventID:    strings.ToLower(strings.TrimSpace(form.text("eventId"))),
+		State:      store.State(form.text("state")),
+		Tried:      tried != nil && *tried,
+		Since:      form.time("since"),
+		Until:      form.time("until"),
+	}
+	if err := form.err(); err != nil {
+		return err
+	}
+	view := deliveriesView{States: deliveryStates, Filter: map[string]string{}}
+	for _, name := range deliveryFilters {
+		view.Filter[name] = form.text(name)
+		view.Filtered = view.Filtered || form.text(name) != ""
+	}
+	if view.Endpoints, err = d.endpointChoices(ctx, who, filter.EndpointID); err != nil {
+		return err
+	}
+	if form.text("caseId") != "" {
+		filter.CaseID, err = d.findCase(ctx, who, form.text("caseId"))
+		if view.NoCase = isNotFound(err); err != nil && !view.NoCase {
+			return err
+		}
+	}
+	if filter.EventID != "" {
+		if view.Event, err = d.eventOf(ctx, who, filter.EventID); err != nil {
+			return err
+		}
+	}
+	if !view.NoCase {
+		if err := d.fillDeliveries(ctx, who, &view, filter, form); err != nil {
+			return err
+		}
+	}
+	return d.show(w, r, page{Template: "deliveries", Title: "Deliveries", Data: view})
+}
+
+// fillDeliveries adds the page of the list that the form asks for.
+func (d *Dashboard) fillDeliveries(ctx context.Context, who service.Caller, view *deliveriesView, filter service.DeliveryFilter, form *form) error {
+	deliveries, next, err := d.service.Deliveries(ctx, who, filter, service.Page{Cursor: form.text("cursor")})
+	if err != nil {
+		return err
+	}
+	if next != "" {
+		view.Next = form.with("/deliveries", "cursor", next)
+	}
+	if form.text("cursor") != "" {
+		view.First = form.with("/deliveries", "cursor", "")
+	}
+	told, err := d.recipients(ctx, who, deliveries)
+	if err != nil {
+		return err
+	}
+	caseIDs := make([]string, len(told))
+	for i, s := range told {
+		caseIDs[i] = s.CaseID
+	}
+	shortIDs, err := d.service.ShortIDs(ctx, who, caseIDs)
+	if err != nil {
+		return err
+	}
+	for _, s := range told {
+		view.Rows = append(view.Rows, deliveryRow{s, shortIDs[s.CaseID]})
+	}
+	return nil
+}
+
+// endpointChoices returns the endpoints that a list can be of, with the one that is chosen.
+func (d *Dashboard) endpointChoices(ctx context.Context, who service.Caller, chosen string) ([]choice, error) {
+	endpoints, _, err := d.service.Endpoints(ctx, who, service.Page{Limit: service.MaxLimit})
+	if err != nil {
+		return nil, err
+	}
+	choices := make([]choice, len(endpoints))
+	for i, e := range endpoints {
+		choices[i] = choice{e.ID, e.Recipient()}
+		if e.ID == chosen {
+			chosen = ""
+		}
+	}
+	if chosen != "" {
+		recipient, err := d.recipient(ctx, who, chosen)
+		if err != nil {
+			return nil, err
+		}
+		choices = append(choices, choice{chosen, recipient})
+	}
+	return choices, nil
+}
+
+// eventOf returns an event by its id, nil where there is none.
+func (d *Dashboard) eventOf(ctx context.Context, who service.Caller, id string) (*eventView, error) {
+	event, err := d.service.FindEvent(ctx, who, id)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	shortIDs, err := d.service.ShortIDs(ctx, who, []string{event.CaseID})
+	return &eventView{id, event.Type, event.CaseID, shortIDs[event.CaseID], event.Sequence}, err
+}
+
+// deliveryView is one delivery.
+type deliveryView struct {
+	deliveryRow
+	Outlook  outlook
+	Refresh  int           // in how many seconds there may be something new; 0: nothing is expected
+	Attempts []attemptView // the last one first
+	More     int           // attempts before those, which are not shown
+	Revealed bool
+	Message  *messageView // what was sent; nil where it is hidden, or cannot be told
+	Untold   string       // why it cannot be told; "" where it can
+	Blanked  bool         // the endpoint is not cleared for PHI
+	CanSend  bool         // it can be sent again
+}
+
+// attemptView is one attempt of a delivery.
+type attemptView struct {
+	Number    int
+	StartedAt time.Time
+	Took      string
+	State     string // for its badge
+	Status    string // what was answered, or why nothing was
+	Answer    private
+}
+
+func (d *Dashboard) showDelivery(w http.ResponseWriter, r *http.Request) error {
+	ctx, who := r.Context(), caller(r)
+	delivery, attempts, err := d.service.Delivery(ctx, who, r.PathValue("deliveryId"))
+	if err != nil {
+		return err
+	}
+	prospect, err := d.service.Prospect(ctx, who, delivery)
+	if err != nil {
+		return err
+	}
+	told, err := d.recipients(ctx, who, []service.Delivery{delivery})
+	if err != nil {
+		return err
+	}
+	shortIDs, err := d.service.ShortIDs(ctx, who, []string{delivery.CaseID})
+	if err != nil {
+		return err
+	}
+	veil := newVeil(who, r.Method == http.MethodPost)
+	view := deliveryView{deliveryRow: deliveryRow{told[0], shortIDs[delivery.CaseID]}, Revealed: veil.lifted}
+	view.Outlook = outlookOf(view.deliveryRow, prospect, attempts)
+	if !veil.lifted {
+		view.Refresh = view.Outlook.refresh()
+	}
+	for _, a := range attempts {
+		view.Attempts = append([]attemptView{tellAttempt(a, veil)}, view.Attempts...)
+	}
+	view.More = delivery.Tries - len(attempts)
+	withheld := prospect.Endpoint != nil && view.State == "withheld" && !prospect.Endpoint.Clearance.Restricted
+	switch {
+	case view.ShortID == "":
+		view.Untold = "Its case was erased: nothing tells any more what was sent."
+	case prospect.Endpoint == nil:
+		view.Untold = "Its endpoint was deleted, and with it how it was told of events."
+	case withheld:
+		view.Untold = "Nothing was sent: the endpoint is not cleared for what is restricted."
+	default:
+		view.CanSend, view.Blanked = true, !prospect.Endpoint.Clearance.PHI
+	}
+	if view.CanSend && veil.lifted {
+		view.Message, err = d.messageOf(ctx, who, delivery)
+		if refused, ok := errors.AsType[*refusal.Error](err); ok && refused.Kind == refusal.Conflict {
+			view.Untold, err = sentence(refused.Detail), nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return d.show(w, r, page{Template: "delivery", Title: tellings[delivery.EventType], Crumbs: []crumb{{"Deliveries", "/deliveries"}}, Data: view})
+}
+
+func tellAttempt(a service.Attempt, v veil) attemptView {
+	shown := attemptView{
+		Number:    a.Number,
+		StartedAt: a.StartedAt,
+		Took:      took(a.Duration),
+		State:     string(store.Failed),
+		Status:    a.Error,
+		Answer:    private{Hidden: true},
+	}
+	if a.StatusCode != 0 {
+		shown.Status = answered(a.StatusCode)
+	}
+	if a.StatusCode/100 == 2 {
+		shown.State = string(store.Delivered)
+	}
+	if v.lifted && v.clearance == service.FullClearance { // it may repeat whatever was sent
+		shown.Answer = private{Text: strings.ToValidUTF8(string(a.Answer), "\uFFFD")}
+	}
+	return shown
+}
+
+func (d *Dashboard) retryDelivery(w http.ResponseWriter, r *http.Request) error {
+	sent, err := d.service.RetryDelivery(r.Context(), caller(r), r.PathValue("deliveryId"), nil)
+	if err != nil {
+		return err
+	}
+	return d.goTo(w, r, "/deliveries/"+sent.ID, "It is sent again, as soon as its turn comes.")
+}
+
+func (d *Dashboard) cancelDelivery(w http.ResponseWriter, r *http.Request) error {
+	canceled, err := d.service.CancelDelivery(r.Context(), caller(r), r.PathValue("deliveryId"), nil)
+	if err != nil {
+		return err
+	}
+	return d.goTo(w, r, "/deliveries/"+canceled.ID, "It is canceled, and its lane goes on.")
+}

@@ -1,0 +1,131 @@
+package dashboard
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/casehook/casehook/internal/delivery"
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+// outlook says in words what becomes of a delivery: Text, a time, and more about it.
+type outlook struct {
+	Tone string // as of a badge
+	Text string
+	At   *time.Time
+	Then string
+	Path string // where what it waits for can be seen, and by which words
+	Link string
+	Soon bool // it becomes of it at any moment
+}
+
+// refresh returns in how many seconds there may be something new, 0 where nothing is expected.
+func (o outlook) refresh() int {
+	switch {
+	case o.Soon:
+		return 2
+	case o.Tone == "wait" && o.At != nil:
+		return 2 + max(0, int(time.Until(*o.At).Seconds()))
+	}
+	return 0
+}
+
+// outlookOf says what becomes of a delivery that had these attempts.
+func outlookOf(d deliveryRow, p service.Prospect, attempts []service.Attempt) outlook {
+	switch d.Delivery.State {
+	case store.Delivered:
+		return outlook{Tone: "good", Text: fmt.Sprintf("The endpoint took it at attempt %d,", d.Tries), At: d.FinishedAt, Then: "Nothing more is sent."}
+	case store.Failed:
+		return outlook{Tone: "bad", Text: fmt.Sprintf("It failed for good after %s,", times(d.Tries, "attempt")), At: d.FinishedAt, Then: "Nothing more is sent by itself: send it again when the endpoint is mended."}
+	case store.Canceled:
+		return canceled(d, p, attempts)
+	case store.Sending:
+		return outlook{Tone: "busy", Text: fmt.Sprintf("Attempt %d is under way.", d.Tries+1), Soon: true}
+	}
+	return pending(d, p)
+}
+
+// canceled says why a delivery was canceled.
+func canceled(d deliveryRow, p service.Prospect, attempts []service.Attempt) outlook {
+	o := outlook{Tone: "quiet", Text: "It was canceled,", At: d.FinishedAt, Then: "Somebody gave it up, and its lane went on without it."}
+	switch {
+	case d.ShortID == "":
+		o.Then = "Its case was erased."
+	case p.Endpoint == nil:
+		o.Then = "Its endpoint was deleted."
+	case d.State == "withheld" || len(attempts) > 0 && attempts[len(attempts)-1].Error == delivery.Withheld:
+		o.Text = "It was withheld,"
+		o.Then = "The endpoint is not cleared for what is restricted. Once it is, this can be sent again."
+		o.Path, o.Link = "/endpoints/"+d.EndpointID, "The endpoint"
+	}
+	return o
+}
+
+// pending says what a delivery waits for.
+func pending(d deliveryRow, p service.Prospect) outlook {
+	o := outlook{Tone: "wait", Path: "/endpoints/" + d.EndpointID, Link: "The endpoint"}
+	switch {
+	case p.Endpoint == nil:
+		return outlook{Tone: "quiet", Text: "Its endpoint was deleted: it is canceled."}
+	case p.Endpoint.State == subscription.Paused:
+		o.Text = "It waits: the endpoint is paused. It is sent, in order, once that is resumed."
+		return o
+	case p.Endpoint.State == subscription.Disabled:
+		o.Text = "It waits: the endpoint is disabled, as it answered 410. It is sent, in order, once that is resumed."
+		return o
+	case p.Endpoint.Moving:
+		o.Text = "It waits: what waits for the endpoint is being put in the order of its cases."
+		return o
+	case p.Health.Gate() != subscription.Open:
+		o.Text, o.At = "It waits: the endpoint fails, and is only probed, by one message at a time. Next probe", p.Health.ProbeAt
+		if p.Ahead > 0 {
+			o.Then = fmt.Sprintf("%s of the case come%s first.", ahead(p), plural(p.Ahead, "s", ""))
+		}
+		return o
+	case p.Ahead > 0:
+		return behind(p)
+	case d.NextAttemptAt != nil && d.NextAttemptAt.After(time.Now()):
+		spent := d.Tries - d.Deferred
+		o = outlook{Tone: "wait", Text: "Next attempt", At: d.NextAttemptAt, Then: fmt.Sprintf("It is number %d of %d.", spent+1, subscription.MaxTries)}
+		if spent >= subscription.MaxTries {
+			o.Then = "It is the last one."
+		}
+		return o
+	}
+	return outlook{Tone: "wait", Text: "It is its turn: it is sent as soon as the endpoint has room for it.", Soon: true}
+}
+
+// behind says what a delivery waits for that comes before it in its lane.
+func behind(p service.Prospect) outlook {
+	o := outlook{Tone: "wait", Text: fmt.Sprintf("It waits behind %s of the case.", ahead(p))}
+	if p.First == nil {
+		return o
+	}
+	o.Path, o.Link = "/deliveries/"+p.First.ID, "What it waits for: "+told(p.First.EventType)
+	if p.First.NextAttemptAt != nil {
+		o.Text = fmt.Sprintf("It waits behind %s of the case, of which the first is attempted", ahead(p))
+		o.At = p.First.NextAttemptAt
+	}
+	return o
+}
+
+// ahead says how many deliveries come first.
+func ahead(p service.Prospect) string {
+	if p.Ahead == store.MaxAhead {
+		return fmt.Sprintf("%d earlier events or more", p.Ahead)
+	}
+	return times(p.Ahead, "earlier event")
+}
+
+// times counts things: 1 attempt, 2 attempts.
+func times(n int, thing string) string { return fmt.Sprintf("%d %s%s", n, thing, plural(n, "", "s")) }
+
+// plural returns what belongs to one, or to many.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}

@@ -1,0 +1,85 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/service"
+)
+
+// search leads to what is meant by a short id, or by an id of whatever has one.
+func (d *Dashboard) search(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	path, err := d.find(r.Context(), caller(r), form.text("q"))
+	if isNotFound(err) {
+		return refusal.Of(refusal.NotFound, "Nothing here has this id. Search by the whole short id of a case, such as ADA-7K2QX, or by the id of a case, an event (the webhook-id), a delivery or an endpoint.")
+	}
+	if err != nil {
+		return err
+	}
+	return d.goTo(w, r, path, "")
+}
+
+// find returns the path of what has an id or a short id.
+func (d *Dashboard) find(ctx context.Context, who service.Caller, name string) (path string, err error) {
+	caseID, err := d.findCase(ctx, who, name)
+	if !isNotFound(err) {
+		return "/cases/" + caseID, err
+	}
+	parsed, notAnID := uuid.Parse(strings.TrimSpace(name))
+	if notAnID != nil {
+		return "", err
+	}
+	id := parsed.String()
+	for _, known := range []struct {
+		path string
+		find func() error
+	}{
+		{"/deliveries?" + url.Values{"eventId": {id}}.Encode(), func() error { _, err := d.service.FindEvent(ctx, who, id); return err }},
+		{"/deliveries/" + id, func() error { _, _, err := d.service.Delivery(ctx, who, id); return err }},
+		{"/endpoints/" + id, func() error { _, err := d.service.Endpoint(ctx, who, id); return err }},
+	} {
+		if err = known.find(); !isNotFound(err) {
+			return known.path, err
+		}
+	}
+	return "", err
+}
+
+// findCase returns the id of the case that has an id or a short id.
+func (d *Dashboard) findCase(ctx context.Context, who service.Caller, name string) (string, error) {
+	name = strings.TrimSpace(name)
+	if id, err := uuid.Parse(name); err == nil {
+		c, err := d.service.Case(ctx, who, id.String(), 0)
+		if err != nil {
+			return "", err
+		}
+		return c.ID, nil
+	}
+	if name == "" {
+		return "", refusal.Of(refusal.NotFound, "nothing has no id")
+	}
+	found, _, err := d.service.Cases(ctx, who, service.CaseFilter{ShortID: strings.ToUpper(name)}, service.Page{Limit: 1})
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", refusal.Of(refusal.NotFound, "no case has this short id")
+	}
+	return found[0].ID, nil
+}
+
+// isNotFound reports whether err is that there is no such thing.
+func isNotFound(err error) bool {
+	refused, ok := errors.AsType[*refusal.Error](err)
+	return ok && refused.Kind == refusal.NotFound
+}
