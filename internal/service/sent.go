@@ -57,7 +57,7 @@ func (s *Service) Sent(ctx context.Context, caller Caller, deliveryID string) (*
 	if len(attempts) > 0 {
 		attempt.StartedAt = attempts[len(attempts)-1].StartedAt
 	}
-	as, signs := asOf(endpoint, attempt.StartedAt)
+	as, signs := endpointAsOf(endpoint, attempt.StartedAt)
 	as.Clearance.PHI = as.Clearance.PHI && caller.Clearance.PHI
 	as.Clearance.Restricted = as.Clearance.Restricted && caller.Clearance.Restricted
 	header, body, err := s.Engine.Compose(ctx, as, m, attempt, MaxSigned)
@@ -90,9 +90,9 @@ func (s *Service) Sent(ctx context.Context, caller Caller, deliveryID string) (*
 	return sent, nil
 }
 
-// asOf returns a copy of an endpoint without the secrets that are newer than a moment, and whether
+// endpointAsOf returns a copy of an endpoint without the secrets that are newer than a moment, and whether
 // others are left to sign with.
-func asOf(endpoint *subscription.Endpoint, at time.Time) (as *subscription.Endpoint, signs bool) {
+func endpointAsOf(endpoint *subscription.Endpoint, at time.Time) (as *subscription.Endpoint, signs bool) {
 	as = clone(endpoint)
 	as.Secrets = slices.DeleteFunc(as.Secrets, func(secret subscription.Secret) bool { return secret.CreatedAt.After(at) })
 	if as.Newest(true, at) == nil {

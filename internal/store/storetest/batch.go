@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/store"
 )
@@ -99,7 +100,7 @@ var batchTests = []test{
 		known, err := c.EventsKnown(t.Context(), c.org.ID, []string{newID(), committed.Events[0].ID})
 		require.NoError(t, err)
 		require.Equal(t, map[string]store.KnownEvent{
-			committed.Events[0].ID: {OrganizationID: c.org.ID, CaseID: first, Sequence: 2},
+			committed.Events[0].ID: {OrganizationID: c.org.ID, CaseID: first, Sequence: 2, Type: caseupdate.EventAddCaseComment},
 		}, known)
 		requireLog(t, c, first, 2)
 		requireLog(t, c, second, 1)

@@ -133,6 +133,55 @@ var deliveryTests = []test{
 		require.Equal(t, store.Pending, got.State)
 		require.Equal(t, at(due), *got.NextAttemptAt)
 	}},
+	{"a delivery tells what comes before it in its lane", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(2, id, outbox)
+		c.create(outbox)
+		messages := outbox.take()
+		due := begin.Add(time.Minute)
+		c.fail(messages[0], due)
+		for i, want := range []int{0, 1, 2, 0} {
+			first, ahead, err := c.Ahead(t.Context(), messages[i].DeliveryID)
+			require.NoError(t, err)
+			require.Equal(t, want, ahead)
+			if want == 0 {
+				require.Nil(t, first)
+				continue
+			}
+			require.Equal(t, messages[0].DeliveryID, first.ID)
+			require.Equal(t, at(due), *first.NextAttemptAt)
+		}
+		_, _, err := c.Cancel(t.Context(), c.org.ID, messages[0].DeliveryID, nil)
+		require.NoError(t, err)
+		first, ahead, err := c.Ahead(t.Context(), messages[2].DeliveryID)
+		require.NoError(t, err)
+		require.Equal(t, 1, ahead)
+		require.Equal(t, messages[1].DeliveryID, first.ID)
+	}},
+	{"what a delivery sends is read whatever its state, until its case is erased", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		c.comments(2, id, outbox)
+		want := outbox.take()[1]
+		c.deliver(want, nil)
+		c.reopen()
+		got, err := c.Message(t.Context(), c.org.ID, want.DeliveryID)
+		require.NoError(t, err)
+		require.Equal(t, 1, got.Tries)
+		require.Equal(t, want.Sequence, got.Sequence)
+		requireEqual(t, want.Event, got.Event)
+		require.Equal(t, want.Event.Sequence, got.Case.Version)
+		_, err = c.Message(t.Context(), c.neighbour().org.ID, want.DeliveryID)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		require.NoError(t, c.erase(c.org.ID, id))
+		_, err = c.Message(t.Context(), c.org.ID, want.DeliveryID)
+		require.ErrorIs(t, err, store.ErrNotFound)
+	}},
 	{"a delivery that failed for good, or was given up, is finished and the lane goes on", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		e := c.endpoint()
