@@ -6,6 +6,8 @@ export interface NodeRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Iterates without destroying the request, so that it can be answered. */
   iterator(options: { destroyOnReturn: boolean }): AsyncIterable<Uint8Array>;
+  /** Has the rest of it come, and forgets it. */
+  resume(): unknown;
   /** Whether something has read of it already. */
   readonly readableDidRead: boolean;
   /** What a middleware has read: bytes, by `express.raw()`. */
@@ -28,7 +30,8 @@ export function listener(receiver: Receiver): (request: NodeRequest, response: N
     response.on("close", () => over.abort(new Error("the connection was closed")));
     const { method = "", headers } = request;
     const { status, headers: answered, text } = await receiver.answer({ method, headers, body: bodyOf(request), signal: over.signal });
-    response.writeHead(status, status === 413 ? { ...answered, connection: "close" } : answered).end(text);
+    if (status === 413) request.resume(); // who still sends would not hear the answer, were the connection closed
+    response.writeHead(status, answered).end(text);
   };
 }
 
