@@ -1,9 +1,11 @@
 package e2e_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,6 +54,12 @@ func TestTheReceiversOfTheDocsPassTheDoctor(t *testing.T) {
 			for _, check := range report.Checks {
 				require.Equal(t, "passed", check.Outcome, check.Name)
 			}
+
+			// So that casehook sends links in place of the documents.
+			large, err := http.Post("http://"+address+"/hooks", "application/json", bytes.NewReader(make([]byte, 64<<20+1)))
+			require.NoError(t, err)
+			defer large.Body.Close()
+			require.Equal(t, http.StatusRequestEntityTooLarge, large.StatusCode)
 		})
 	}
 }
@@ -76,6 +84,21 @@ func TestThePythonReceiverOfTheDocsTakesAnEventOnceOverRestartsAndWithEitherSecr
 		stop()
 	}
 	require.Equal(t, "TST-00000 approved: True\n", printed.String())
+}
+
+func TestThePythonReceiverOfTheDocsDoesNotBeginWithoutAWholeSecret(t *testing.T) {
+	code := strings.ReplaceAll(blocks(t, "receiving.md", "## In Python", "python")[0], "3000", "0")
+	for _, secret := range []string{"", "whsec_", trial + " whsec_"} {
+		cmd := pythonReceiver(t, t.TempDir(), code)
+		cmd.Env = append(environment(), "CASEHOOK_SECRET="+secret)
+		var said strings.Builder
+		cmd.Stderr = &said
+		require.NoError(t, cmd.Start())
+		served := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+		require.Error(t, cmd.Wait())
+		require.True(t, served.Stop(), "it serves")
+		require.Equal(t, "CASEHOOK_SECRET is no secret, whsec_...\n", said.String())
+	}
 }
 
 func TestTheRecipesOfTheDocsVerifyAndSignByHand(t *testing.T) {

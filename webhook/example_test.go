@@ -25,8 +25,8 @@ func ExampleVerifier() {
 
 	hooks := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<20))
-		if err != nil {
-			http.Error(w, "body too large or cut short", http.StatusBadRequest)
+		if err != nil { // too large, so that links come in place of documents; or cut short, and nobody hears it
+			http.Error(w, "the body is too large", http.StatusRequestEntityTooLarge)
 			return
 		}
 		if err := verifier.Verify(r.Header, body); err != nil {
