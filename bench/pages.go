@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -55,11 +57,43 @@ func (r *results) measurePages(ctx context.Context, _ *sinkClient, data string) 
 		return err
 	}
 	r.rawPage = raw.took
+	browser, err := signIn(ctx, rest.url)
+	if err != nil {
+		return err
+	}
 	var reads []*read
 	for _, path := range places.paths() {
 		reads = append(reads, &read{name: "GET " + path, do: func(ctx context.Context) error { return rest.fetch(ctx, path) }})
 	}
+	for _, path := range places.pages() {
+		reads = append(reads, &read{name: "page " + path, do: func(ctx context.Context) error {
+			return fetch(ctx, browser, rest.url+path, http.Header{})
+		}})
+	}
 	return r.timeAll(ctx, reads)
+}
+
+// signIn returns a browser that is signed in to the dashboard.
+func signIn(ctx context.Context, url string) (*http.Client, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	browser := &http.Client{Transport: client.Transport, Jar: jar}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/login", strings.NewReader("key="+key))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := browser.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK || len(jar.Cookies(request.URL)) == 0 {
+		return nil, fmt.Errorf("sign in: %s", response.Status)
+	}
+	return browser, nil
 }
 
 // readInside measures calls of the service.
@@ -102,11 +136,15 @@ func (r *read) time(ctx context.Context) error {
 
 // fetch gets what is at a path, and reads all of it.
 func (c *restClient) fetch(ctx context.Context, path string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+path, nil)
+	return fetch(ctx, client, c.url+path, http.Header{"Authorization": {"Bearer " + key}})
+}
+
+func fetch(ctx context.Context, client *http.Client, url string, header http.Header) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	request.Header.Set("Authorization", "Bearer "+key)
+	request.Header = header
 	response, err := client.Do(request)
 	if err != nil {
 		return err
@@ -116,7 +154,7 @@ func (c *restClient) fetch(ctx context.Context, path string) error {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s", path, response.Status)
+		return fmt.Errorf("GET %s: %s", request.URL.Path, response.Status)
 	}
 	return nil
 }
@@ -130,7 +168,19 @@ type archive struct {
 	middle           time.Time // before which half of it was made
 }
 
-// paths are the pages that are measured over HTTP.
+// pages are those of the dashboard that are measured.
+func (a archive) pages() []string {
+	return []string{
+		"/",
+		"/?span=day",
+		"/cases",
+		"/cases?status=ABANDONED",
+		"/cases/" + a.caseID,
+		"/audit?operation=eraseCase",
+	}
+}
+
+// paths are the calls of the REST interface that are measured.
 func (a archive) paths() []string {
 	return []string{
 		"/v1/cases",
