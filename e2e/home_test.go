@@ -29,7 +29,6 @@ func TestHomeLeadsFromNothingToWhatIsWrong(t *testing.T) {
 	c := client{s.url, adminKey}
 	v := signIn(t, s, adminKey)
 	v.sees("Welcome to casehook")
-	v.check()
 
 	r := startGo(t)
 	c.subscribe(t, r)
@@ -44,10 +43,12 @@ func TestHomeLeadsFromNothingToWhatIsWrong(t *testing.T) {
 
 	v.click("The figures as a table")
 	v.script(`document.querySelector("#traffic .scroll").focus()`)
-	c.refuser(t, http.StatusServiceUnavailable, "Partner "+patient)
+	const partner = "Partner <script>alert(1)</script>"
+	sick := c.refuser(t, http.StatusServiceUnavailable, partner)
 	c.open(t)
-	v.sees("Needs attention") // without anybody doing anything
-	v.sees(`Partner Zoë <script>alert(`)
+	v.comesBack()
+	v.sees("Needs attention")
+	v.sees(partner)
 	v.sees("503 Service Unavailable")
 	v.hasFocus("#traffic details[open] .scroll")
 	v.check()
@@ -56,4 +57,8 @@ func TestHomeLeadsFromNothingToWhatIsWrong(t *testing.T) {
 	v.sees("Messages per 15 minutes")
 	require.Contains(t, v.path(), "span=day")
 	v.check()
+
+	v.click(partner)
+	v.sees("Pause")
+	require.Equal(t, "/endpoints/"+sick, v.path())
 }

@@ -38,9 +38,10 @@ type clinic struct {
 // open starts the server, and lets the day pass.
 func open(t *testing.T) *clinic {
 	certificate, port := startPartners(t)
+	data := t.TempDir()
 	t.Setenv("SSL_CERT_FILE", certificate)
 	server, err := app.Open(t.Context(), config.Config{
-		Listen: "127.0.0.1:0", Data: t.TempDir(), KeepDays: 30, MaxDocumentBytes: 1 << 20, Dev: true, OperatorKey: "operator-of-the-pictures",
+		Listen: "127.0.0.1:0", Data: data, KeepDays: 30, MaxDocumentBytes: 1 << 20, Dev: true, OperatorKey: "operator-of-the-pictures",
 	}, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
 	require.NoError(t, err)
 	var serving sync.WaitGroup
@@ -51,6 +52,7 @@ func open(t *testing.T) *clinic {
 	c.key = c.call("POST /v1/organizations", object{"name": "Harbour Telehealth", "shortIdPrefix": "HBR"})["adminKey"].(string)
 	c.key = c.call("POST /v1/api-keys", object{"name": "Ines, support", "role": "admin"})["key"].(string)
 	c.work()
+	c.passTime(data)
 	return c
 }
 

@@ -35,6 +35,8 @@ type picture struct {
 
 // pictures are all that there are.
 var pictures = []picture{
+	{name: "home", path: "/", height: 900},
+	{name: "home-dark", path: "/", height: 900, theme: "dark"},
 	{name: "cases", path: "/cases", reveal: true},
 	{name: "cases-dark", path: "/cases", reveal: true, theme: "dark"},
 	{name: "cases-narrow", path: "/cases", reveal: true, width: 390},

@@ -113,7 +113,7 @@ func TestAPageThatRefreshesItselfIsOnRecordOnceAndKeepsNoSession(t *testing.T) {
 	s := newServer(t)
 	key := s.key(t, service.Reader, service.FullClearance)
 	b := s.signedIn(t, key.Secret)
-	b.get(t, "/")
+	require.Contains(t, b.get(t, "/").body, `hx-get="/home?span=hour" hx-trigger="every 10s, `)
 	require.NoError(t, s.door.LeaveUnused(t.Context(), b.token(t)))
 	refreshed := b.get(t, "/home", "HX-Request", "true")
 	require.Equal(t, http.StatusOK, refreshed.status)

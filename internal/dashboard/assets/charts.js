@@ -74,10 +74,10 @@
         key.querySelector("b").textContent = value == null ? "" : tell(value);
       });
     };
-    const line = { stroke: () => ink("muted"), font: "11px system-ui, sans-serif", grid: { stroke: () => ink("line"), width: 1 }, ticks: { show: false } };
+    const line = { stroke: () => ink("muted"), font: `11px ${getComputedStyle(document.body).fontFamily}`, grid: { stroke: () => ink("line"), width: 1 }, ticks: { show: false } };
     const place = figure.querySelector("[role=img]");
     const plot = new uPlot({
-      width: place.clientWidth, height, padding: [8, 6, 0, 0],
+      width: place.clientWidth, height, padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: "home" } },
       scales: { x: { range: (u, from, to) => [from, to + step(u)] }, y: scale },

@@ -1,0 +1,53 @@
+package screenshots_test
+
+import (
+	"database/sql"
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// passTime gives the server the traffic that it would have had if it had run for a day: the
+// cases of the story were all told at once, which nobody does.
+func (c *clinic) passTime(data string) {
+	db, err := sql.Open("sqlite", filepath.Join(data, "casehook.db")+"?_pragma=busy_timeout(10000)")
+	require.NoError(c.t, err)
+	defer db.Close()
+	require.Eventually(c.t, func() bool { // what there was is counted
+		var done bool
+		err := db.QueryRowContext(c.t.Context(), `
+			SELECT (SELECT SUM(delivered) FROM traffic) = (SELECT COUNT(*) FROM receipts WHERE outcome = 'delivered' AND repeated = 0)`).Scan(&done)
+		return err == nil && done
+	}, time.Minute, 200*time.Millisecond)
+	exec := func(statement string, arguments ...any) {
+		_, err := db.ExecContext(c.t.Context(), statement, arguments...)
+		require.NoError(c.t, err)
+	}
+	var organizationID string
+	require.NoError(c.t, db.QueryRowContext(c.t.Context(), `SELECT organization_id FROM traffic`).Scan(&organizationID))
+	exec(`DELETE FROM traffic`)
+	random := rand.New(rand.NewPCG(1, 2))
+	now := time.Now().Truncate(time.Minute)
+	for i := range 24 * 60 {
+		var failed, waiting int
+		slower := 0.0
+		if i >= 18 && i < 31 { // somebody's system was slow
+			failed, waiting, slower = 3+random.IntN(6), 4*(31-i)*(31-i), 5
+		}
+		delivered := int(46 + 24*math.Cos(float64(i)/1440*2*math.Pi) + 5*random.NormFloat64())
+		latencies := make(map[uint64]uint64) // how many there are in each bucket
+		for range delivered {
+			latencies[uint64(max(2, 7+slower+1.6*random.NormFloat64()))]++
+		}
+		var encoded []byte
+		for bucket, n := range latencies {
+			encoded = binary.AppendUvarint(binary.AppendUvarint(encoded, bucket), n)
+		}
+		exec(`INSERT INTO traffic (organization_id, minute, endpoint_id, delivered, failed_attempts, waiting, latencies) VALUES ($1, $2, 'all', $3, $4, $5, $6)`,
+			organizationID, now.Add(-time.Duration(i)*time.Minute).UnixMilli(), delivered, failed, waiting, encoded)
+	}
+}
