@@ -177,6 +177,12 @@ func (v *visitor) choose(selector, value string) {
 	})()`)
 }
 
+// tick presses what is not named by a text.
+func (v *visitor) tick(selector string) {
+	v.t.Helper()
+	v.do("tick "+selector, chromedp.Click(selector, chromedp.NodeVisible))
+}
+
 // click presses the first visible button or link with that text.
 func (v *visitor) click(text string) {
 	v.t.Helper()

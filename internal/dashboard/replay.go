@@ -158,7 +158,7 @@ func spanLinks(f *form, path string) (links []spanLink) {
 		if since != "" {
 			query.Set("since", since)
 		}
-		links = append(links, spanLink{span.name, path + "?" + query.Encode(), until == "" && f.text("since") == since})
+		links = append(links, spanLink{span.name, strings.TrimSuffix(path+"?"+query.Encode(), "?"), until == "" && f.text("since") == since})
 	}
 	return links
 }
