@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,6 +51,9 @@ func (f *partnerFlags) partner(cmd *cobra.Command) (*partner, error) {
 
 // unsigned reads the flags but for those of the secret.
 func (f *partnerFlags) unsigned(cmd *cobra.Command) (*partner, error) {
+	if f.url == "" {
+		return nil, misuse{errors.New("--url is needed: the URL of the receiver, such as http://127.0.0.1:3000/hooks")}
+	}
 	target, err := url.Parse(f.url)
 	if err != nil || !isHTTP(target) {
 		return nil, misuse{errors.New("--url must be an http or https URL, such as http://127.0.0.1:3000/hooks")}
@@ -136,6 +141,25 @@ func (p *partner) post(ctx context.Context, header http.Header, body []byte) ans
 		return answer{failed: fmt.Errorf("the answer was cut short: %w", withoutURL(err)), took: time.Since(began)}
 	}
 	return answer{status: response.StatusCode, header: response.Header, text: string(text), took: time.Since(began)}
+}
+
+// postAll sends webhooks in the order that they have, none waiting for the answer to another, and returns
+// the answers in that order.
+func (p *partner) postAll(ctx context.Context, letters []letter) []answer {
+	answers := make([]answer, len(letters))
+	var all sync.WaitGroup
+	for i, l := range letters {
+		written := make(chan struct{})
+		once := sync.OnceFunc(func() { close(written) })
+		traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { once() }})
+		all.Go(func() {
+			defer once() // also where it could not be written
+			answers[i] = p.post(traced, l.header, l.body)
+		})
+		<-written
+	}
+	all.Wait()
+	return answers
 }
 
 // withoutURL is an error of net/http without the URL, which may hold a secret.

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/casehook/casehook/caseupdate"
 )
 
 func newReplay() *cobra.Command {
@@ -88,8 +86,8 @@ func (f *replayFilter) body() (object, error) {
 		body[moment.field] = moment.text
 	}
 	for _, event := range f.events {
-		if !caseupdate.Event(event).Known() {
-			return nil, misuse{errors.New("--event must be one of " + eventNames())}
+		if err := isEvent("--event", event); err != nil {
+			return nil, err
 		}
 	}
 	if len(f.events) > 0 {

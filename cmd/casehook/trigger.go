@@ -60,7 +60,7 @@ EVENT is one of ` + eventNames() + `.`,
 	cmd.Flags().StringArrayVar(&what.sets, "set", nil, "put a value into the body, `PATH=VALUE`: JSON, or else text, at a path as validate shows it; may be repeated")
 	cmd.Flags().BoolVar(&what.full, "full", false, "send the full case")
 	cmd.Flags().IntVar(&what.repeat, "repeat", 1, "send `N` events of one case, numbered from 1")
-	cmd.Flags().BoolVar(&what.reversed, "out-of-order", false, "send the last event first; three events, where --repeat does not say otherwise")
+	cmd.Flags().BoolVar(&what.reversed, "out-of-order", false, "send the last event first, and the others before it is answered; three events, where --repeat does not say otherwise")
 	cmd.Flags().BoolVar(&what.duplicate, "duplicate", false, "send each event twice, as when an answer was lost")
 	cmd.Flags().BoolVar(&what.tamper, "tamper", false, "change the body after it was signed: the receiver must refuse it")
 	cmd.Flags().BoolVar(&print, "print", false, "print the body, and send nothing")
@@ -72,20 +72,7 @@ func knownEvent(cmd *cobra.Command, arguments []string) error {
 	if err := exactly("EVENT")(cmd, arguments); err != nil {
 		return err
 	}
-	if !caseupdate.Event(arguments[0]).Known() {
-		return misuse{errors.New("EVENT must be one of " + eventNames())}
-	}
-	return nil
-}
-
-// eventNames lists the events.
-func eventNames() string {
-	var names []string
-	for _, event := range caseupdate.Events() {
-		names = append(names, string(event))
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
+	return isEvent("EVENT", arguments[0])
 }
 
 // messages returns what is to be sent, in the order in which it is.
@@ -138,52 +125,81 @@ func valueOf(text string) any {
 	return json.RawMessage(compact.Bytes())
 }
 
-// send sends the messages one after the other, and prints a line of each.
+// send sends the messages, and prints a line of each. Each waits for the answer to the one before, but where
+// they are out of order: a receiver may hold what is early until what is missing has come.
 func (t *trigger) send(ctx context.Context, out io.Writer, to *partner, messages []message) error {
-	attempts := 1
 	if t.duplicate {
-		attempts = 2
+		messages = twice(messages)
 	}
-	sent, wrong := 0, 0
-	for _, m := range messages {
-		for range attempts {
-			header, err := m.sign(to.secrets, time.Now())
-			if err != nil {
+	atOnce := 1
+	if t.reversed {
+		atOnce = len(messages)
+	}
+	wrong := 0
+	for some := range slices.Chunk(messages, atOnce) {
+		letters := make([]letter, len(some))
+		for i, m := range some {
+			var err error
+			if letters[i], err = t.letter(m, to); err != nil {
 				return err
 			}
-			maps.Copy(header, to.header)
-			body := m.body
-			if t.tamper {
-				if body, err = tampered(m); err != nil {
-					return err
-				}
-			}
-			got := to.post(ctx, header, body)
-			if ctx.Err() != nil {
-				return errors.New("stopped")
-			}
-			sent++
-			right := ""
-			if t.tamper && got.refused() {
-				right = ", as it must be"
-			}
-			fmt.Fprintf(out, "%s  sequence %d, attempt %d: %s%s\n", m.id, m.sequence, m.attempt, got, right)
-			if got.taken() == t.tamper || t.tamper && !got.refused() {
+		}
+		answers := to.postAll(ctx, letters)
+		if ctx.Err() != nil {
+			return errors.New("stopped")
+		}
+		for i, got := range answers {
+			if !t.tell(out, some[i], got) {
 				wrong++
-				if said := cut(strings.TrimSpace(got.text), maxSaid); said != "" {
-					fmt.Fprintf(out, "    %s\n", said)
-				}
 			}
-			m = m.again()
 		}
 	}
 	switch {
 	case wrong > 0 && t.tamper:
-		return fmt.Errorf("not refused with 4xx, though the body was changed: %d of %d", wrong, sent)
+		return fmt.Errorf("not refused with 4xx, though the body was changed: %d of %d", wrong, len(messages))
 	case wrong > 0:
-		return fmt.Errorf("not answered with 2xx: %d of %d", wrong, sent)
+		return fmt.Errorf("not answered with 2xx: %d of %d", wrong, len(messages))
 	}
 	return nil
+}
+
+// twice returns each message followed by itself, as it is sent again.
+func twice(messages []message) []message {
+	var all []message
+	for _, m := range messages {
+		all = append(all, m, m.again())
+	}
+	return all
+}
+
+// letter signs a message, and changes it then where that is asked for.
+func (t *trigger) letter(m message, to *partner) (letter, error) {
+	header, err := m.sign(to.secrets, time.Now())
+	if err != nil {
+		return letter{}, err
+	}
+	maps.Copy(header, to.header)
+	body := m.body
+	if t.tamper {
+		body, err = tampered(m)
+	}
+	return letter{header, body}, err
+}
+
+// tell prints what a message was answered, and returns whether that is right.
+func (t *trigger) tell(out io.Writer, m message, got answer) bool {
+	right, praise := got.taken(), ""
+	if t.tamper {
+		right = got.refused()
+	}
+	if right && t.tamper {
+		praise = ", as it must be"
+	}
+	fmt.Fprintf(out, "%s  sequence %d, attempt %d: %s%s\n", m.id, m.sequence, m.attempt, got, praise)
+	if said := cut(strings.TrimSpace(got.text), maxSaid); !right && said != "" {
+		fmt.Fprintf(out, "    %s\n", said)
+	}
+	return right
 }
 
 // tampered returns the body of a message as nobody signed it: JSON still, but of another case.
