@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -29,11 +31,13 @@ its column and its path, and never with the value. The file - is standard input.
 		},
 		RunE: func(cmd *cobra.Command, files []string) error {
 			out := cmd.OutOrStdout()
-			wrong := 0
+			wrong, unread := 0, 0
 			for _, file := range files {
 				body, err := readFile(cmd, file)
 				if err != nil {
-					return err
+					fmt.Fprintln(cmd.ErrOrStderr(), "casehook:", err)
+					unread++
+					continue
 				}
 				event, faults := inspect(body)
 				slices.SortStableFunc(faults, fault.compare)
@@ -46,8 +50,15 @@ its column and its path, and never with the value. The file - is standard input.
 				}
 				fmt.Fprintf(out, "%s: %s is as the format has it\n", file, event)
 			}
+			var failures []string
 			if wrong > 0 {
-				return fmt.Errorf("not as the format has it: %d of %d", wrong, len(files))
+				failures = append(failures, fmt.Sprintf("not as the format has it: %d of %d", wrong, len(files)))
+			}
+			if unread > 0 {
+				failures = append(failures, fmt.Sprintf("not read: %d of %d", unread, len(files)))
+			}
+			if len(failures) > 0 {
+				return errors.New(strings.Join(failures, "; "))
 			}
 			return nil
 		},
@@ -88,9 +99,16 @@ func inspect(body []byte) (event caseupdate.Event, faults []fault) {
 		line, column := position(body, brokenAt(body, err))
 		return "", []fault{{line, column, "must be JSON"}}
 	}
+	if at := invalidUTF8(body); at >= 0 {
+		line, column := position(body, at)
+		return "", []fault{{line, column, "must be UTF-8"}}
+	}
 	if top, _ := locate(body, nil); body[top.begin] != '{' {
 		line, column := position(body, top.begin)
 		return "", []fault{{line, column, "must be an object, with event and payload"}}
+	}
+	if faults := repeated(body); len(faults) > 0 {
+		return "", faults
 	}
 	payload, missing := locate(body, []string{"payload"})
 	switch {
@@ -142,4 +160,16 @@ func brokenAt(text []byte, err error) int {
 		return max(0, int(syntax.Offset)-1)
 	}
 	return len(text)
+}
+
+// invalidUTF8 returns where a text has a byte that is not of UTF-8, or -1.
+func invalidUTF8(text []byte) int {
+	for at := 0; at < len(text); {
+		r, size := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && size == 1 {
+			return at
+		}
+		at += size
+	}
+	return -1
 }
