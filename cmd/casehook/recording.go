@@ -102,7 +102,7 @@ func (l letter) signAnew(by secrets, at time.Time) (letter, error) {
 	}
 	signer, err := webhook.NewSigner(by.keys, id, at)
 	if err != nil {
-		return letter{}, err
+		return letter{}, misuse{err}
 	}
 	_, _ = signer.Write(l.body) // it never fails
 	signer.SetHeader(header)
