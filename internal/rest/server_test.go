@@ -212,7 +212,7 @@ func with(name, value string) asked {
 // exec runs a statement in the server's database, behind its back.
 func (s *server) exec(t testing.TB, statement string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(s.dir, "casehook.sqlite"))
+	db, err := sql.Open("sqlite", filepath.Join(s.dir, "casehook.sqlite")+"?_pragma=busy_timeout(10000)")
 	require.NoError(t, err)
 	_, err = db.ExecContext(t.Context(), statement)
 	require.NoError(t, err)
