@@ -68,8 +68,12 @@ func (p picture) take(t *testing.T, browser context.Context, c *clinic) []byte {
 	return taken
 }
 
-// fewColours returns a picture in the 256 colours that it has most of. The others, which are
-// on the edges of letters, become the nearest of those.
+// alike is how near two colours are of which a picture needs one: the square of their distance,
+// in 256ths.
+const alike = 64
+
+// fewColours returns a picture in 256 colours: those that it has most of and that are not alike.
+// The others, which are on the edges of letters, become the nearest of those.
 func fewColours(taken image.Image) *image.Paletted {
 	bounds := taken.Bounds()
 	counts := make(map[color.RGBA]int)
@@ -85,8 +89,10 @@ func fewColours(taken image.Image) *image.Paletted {
 	}
 	slices.SortFunc(known, func(a, b color.RGBA) int { return counts[b] - counts[a] })
 	var palette color.Palette
-	for _, c := range known[:min(len(known), 256)] {
-		palette = append(palette, c)
+	for _, c := range known {
+		if len(palette) < 256 && !slices.ContainsFunc(palette, func(other color.Color) bool { return distance(c, other.(color.RGBA)) < alike }) {
+			palette = append(palette, c)
+		}
 	}
 	nearest := make(map[color.RGBA]uint8, len(known))
 	for _, c := range known {
@@ -99,4 +105,9 @@ func fewColours(taken image.Image) *image.Paletted {
 		}
 	}
 	return few
+}
+
+func distance(a, b color.RGBA) int {
+	red, green, blue := int(a.R)-int(b.R), int(a.G)-int(b.G), int(a.B)-int(b.B)
+	return red*red + green*green + blue*blue
 }
