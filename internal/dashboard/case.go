@@ -23,6 +23,7 @@ type casesView struct {
 	Filtered bool
 	Statuses []caseupdate.Status
 	Filter   map[string]string
+	Why      *refusal.Error // the filter is refused; nil: it is not
 }
 
 // caseRow is a case in the list.
@@ -52,19 +53,23 @@ func (d *Dashboard) listCases(w http.ResponseWriter, r *http.Request) error {
 		CreatedAfter:  form.time("since"),
 		CreatedBefore: form.time("until"),
 	}
-	if err := form.err(); err != nil {
-		return err
+	if filter.CreatedAfter != nil && filter.CreatedBefore != nil && !filter.CreatedAfter.Before(*filter.CreatedBefore) {
+		form.fault("until", "must be later than the time after which they were created")
+	}
+	view := casesView{Query: form.with("", "", ""), Statuses: caseupdate.Statuses(), Filter: map[string]string{}, Why: form.why()}
+	for _, name := range caseFilters {
+		view.Filter[name] = form.text(name)
+		view.Filtered = view.Filtered || form.text(name) != ""
+	}
+	if view.Why != nil {
+		return d.show(w, r, page{Template: "cases", Title: "Cases", Status: http.StatusUnprocessableEntity, Data: view})
 	}
 	cases, next, err := d.service.Cases(r.Context(), caller(r), filter, service.Page{Cursor: form.text("cursor")})
 	if err != nil {
 		return err
 	}
 	veil := newVeil(caller(r), r.Method == http.MethodPost)
-	view := casesView{Revealed: veil.lifted, Query: form.with("", "", ""), Statuses: caseupdate.Statuses(), Filter: map[string]string{}}
-	for _, name := range caseFilters {
-		view.Filter[name] = form.text(name)
-		view.Filtered = view.Filtered || form.text(name) != ""
-	}
+	view.Revealed = veil.lifted
 	if next != "" {
 		view.Next = form.with("/cases", "cursor", next)
 	}

@@ -69,6 +69,24 @@ func TestTheTimelineTellsWhoWasSentAnEvent(t *testing.T) {
 	require.NotContains(t, page.body, "token=marked")
 }
 
+func TestARefusedFilterSaysSoAtItsField(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "mark")
+	b := s.signedIn(t, adminKey)
+	for query, want := range map[string]string{
+		"archived=maybe": `id="archived-wrong">Must be yes or no.`,
+		"since=soon":     `id="since-wrong">Must be a time, such as 2026-11-23T14:05.`,
+		"since=2026-11-23T14:05&until=2026-11-22T14:05": `id="until-wrong">Must be later than the time after which they were created.`,
+	} {
+		for _, refused := range []answer{b.get(t, "/cases?type=migraine&"+query), b.post(t, "/cases/reveal?type=migraine&"+query, nil)} {
+			require.Equal(t, http.StatusUnprocessableEntity, refused.status, query)
+			require.Contains(t, refused.body, want)
+			require.Contains(t, refused.body, `name="type" value="migraine"`, "what was typed is kept")
+			require.NotContains(t, refused.body, c.ShortID, "no case is shown")
+		}
+	}
+}
+
 func TestADocumentIsDownloadedByWhoIsClearedForIt(t *testing.T) {
 	s := newServer(t)
 	c := s.open(t, "mark")

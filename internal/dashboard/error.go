@@ -14,6 +14,7 @@ import (
 // failureView is what a page shows in the place of what was asked for.
 type failureView struct {
 	Detail    string
+	Advice    string // what to do about it
 	Faults    []refusal.Fault
 	RequestID string // for the operator, who finds it in the log; "" where that has nothing to say
 }
@@ -29,6 +30,17 @@ var headings = map[int]string{
 	http.StatusUnprocessableEntity:   "Something in this is not right",
 	http.StatusInternalServerError:   "This failed",
 	http.StatusServiceUnavailable:    "This cannot be done now",
+}
+
+// advice is what is done about each.
+var advice = map[int]string{
+	http.StatusForbidden:             "Ask an administrator of your organization for a key that may, and sign in with that.",
+	http.StatusNotFound:              "Check the id, or look for it with the search at the top of each page.",
+	http.StatusMethodNotAllowed:      "Go back, and use the button there.",
+	http.StatusConflict:              "Go back and load the page again: what it shows has changed since.",
+	http.StatusRequestEntityTooLarge: "Go back, and send less.",
+	http.StatusUnprocessableEntity:   "Go back, and mend what is named. What you typed is still there.",
+	http.StatusInternalServerError:   "Try again. If it goes on, give the operator the id of the request.",
 }
 
 // refuse is the one place where what went wrong becomes an answer.
@@ -82,6 +94,7 @@ func (d *Dashboard) missed(w http.ResponseWriter, r *http.Request, miss http.Han
 
 // answer shows a failure, within the frame of who is signed in.
 func (d *Dashboard) answer(w http.ResponseWriter, r *http.Request, status int, v failureView) {
+	v.Advice = advice[status]
 	p := page{Template: "failure", Title: headings[status], Status: status, Data: v}
 	if err := d.show(w, r, p); err != nil {
 		x := doorway.ExchangeOf(r.Context())
@@ -96,6 +109,7 @@ func (d *Dashboard) broken(w http.ResponseWriter, x *doorway.Exchange, status in
 	if status == http.StatusServiceUnavailable {
 		v.Detail = "The call cannot be recorded in the audit now, and what is not on record is not answered. Try again in a moment."
 	}
+	v.Advice = advice[status]
 	_ = d.write(w, "failure", "frame", status, page{Title: headings[status], Data: v}) // nothing is left to be tried
 }
 
