@@ -96,6 +96,7 @@ func TestACaseIsReadAndItsPatientShownOnRequest(t *testing.T) {
 func TestCasesAreFiltered(t *testing.T) {
 	s, _, _ := clinic(t)
 	v := signIn(t, s, adminKey)
+	v.click("Cases")
 	v.choose(`select[name="status"]`, "APPROVED")
 	v.sees("No case is like that")
 	require.Contains(t, v.path(), "status=APPROVED", "the filter lives in the address")
@@ -104,6 +105,9 @@ func TestCasesAreFiltered(t *testing.T) {
 	v.sees("Show patient data")
 	v.click("Show patient data")
 	v.sees("Hide patient data")
+	v.check()
+	v.open("/cases?since=2026-11-24T10:00&until=2026-11-23T10:00")
+	v.sees("Must be later than the time after which they were created.")
 	v.check()
 	v.open("/nothing")
 	v.sees("There is nothing here")
