@@ -61,5 +61,13 @@ func (w *pacedWriter) allow() {
 	_ = w.connection.SetWriteDeadline(deadline) // fails only where there is no connection
 }
 
+// FlushError serves http.ResponseController. What is flushed is an answer in itself, as an
+// event of a stream is: the next one may begin whenever it does.
+func (w *pacedWriter) FlushError() error {
+	err := w.connection.Flush()
+	w.begun, w.written = time.Time{}, 0
+	return err
+}
+
 // Unwrap serves http.ResponseController.
 func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

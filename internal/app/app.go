@@ -121,10 +121,12 @@ func (a *App) open(ctx context.Context, cfg config.Config, p patience) (err erro
 		OperatorKey:         string(cfg.OperatorKey),
 		MaxDocument:         int64(cfg.MaxDocumentBytes),
 	})
+	pages := dashboard.New(s, dashboard.Options{Log: a.log, Metrics: metrics, PublicURL: publicURL})
 	a.server = newServer(doors{
 		rest:      rest.New(s, rest.Options{Version: Version(), Log: a.log, Metrics: metrics, PublicURL: publicURL}),
-		dashboard: dashboard.New(s, dashboard.Options{Log: a.log, Metrics: metrics, PublicURL: publicURL}),
+		dashboard: pages,
 	}, p, a.log)
+	a.server.RegisterOnShutdown(pages.EndStreams)
 	return nil
 }
 

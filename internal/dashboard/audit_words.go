@@ -26,6 +26,7 @@ var deeds = map[string]string{
 	"listReplays":          "List replays",
 	"getReplay":            "Open a replay",
 	"listReceipts":         "Read the receipts of a case",
+	"watchLive":            "Watch what happens",
 
 	"putUser":           "Register or change a user",
 	"tellEvents":        "Tell events",

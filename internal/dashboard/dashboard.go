@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -34,6 +35,8 @@ type Dashboard struct {
 	failures   *failures // of signing in
 	pages      *pages
 	publicURL  string
+	streams    context.Context // ends when all streams are to end
+	endStreams context.CancelFunc
 }
 
 // New returns the handler of all pages and what they load. What no page answers gets one
@@ -49,6 +52,7 @@ func New(s *service.Service, o Options) *Dashboard {
 		pages:      loadPages(),
 		publicURL:  o.PublicURL,
 	}
+	d.streams, d.endStreams = context.WithCancel(context.Background())
 	if d.log == nil {
 		d.log = slog.Default()
 	}
@@ -59,6 +63,10 @@ func New(s *service.Service, o Options) *Dashboard {
 	}
 	return d
 }
+
+// EndStreams ends all answers that would go on for as long as somebody watches, also those that
+// begin later. A server that shuts down waits for the others.
+func (d *Dashboard) EndStreams() { d.endStreams() }
 
 // always is in the header of every answer. What a page may load is what the dashboard itself
 // serves; nothing in a page is a script or a style, and nobody frames it.

@@ -19,6 +19,7 @@ var smallest = map[string]service.Role{
 	"listEndpoints": "reader", "getEndpoint": "reader", "draftEndpoint": "admin", "createEndpoint": "admin", "updateEndpoint": "admin", "deleteEndpoint": "admin",
 	"pauseEndpoint": "admin", "resumeEndpoint": "admin", "rotateSecret": "admin", "endOverlap": "admin", "testEndpoint": "admin",
 	"previewReplay": "admin", "replay": "admin", "getReplay": "reader", "stopReplay": "admin",
+	"watchLive": "reader",
 	"listUsers": "reader", "getUser": "reader", "putUser": "writer",
 	"listKeys": "admin", "createKey": "admin", "revokeKey": "admin", "listAuditEntries": "admin",
 	"listDeliveries": "reader", "getDelivery": "reader", "revealDelivery": "reader",

@@ -60,6 +60,9 @@ func (d *Dashboard) routes() []route {
 		{pattern: "GET /endpoints/{endpointId}/replays/{replayId}/progress", operation: "getReplay", handler: d.showReplay, refresh: true},
 		{pattern: "POST /endpoints/{endpointId}/replays/{replayId}/stop", operation: "stopReplay", handler: d.stopReplay},
 
+		{pattern: "GET /live", operation: "watchLive", handler: d.showLive, nav: "Live"},
+		{pattern: "GET /live/stream", operation: "watchLive", handler: d.streamLive},
+
 		{pattern: "GET /keys", operation: "listKeys", handler: d.listKeys, nav: "Keys"},
 		{pattern: "POST /keys", operation: "createKey", handler: d.createKey, status: http.StatusOK},
 		{pattern: "POST /keys/{keyId}/revoke", operation: "revokeKey", handler: d.revokeKey},

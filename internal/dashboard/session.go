@@ -2,11 +2,13 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 )
 
@@ -15,6 +17,8 @@ const (
 	maxIdle  = 30 * time.Minute
 	lifetime = 12 * time.Hour
 	touching = time.Minute
+	// maxAsking is how long it may take to find out whether a session lasts still.
+	maxAsking = 5 * time.Second
 )
 
 // What a session keeps: never the key itself.
@@ -98,6 +102,27 @@ func (d *Dashboard) begin(w http.ResponseWriter, r *http.Request, who service.Ca
 	d.sessions.Put(ctx, sessionKey, who.KeyID)
 	d.sessions.Put(ctx, sessionMark, d.service.Mark(who, d.sessions.Token(ctx)))
 	return d.keep(w, r.WithContext(ctx))
+}
+
+// lasts reports whether the session of a request lasts still, and its key is good. To ask is no
+// use of the session.
+func (d *Dashboard) lasts(r *http.Request) (bool, error) {
+	token := d.sessions.Token(r.Context())
+	ctx, cancel := context.WithTimeout(context.Background(), maxAsking) // without the session as it was
+	defer cancel()
+	now, err := d.sessions.Load(ctx, token)
+	if err != nil {
+		return false, err
+	}
+	keyID := d.sessions.GetString(now, sessionKey)
+	if keyID == "" {
+		return false, nil
+	}
+	_, err = d.service.Resume(ctx, keyID, token, d.sessions.GetBytes(now, sessionMark))
+	if _, ok := errors.AsType[*refusal.Error](err); ok {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // end ends the session, and the browser forgets its token.

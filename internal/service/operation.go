@@ -45,6 +45,7 @@ var operations = map[string]Role{
 	"listReplays":          Reader,
 	"getReplay":            Reader,
 	"listReceipts":         Reader,
+	"watchLive":            Reader,
 
 	"putUser":           Writer,
 	"tellEvents":        Writer,

@@ -60,6 +60,7 @@ type Service struct {
 	operatorHash [32]byte
 	endpoints    sync.Mutex // has the engine see changes of endpoints in their order
 	turns        turns      // of idempotency keys
+	watchers     watchers   // of organisations
 }
 
 // New returns a Service.

@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Replay", replayTests},
 		{"Receipt", receiptTests},
 		{"Traffic", trafficTests},
+		{"Happening", happeningTests},
 		{"Tampering", tamperTests},
 		{"Audit", auditTests},
 		{"Prune", pruneTests},

@@ -1,0 +1,98 @@
+// The page Live goes on by itself: what happens comes as server-sent events.
+(() => {
+  "use strict";
+
+  const most = 200; // lines in the page, and lines that wait while it is paused
+
+  const watch = (list) => {
+    const page = document.getElementById("main"), part = (name) => page.querySelector(`[data-live-${name}]`);
+    const lines = list.querySelector("tbody"), table = list.querySelector(".scroll"), empty = part("empty");
+    const state = part("state"), pause = part("pause"), left = part("left"), news = part("news");
+    let source = null, after = "", paused = false, held = [], fresh = 0;
+
+    const say = (text, tone) => {
+      if (state.textContent !== text) state.textContent = text;
+      state.dataset.tone = tone;
+    };
+    const tell = () => {
+      if (paused) say(held.length ? `Paused, ${held.length === most ? `${most} or more` : held.length} new` : "Paused", "wait");
+      else say("Watching", "good");
+    };
+    const add = (rows) => { // the latest first
+      for (const row of rows.reverse()) {
+        if (!document.getElementById(row.id)) lines.prepend(row);
+      }
+      while (lines.rows.length > most && !lines.lastElementChild.contains(document.activeElement)) lines.lastElementChild.remove();
+      if (!lines.rows.length) return;
+      table.hidden = false;
+      empty.hidden = true;
+    };
+    const take = (event) => {
+      const parsed = document.createElement("template");
+      parsed.innerHTML = event.data;
+      const rows = [...parsed.content.children];
+      after = event.lastEventId;
+      if (event.type === "left") left.hidden = false;
+      if (paused) {
+        held = [...rows, ...held].slice(0, most);
+        tell();
+        return;
+      }
+      fresh += rows.length;
+      add(rows);
+    };
+    const stop = () => {
+      if (source) source.close();
+      source = null;
+    };
+    const start = () => {
+      if (source) return;
+      const from = new URL(list.dataset.live, location.href);
+      if (after) from.searchParams.set("after", after);
+      source = new EventSource(from);
+      source.onopen = tell;
+      source.onerror = () => {
+        if (source.readyState === EventSource.CLOSED) say("Not connected: load the page again", "bad");
+        else say("Not connected, trying again", "wait");
+      };
+      source.addEventListener("happened", take);
+      source.addEventListener("left", take);
+      source.addEventListener("end", () => {
+        stop();
+        over = true;
+        say("You are signed out: load the page again", "bad");
+      });
+    };
+    let over = false;
+    pause.hidden = false;
+    pause.addEventListener("click", () => {
+      paused = !paused;
+      pause.textContent = paused ? "Go on" : "Pause";
+      if (!paused) {
+        add(held);
+        held = [];
+      }
+      tell();
+    });
+    // A page that nobody sees holds no connection, of which a browser has few.
+    const turn = () => { if (document.hidden) stop(); else if (!over) start(); };
+    document.addEventListener("visibilitychange", turn);
+    // How much is new is said now and then, and not of each line.
+    const telling = setInterval(() => {
+      if (fresh) news.textContent = `${fresh} new`;
+      fresh = 0;
+    }, 10000);
+    turn();
+    return { list, leave: () => { stop(); clearInterval(telling); document.removeEventListener("visibilitychange", turn); } };
+  };
+
+  let watched = null;
+  const look = () => {
+    const list = document.querySelector("[data-live]");
+    if (watched && watched.list === list) return;
+    if (watched) watched.leave();
+    watched = list && watch(list);
+  };
+  look();
+  document.addEventListener("htmx:afterSettle", look);
+})();

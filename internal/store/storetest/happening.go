@@ -1,0 +1,83 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/store"
+)
+
+var happeningTests = []test{
+	{"what happens is told once, in order", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		messages := c.waiting(e, 3)
+		recorded, horizon, more := c.happenings(store.Horizon{}, 100)
+		require.Len(t, recorded, 3)
+		require.False(t, more)
+		for _, h := range recorded {
+			require.Equal(t, caseupdate.EventCreateCase, h.EventType)
+			require.NotEmpty(t, h.ShortID)
+			require.Empty(t, h.DeliveryID)
+		}
+		c.clock.pass(time.Hour)
+		c.deliver(messages[0], nil) // which takes a second
+		c.fail(messages[1], c.clock.Now().Add(time.Minute))
+		c.failForGood(messages[2])
+		ended, horizon, _ := c.happenings(horizon, 100)
+		require.Len(t, ended, 3)
+		states := map[string]store.State{}
+		for _, h := range ended {
+			states[h.DeliveryID] = h.State
+			require.Equal(t, e.ID, h.EndpointID)
+			require.Equal(t, 1, h.Attempt)
+			require.Equal(t, h.State != store.Failed, h.Took == time.Second)
+		}
+		require.Equal(t, map[string]store.State{
+			messages[0].DeliveryID: store.Delivered, messages[1].DeliveryID: store.Pending, messages[2].DeliveryID: store.Failed,
+		}, states)
+		again, horizon, _ := c.happenings(horizon, 100)
+		require.Len(t, again, 1, "an attempt that failed may be on record late")
+		require.Equal(t, store.Pending, again[0].State)
+		others, _, _ := c.neighbour().happenings(store.Horizon{}, 100)
+		require.Empty(t, others)
+
+		c.clock.pass(time.Hour)
+		messages[1].Tries++
+		c.deliver(messages[1], nil)
+		last, _, _ := c.happenings(horizon, 100)
+		require.Equal(t, []store.State{store.Pending, store.Delivered}, []store.State{last[0].State, last[1].State})
+		require.Equal(t, 2, last[1].Attempt)
+	}},
+	{"of more than asked for the latest is told", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.waiting(c.endpoint(), 5)
+		all, end, more := c.happenings(store.Horizon{}, 100)
+		require.Len(t, all, 5)
+		require.False(t, more)
+		latest, reached, more := c.happenings(store.Horizon{}, 2)
+		require.Equal(t, all[3:], latest)
+		require.Equal(t, end, reached)
+		require.True(t, more)
+	}},
+	{"of a case that was erased no short id is told", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		m := c.waiting(c.endpoint(), 1)[0]
+		c.deliver(m, nil)
+		require.NoError(t, c.erase(c.org.ID, m.Event.CaseID))
+		left, _, _ := c.happenings(store.Horizon{}, 100)
+		require.Len(t, left, 1, "the receipt")
+		require.Equal(t, m.Event.CaseID, left[0].CaseID)
+		require.Empty(t, left[0].ShortID)
+	}},
+}
+
+func (c *clinic) happenings(after store.Horizon, limit int) (all []store.Happening, reached store.Horizon, more bool) {
+	c.t.Helper()
+	all, reached, more, err := c.Happenings(c.t.Context(), c.org.ID, after, limit)
+	require.NoError(c.t, err)
+	return all, reached, more
+}
