@@ -174,3 +174,63 @@ func TestAUserIsRegisteredAndChanged(t *testing.T) {
 	v.click("Save")
 	v.sees("nurse")
 }
+
+func TestSomebodyWatchesWhatHappens(t *testing.T) {
+	s, c, caseID := clinic(t)
+	shortID := c.call(t, "GET /v1/cases/"+caseID, nil).text("shortId")
+	v := signIn(t, s, adminKey)
+	v.click("Live")
+	v.sees("Watching")
+	v.happens("Document added")
+	v.check()
+	v.click("Pause")
+	v.sees("Paused")
+	c.call(t, "POST /v1/cases/"+caseID+"/deescalate", nil, "Casehook-Actor", "doctor")
+	v.sees("new")
+	v.check()
+	require.Zero(t, v.happened("No longer escalated"))
+	v.click("Go on")
+	v.happens("No longer escalated")
+	v.check()
+	require.NotContains(t, v.text(), "Zoë")
+
+	v.choose(`select[name="event"]`, "REOPEN_CASE")
+	v.sees("Nothing like that has happened of late")
+	v.sees("Watching")
+	v.check()
+	c.call(t, "POST /v1/cases/"+caseID+"/archive", object{"archiveReason": "done"}, "Casehook-Actor", "doctor")
+	c.call(t, "POST /v1/cases/"+caseID+"/reopen", nil, "Casehook-Actor", "doctor")
+	v.happens("Reopened")
+	require.Zero(t, v.happened("Archived"))
+	v.do("click the case", chromedp.Click("//tbody//a[text()="+quoted(shortID)+"]", chromedp.NodeVisible))
+	v.sees("Timeline")
+}
+
+func TestAPageThatWatchesOutlivesARestart(t *testing.T) {
+	data := t.TempDir()
+	s := serve(t, data, "--dev")
+	v := signIn(t, s, adminKey)
+	v.click("Live")
+	v.sees("Nothing has happened yet")
+	v.sees("Watching")
+	v.check()
+	require.Zero(t, s.terminate(t), "nobody waits for who watches")
+	v.sees("trying again")
+	c := client{serve(t, data, "--dev", "--listen", s.address()).url, adminKey}
+	c.call(t, "POST /v1/cases", object{"type": "migraine", "title": "A", "submitter": object{"firstName": "A", "lastName": "B", "email": "a@mail.example"}})
+	v.happens("Case opened")
+}
+
+// happens waits for a line of what happens.
+func (v *visitor) happens(what string) {
+	v.t.Helper()
+	v.do("see that it happens: "+what, chromedp.WaitVisible("//tbody//a[text()="+quoted(what)+"]"))
+}
+
+// happened counts its lines.
+func (v *visitor) happened(what string) int64 {
+	v.t.Helper()
+	n, err := chromedp.Run(v.ctx, chromedp.Evaluate[int64](`[...document.querySelectorAll("tbody a")].filter((a) => a.textContent === `+quoted(what)+`).length`))
+	require.NoError(v.t, err)
+	return n
+}

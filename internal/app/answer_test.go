@@ -137,6 +137,63 @@ func TestAnAnswerMayTakeAsLongAsItIsRead(t *testing.T) {
 	}
 }
 
+// What is said now and then, for hours, is read when it is said, or not at all.
+func TestAStreamGoesOnAsLongAsItIsRead(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		reads bool
+	}{{"by a client that reads", true}, {"by a client that does not", false}} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var failed error
+				answered := make(chan struct{})
+				door := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					defer close(answered)
+					stream := http.NewResponseController(w)
+					failed = stream.SetReadDeadline(time.Time{}) // nothing more is read, and the client is there still
+					for range 120 {
+						time.Sleep(time.Minute)
+						_, _ = io.WriteString(w, "an event\n")
+						if failed = errors.Join(failed, stream.Flush(), r.Context().Err()); failed != nil {
+							return
+						}
+					}
+				})
+				client, server := net.Pipe()
+				listener := &oneConnection{accepted: make(chan net.Conn, 1), closed: make(chan struct{})}
+				listener.accepted <- server
+				s := newServer(door, usualPatience, slog.New(slog.DiscardHandler))
+				served := make(chan error, 1)
+				go func() { served <- s.Serve(listener) }()
+				_, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+				require.NoError(t, err)
+				read := make(chan int, 1)
+				go func() {
+					if !test.reads {
+						read <- 0
+						return
+					}
+					all, _ := io.ReadAll(client)
+					read <- bytes.Count(all, []byte("an event\n"))
+				}()
+				begun := time.Now()
+				<-answered
+				if test.reads {
+					require.NoError(t, failed)
+					require.Equal(t, 2*time.Hour, time.Since(begun))
+				} else {
+					require.ErrorIs(t, failed, os.ErrDeadlineExceeded)
+				}
+				synctest.Wait()
+				require.NoError(t, s.Close())
+				require.Equal(t, map[bool]int{true: 120}[test.reads], <-read)
+				require.NoError(t, client.Close())
+				require.ErrorIs(t, <-served, http.ErrServerClosed)
+			})
+		})
+	}
+}
+
 // oneConnection is a listener without a network, so that time can be made to pass.
 type oneConnection struct {
 	accepted chan net.Conn

@@ -18,7 +18,7 @@ const (
 	// shownAtFirst is how much of what happened last the page begins with.
 	shownAtFirst = 50
 	// beat is how often a stream says something, and asks whether its session lasts still.
-	beat = 5 * time.Second
+	beat = 2 * time.Second
 	// retry is how long a browser waits before it connects again.
 	retry = 3 * time.Second
 )

@@ -1,0 +1,79 @@
+package service_test
+
+import (
+	"context"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/refusal"
+	"github.com/casehook/casehook/internal/service"
+)
+
+// watchers counts the goroutines that look for what happens.
+func watchers() int {
+	stacks := make([]byte, 1<<20)
+	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "service.(*watcher).run(")
+}
+
+func TestAllWhoWatchAnOrganisationShareOneWatcher(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	before := w.newCase(t)
+	var viewers []*service.Viewer
+	for range 100 {
+		v, err := w.Watch(t.Context(), w.caller, service.LiveFilter{}, "")
+		require.NoError(t, err)
+		viewers = append(viewers, v)
+	}
+	_, err := w.Watch(t.Context(), w.caller, service.LiveFilter{}, "")
+	refused, ok := err.(*refusal.Error)
+	require.True(t, ok)
+	require.Equal(t, refusal.Conflict, refused.Kind)
+	require.Equal(t, 1, watchers())
+
+	caseID := w.newCase(t)
+	for _, v := range viewers {
+		seen, err := v.Next(t.Context())
+		require.NoError(t, err)
+		require.Len(t, seen.Data, 1)
+		require.Equal(t, caseID, seen.Data[0].CaseID)
+		require.NotEqual(t, before, caseID)
+		require.False(t, seen.More)
+		v.Close()
+	}
+	require.Zero(t, watchers(), "nobody is there any more")
+}
+
+func TestWhoComesBackSeesWhatWasMissed(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.newCase(t)
+	latest, err := w.Latest(t.Context(), w.caller, service.LiveFilter{}, 10)
+	require.NoError(t, err)
+	require.Len(t, latest.Data, 1)
+	missed := w.newCase(t)
+	v, err := w.Watch(t.Context(), w.caller, service.LiveFilter{}, latest.Next)
+	require.NoError(t, err)
+	defer v.Close()
+	seen, err := v.Next(t.Context())
+	require.NoError(t, err)
+	require.Len(t, seen.Data, 1)
+	require.Equal(t, missed, seen.Data[0].CaseID)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = v.Next(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestOfMuchThatHappenedTheLatestIsTold(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.newCase(t)
+	last := w.newCase(t)
+	latest, err := w.Latest(t.Context(), w.caller, service.LiveFilter{}, 1)
+	require.NoError(t, err)
+	require.Len(t, latest.Data, 1)
+	require.Equal(t, last, latest.Data[0].CaseID)
+	require.True(t, latest.More)
+}
