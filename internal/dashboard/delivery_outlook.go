@@ -100,7 +100,7 @@ func pending(d deliveryRow, p service.Prospect) outlook {
 // behind says what a delivery waits for that comes before it in its lane.
 func behind(p service.Prospect) outlook {
 	o := outlook{Tone: "wait", Text: fmt.Sprintf("It waits behind %s of the case.", ahead(p))}
-	if p.First == nil {
+	if p.First == nil { // nothing may be told of it
 		return o
 	}
 	o.Path, o.Link = "/deliveries/"+p.First.ID, "What it waits for: "+told(p.First.EventType)

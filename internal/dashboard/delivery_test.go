@@ -1,0 +1,257 @@
+package dashboard_test
+
+import (
+	"html"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/caselog"
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
+	"github.com/casehook/casehook/webhook"
+)
+
+// received is a message as a partner was sent it.
+type received struct {
+	header http.Header
+	body   []byte
+}
+
+// partner makes an endpoint that answers with what it is sent, under that status.
+func (s *server) partner(t *testing.T, status int, set ...func(*subscription.Endpoint)) (*subscription.Endpoint, chan received) {
+	t.Helper()
+	messages := make(chan received, 16)
+	r := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		messages <- received{r.Header, body}
+		w.WriteHeader(status)
+		_, _ = w.Write(append([]byte("\x00\xff"), body...))
+	}))
+	t.Cleanup(r.Close)
+	draft := subscription.New(r.URL+"/hooks", service.FullClearance)
+	for _, set := range set {
+		set(draft)
+	}
+	endpoint, err := s.service.CreateEndpoint(t.Context(), s.admin, draft, nil)
+	require.NoError(t, err)
+	return endpoint, messages
+}
+
+// sent waits until a case has n deliveries that were attempted, and returns them, the newest first.
+func (s *server) sent(t *testing.T, caseID string, n int) []service.Delivery {
+	t.Helper()
+	var found []service.Delivery
+	require.Eventually(t, func() bool {
+		var err error
+		found, _, err = s.service.Deliveries(t.Context(), s.admin, service.DeliveryFilter{CaseID: caseID, Tried: true}, service.Page{})
+		require.NoError(t, err)
+		return len(found) == n && !slices.ContainsFunc(found, func(d service.Delivery) bool { return d.State == store.Sending })
+	}, 10*time.Second, 5*time.Millisecond)
+	return found
+}
+
+func TestWhatWasSentIsHiddenUntilItIsAskedFor(t *testing.T) {
+	s := newServer(t)
+	s.partner(t, http.StatusOK, func(e *subscription.Endpoint) {
+		e.URL, e.Headers = e.URL+"?token=canary", map[string]string{"X-Key": "canary"}
+	})
+	c := s.open(t, mark)
+	d := s.sent(t, c.ID, 2)[1]
+	b := s.signedIn(t, adminKey)
+	for _, path := range []string{"/deliveries", "/deliveries/" + d.ID, "/deliveries/" + d.ID + "/progress"} {
+		hidden := b.get(t, path)
+		require.Equal(t, http.StatusOK, hidden.status)
+		require.Contains(t, hidden.body, "Case opened")
+		for _, secret := range []string{"marked()", "mail.example", "v1,", "canary"} {
+			require.NotContains(t, hidden.body, secret, path)
+		}
+	}
+	shown := b.post(t, "/deliveries/"+d.ID+"/reveal", nil)
+	require.Equal(t, http.StatusOK, shown.status)
+	require.Regexp(t, `(?s)<pre class="answer"[^>]*>[^<]*&lt;script&gt;marked\(\)`, shown.body)
+	require.Contains(t, shown.body, "Byte for byte what was sent")
+	require.NotContains(t, shown.body, "<script>marked()")
+	require.NotContains(t, shown.body, "canary")
+	require.NotContains(t, b.get(t, "/deliveries/"+d.ID).body, "marked()", "it is shown that once")
+
+	entries, _, err := s.service.Audit(t.Context(), s.admin, service.AuditFilter{Operation: "revealDelivery"}, service.Page{})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Equal(t, d.ID, entries[0].Details.Resources["deliveryId"])
+}
+
+func TestAKeyIsShownNoMoreOfADeliveryThanItIsClearedFor(t *testing.T) {
+	s := newServer(t)
+	s.partner(t, http.StatusOK)
+	c := s.open(t, mark)
+	_, err := s.service.Change(t.Context(), s.admin, c.ID, caselog.AddComment{Text: mark, IsRestricted: true}, nil)
+	require.NoError(t, err)
+	deliveries := s.sent(t, c.ID, 3)
+	b := s.signedIn(t, s.key(t, service.Reader, subscription.Clearance{}).Secret)
+	shown := b.post(t, "/deliveries/"+deliveries[2].ID+"/reveal", nil)
+	require.Equal(t, http.StatusOK, shown.status)
+	require.Contains(t, shown.body, "cleared for less than the endpoint")
+	for _, secret := range []string{"mail.example", "marked()", "v1,", "curl"} {
+		require.NotContains(t, shown.body, secret)
+	}
+	saved := b.post(t, "/deliveries/"+deliveries[2].ID+"/body", nil)
+	require.Equal(t, http.StatusOK, saved.status)
+	require.NotContains(t, saved.body, "mail.example")
+	for _, path := range []string{"/deliveries/" + deliveries[0].ID, "/search?q=" + deliveries[0].EventID, "/search?q=" + deliveries[0].ID} {
+		require.Equal(t, http.StatusNotFound, b.get(t, path).status, "it is of a restricted event")
+	}
+}
+
+func TestWhatWasSentIsSavedByteForByte(t *testing.T) {
+	s := newServer(t)
+	_, messages := s.partner(t, http.StatusOK)
+	d := s.sent(t, s.open(t, mark).ID, 2)[1]
+	saved := s.signedIn(t, adminKey).post(t, "/deliveries/"+d.ID+"/body", nil)
+	require.Equal(t, string((<-messages).body), saved.body)
+	require.Contains(t, saved.header.Get("Content-Disposition"), "attachment")
+}
+
+// The command is run as it is copied, in a shell.
+func TestTheCommandSendsWhatWasSent(t *testing.T) {
+	_, err := exec.LookPath("curl")
+	require.NoError(t, err, "curl is needed (Debian: apt-get install curl)")
+	s := newServer(t)
+	endpoint, messages := s.partner(t, http.StatusOK, func(e *subscription.Endpoint) { e.Headers = map[string]string{"X-Key": "secret"} })
+	d := s.sent(t, s.open(t, `it's "mark" $HOME \ `+"`id`").ID, 2)[1]
+	first := <-messages
+	<-messages
+	shown := s.signedIn(t, adminKey).post(t, "/deliveries/"+d.ID+"/reveal", nil)
+	copied := regexp.MustCompile(`data-copy="(curl [^"]*)"`).FindStringSubmatch(shown.body)
+	require.NotNil(t, copied)
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", html.UnescapeString(copied[1])).CombinedOutput()
+	require.NoError(t, err, string(out))
+	again := <-messages
+	require.Equal(t, string(first.body), string(again.body))
+	require.Equal(t, "FILL_IN", again.header.Get("X-Key"))
+	again.header.Set("X-Key", "secret")
+	again.header.Del("Accept")
+	first.header.Del("Accept-Encoding")
+	require.Equal(t, first.header, again.header)
+	require.NoError(t, webhook.VerifyCV(again.header, again.body, endpoint.Secrets[0].Value))
+}
+
+func TestDeliveriesAreFiltered(t *testing.T) {
+	s := newServer(t)
+	well, _ := s.partner(t, http.StatusOK)
+	s.partner(t, http.StatusServiceUnavailable)
+	c, other := s.open(t, "mark"), s.open(t, "mark")
+	s.sent(t, other.ID, 3)
+	deliveries := s.sent(t, c.ID, 3)
+	b := s.signedIn(t, adminKey)
+	rows := regexp.MustCompile(`<th scope="row"><a href="/deliveries/`)
+	for query, want := range map[string]int{
+		"":                     8,
+		"?caseId=" + c.ID:      4,
+		"?caseId=" + c.ShortID: 4,
+		"?caseId=" + c.ShortID + "&state=delivered": 2,
+		"?endpointId=" + well.ID:                    4,
+		"?eventId=" + deliveries[0].EventID:         2,
+		"?state=pending&tried=yes":                  2,
+		"?state=pending":                            4,
+		"?state=failed":                             0,
+		"?until=2020-01-01":                         0,
+		"?since=2020-01-01T00:00":                   8,
+		"?caseId=ADA-00000":                         0,
+		"?eventId=none":                             0,
+		"?endpointId=%3Cscript%3Emarked()":          0,
+		"?state=%22%3E%3Cscript%3Emarked()":         0,
+		"?caseId=%E2%80%AE%3Cscript%3Emarked()":     0,
+	} {
+		got := b.get(t, "/deliveries"+query)
+		require.Equal(t, http.StatusOK, got.status, query)
+		require.Len(t, rows.FindAllString(got.body, -1), want, query)
+		require.NotContains(t, got.body, "<script>marked()", query)
+	}
+	for _, query := range []string{"?since=yesterday", "?tried=maybe", "?caseId=%00", "?cursor=x"} {
+		require.Equal(t, http.StatusUnprocessableEntity, b.get(t, "/deliveries"+query).status, query)
+	}
+}
+
+func TestADeliveryIsFoundByWhatAPartnerKnowsOfIt(t *testing.T) {
+	s := newServer(t)
+	s.partner(t, http.StatusOK)
+	d := s.sent(t, s.open(t, "mark").ID, 2)[0]
+	b := s.signedIn(t, adminKey)
+	for q, want := range map[string]string{
+		d.ID:                      "/deliveries/" + d.ID,
+		d.EventID:                 "/deliveries?eventId=" + d.EventID,
+		"%20" + d.EventID + "%20": "/deliveries?eventId=" + d.EventID,
+		d.EndpointID:              "/endpoints/" + d.EndpointID,
+	} {
+		require.Equal(t, want, b.get(t, "/search?q="+q).header.Get("Location"))
+	}
+	require.Equal(t, http.StatusNotFound, b.get(t, "/deliveries/none").status)
+}
+
+func TestAnEventThatWasSentToNobodyIsFoundToo(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "mark")
+	got := s.signedIn(t, adminKey).get(t, "/deliveries?eventId="+c.Activity[1].ID)
+	require.Contains(t, got.body, "This event was sent to nobody")
+	require.Contains(t, got.body, "Comment added")
+	require.Contains(t, got.body, "/cases/"+c.ID)
+}
+
+func TestOnlyAnAdminSendsAgainAndCancels(t *testing.T) {
+	s := newServer(t)
+	endpoint, messages := s.partner(t, http.StatusOK)
+	c := s.open(t, "mark")
+	d := s.sent(t, c.ID, 2)[0]
+	<-messages
+	<-messages
+	_, err := s.service.PauseEndpoint(t.Context(), s.admin, endpoint.ID, nil)
+	require.NoError(t, err)
+	path := "/deliveries/" + d.ID
+
+	writer := s.signedIn(t, s.key(t, service.Writer, service.FullClearance).Secret)
+	for _, word := range []string{"Send again", "Retry now", "Cancel delivery", "Replay the case"} {
+		require.NotContains(t, writer.get(t, path).body, word)
+	}
+	for _, deed := range []string{"/retry", "/cancel"} {
+		require.Equal(t, http.StatusForbidden, writer.post(t, path+deed, nil).status)
+	}
+
+	admin := s.signedIn(t, adminKey)
+	require.Contains(t, admin.get(t, path).body, "Send again")
+	require.Equal(t, path, admin.post(t, path+"/retry", nil).header.Get("Location"))
+	waiting := admin.get(t, path)
+	require.Contains(t, waiting.body, "It is sent again, as soon as its turn comes.")
+	require.Contains(t, waiting.body, "the endpoint is paused")
+	require.Equal(t, path, admin.post(t, path+"/cancel", nil).header.Get("Location"))
+	require.Contains(t, admin.get(t, path).body, "Somebody gave it up")
+	require.Equal(t, http.StatusConflict, admin.post(t, path+"/cancel", nil).status)
+	require.Empty(t, messages)
+}
+
+func TestOfWhatIsGoneThePageOfADeliverySaysSo(t *testing.T) {
+	s := newServer(t)
+	endpoint, _ := s.partner(t, http.StatusOK)
+	c := s.open(t, "mark")
+	d := s.sent(t, c.ID, 2)[0]
+	b := s.signedIn(t, adminKey)
+	require.NoError(t, s.service.DeleteEndpoint(t.Context(), s.admin, endpoint.ID))
+	require.Contains(t, b.get(t, "/deliveries/"+d.ID).body, "Its endpoint was deleted")
+	require.Equal(t, http.StatusNotFound, b.post(t, "/deliveries/"+d.ID+"/body", nil).status)
+	require.NoError(t, s.service.EraseCase(t.Context(), s.admin, c.ID))
+	for _, page := range []answer{b.get(t, "/deliveries/"+d.ID), b.post(t, "/deliveries/"+d.ID+"/reveal", nil)} {
+		require.Contains(t, page.body, "Its case was erased")
+	}
+	require.Contains(t, b.get(t, "/deliveries?eventId="+d.EventID).body, "An event of a case that was erased")
+}
