@@ -18,10 +18,10 @@ func (c client) refuser(t *testing.T, status int, description string) (id string
 	}).text("id")
 }
 
-// comesBack has the browser show the tab again, which may have been hidden.
+// comesBack has the window of the page be looked at again.
 func (v *visitor) comesBack() {
 	v.t.Helper()
-	v.script(`document.dispatchEvent(new Event("visibilitychange"))`)
+	v.script(`window.dispatchEvent(new Event("focus"))`)
 }
 
 func TestHomeLeadsFromNothingToWhatIsWrong(t *testing.T) {
@@ -29,7 +29,11 @@ func TestHomeLeadsFromNothingToWhatIsWrong(t *testing.T) {
 	c := client{s.url, adminKey}
 	v := signIn(t, s, adminKey)
 	v.sees("Welcome to casehook")
+	v.click("Create an endpoint")
+	v.sees("What it may be told")
+	require.Equal(t, "/endpoints/new", v.path())
 
+	v.open("/")
 	r := startGo(t)
 	c.subscribe(t, r)
 	v.comesBack()
@@ -61,4 +65,8 @@ func TestHomeLeadsFromNothingToWhatIsWrong(t *testing.T) {
 	v.click(partner)
 	v.sees("Pause")
 	require.Equal(t, "/endpoints/"+sick, v.path())
+	v.open("/")
+	v.click("1 waiting")
+	v.sees("Case opened")
+	require.Equal(t, "/deliveries?endpointId="+sick+"&state=pending", v.path())
 }

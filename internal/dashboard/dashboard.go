@@ -33,6 +33,7 @@ type Dashboard struct {
 	protection *http.CrossOriginProtection
 	sessions   *scs.SessionManager
 	failures   *failures // of signing in
+	recorded   *recorded
 	pages      *pages
 	publicURL  string
 	streams    context.Context // ends when all streams are to end
@@ -49,6 +50,7 @@ func New(s *service.Service, o Options) *Dashboard {
 		protection: http.NewCrossOriginProtection(),
 		sessions:   newSessions(s, strings.HasPrefix(o.PublicURL, "https://")),
 		failures:   newFailures(),
+		recorded:   newRecorded(),
 		pages:      loadPages(),
 		publicURL:  o.PublicURL,
 	}
@@ -56,7 +58,7 @@ func New(s *service.Service, o Options) *Dashboard {
 	if d.log == nil {
 		d.log = slog.Default()
 	}
-	d.doorway = doorway.Doorway{Log: d.log, Metrics: o.Metrics, Record: s.RecordAuditEntry, Fail: d.broken}
+	d.doorway = doorway.Doorway{Log: d.log, Metrics: o.Metrics, Record: d.record, Fail: d.broken}
 	d.mux.HandleFunc("GET /assets/{name}", serveAsset)
 	for _, route := range d.routes() {
 		d.mux.HandleFunc(route.pattern, d.handle(route))

@@ -22,4 +22,6 @@
 //  5. What may tell of a patient is a [private], which a [veil] makes: it is not in the page
 //     until somebody asks for it, and that is on record. See case.go.
 //  6. htmx asks with hx-get and hx-target="#main" and is given the same page without its frame.
+//  7. A page that is to be up to date by itself asks a route of its own, under the operation
+//     by which it was opened, with refresh set.
 package dashboard

@@ -9,8 +9,8 @@ type route struct {
 	handler   func(w http.ResponseWriter, r *http.Request) error
 	nav       string // the word for it in the navigation; "" where it has no place there
 	status    int    // of its answer where it succeeds; 0: 200 for GET, 303 for POST
-	// refresh is whether a page that is open asks by itself, to be up to date: opening it was
-	// on record, and nobody uses the session by it.
+	// refresh is whether a page that is open asks by itself, to be up to date: where opening
+	// it is on record that is not, and nobody uses the session by it.
 	refresh bool
 }
 

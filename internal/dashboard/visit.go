@@ -90,7 +90,7 @@ func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, route route, n
 		return r, err
 	}
 	x.Caller = who
-	if route.refresh {
+	if route.refresh && d.recorded.lately(x.Entry) {
 		x.Entry = nil
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -20,10 +20,9 @@
   const faded = (tone, share) => { probe.style.color = `color-mix(in srgb, var(--${tone}) ${share}%, transparent)`; return getComputedStyle(probe).color; };
 
   // alone returns the points that no line goes through, so that they are seen.
-  const alone = (u, series, from, to) => {
-    const data = u.data[series], found = [];
-    for (let i = from; i <= to; i++) if (data[i] != null && data[i - 1] == null && data[i + 1] == null) found.push(i);
-    return found;
+  const alone = (u, series) => {
+    const data = u.data[series];
+    return [...data.keys()].filter((i) => data[i] != null && data[i - 1] == null && data[i + 1] == null);
   };
 
   const shapes = {
