@@ -3,7 +3,6 @@ package webhook_test
 import (
 	"context"
 	"database/sql"
-	"net/url"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -25,8 +24,7 @@ type database func() *sql.DB
 // onBoth runs a test on each engine, with an empty database.
 func onBoth(t *testing.T, test func(t *testing.T, open database)) {
 	t.Run("SQLite", func(t *testing.T) {
-		path := (&url.URL{Path: filepath.Join(t.TempDir(), "receiver.db")}).EscapedPath()
-		test(t, opener(t, "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"))
+		test(t, opener(t, "sqlite", filepath.Join(t.TempDir(), "receiver.db")))
 	})
 	t.Run("PostgreSQL", func(t *testing.T) { test(t, opener(t, "pgx", postgrestest.DSN(t))) })
 }
@@ -158,6 +156,36 @@ func TestEndpointsThatShareADatabaseKnowNothingOfEachOther(t *testing.T) {
 		_, err = webhook.OpenSQLStore(t.Context(), db, "")
 		require.EqualError(t, err, "webhook: the scope of the store must be a name of its endpoint, and is empty")
 	})
+}
+
+func TestSeveralProcessesKeepAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, open database) {
+		const processes, messages = 4, 10
+		var group sync.WaitGroup
+		failed := make(chan error, processes*messages)
+		for process := range processes {
+			db := open()
+			db.SetMaxOpenConns(process) // 0 is no limit, and one connection must do
+			store := newSQLStore(t, db)
+			for i := range messages {
+				id := strconv.Itoa(process) + "-" + strconv.Itoa(i)
+				group.Go(func() { failed <- store.Keep(t.Context(), id, "case-"+id, 1) })
+			}
+		}
+		group.Wait()
+		for range processes * messages {
+			require.NoError(t, <-failed)
+		}
+	})
+}
+
+func TestALongerTimeoutOfSQLiteIsLeftAsItIs(t *testing.T) {
+	db := opener(t, "sqlite", "file:"+filepath.Join(t.TempDir(), "receiver.db")+"?_pragma=busy_timeout(60000)")()
+	db.SetMaxOpenConns(1)
+	newSQLStore(t, db)
+	var milliseconds int
+	require.NoError(t, db.QueryRowContext(t.Context(), "PRAGMA busy_timeout").Scan(&milliseconds))
+	require.Equal(t, 60_000, milliseconds)
 }
 
 func TestSeveralProcessesOpenAnEmptyDatabaseAtOnce(t *testing.T) {
