@@ -15,6 +15,9 @@ export const DEFAULT_MAX_BODY = 64 * 1024 * 1024;
 /** How long a {@link Receiver} holds a message that comes before its turn where it does not say otherwise: 2 seconds. */
 export const DEFAULT_HOLD = 2000;
 
+/** How long the store may take to look or to keep, in milliseconds: what it never answers must not hold up its case. */
+const storeTimeout = 5000;
+
 export interface ReceiverOptions {
   /** The secrets for `webhook-signature`, as casehook shows them, `whsec_…` or `whpk_…`: two while one is rotated. */
   secrets?: string | readonly string[] | undefined;
@@ -79,7 +82,7 @@ export interface Answer {
  * **What is answered.** 204 to what was handled, now or before, or needs no handling; 400 to a body that is cut
  * short or is no case update; 401 to what does not verify; 405 to what is not a POST; 413 to a body larger than
  * `maxBody`; 500 where a function threw, a secret is of no use to this WebCrypto, or something else read the body
- * before; 503 where the store failed, or a message before this one failed while it waited. No answer has anything of
+ * before; 503 where the store failed or took more than 5 seconds, or a message before this one failed while it waited. No answer has anything of
  * the message or of the error in it.
  */
 export class Receiver {
@@ -232,7 +235,7 @@ export class Receiver {
 
   async #look({ id, caseId }: Message): Promise<Seen> {
     try {
-      return await this.#store.look(id, caseId);
+      return await inTime(this.#store.look(id, caseId));
     } catch (error) {
       throw new Refusal(503, "the store of what was handled cannot be read", error);
     }
@@ -240,7 +243,7 @@ export class Receiver {
 
   async #keep({ id, caseId, sequence }: Message): Promise<void> {
     try {
-      await this.#store.keep(id, caseId, sequence);
+      await inTime(this.#store.keep(id, caseId, sequence));
     } catch (error) {
       throw new Refusal(503, "the store of what was handled cannot be written", error);
     }
@@ -273,6 +276,19 @@ class Refusal extends Error {
 interface Received {
   update: CaseUpdate;
   message: Message;
+}
+
+/** Waits for the store, and throws where it takes longer than it may. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the store took more than ${storeTimeout} ms`)), storeTimeout);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function given(secrets: string | readonly string[] | undefined): secrets is string | readonly string[] {

@@ -1,6 +1,6 @@
 /**
  * Remembers what was handled of what one endpoint is sent: each endpoint has a store of its own. A
- * promise that rejects is answered 503, and the message comes again.
+ * promise that rejects, or takes more than 5 seconds, is answered 503, and the message comes again.
  */
 export interface Store {
   /**

@@ -107,6 +107,27 @@ test("a limit that is no number lets nothing through", async () => {
   assert.equal(await send(receiver, { sequence: 1 }), 413);
 });
 
+describe("a store that never answers", () => {
+  for (const method of ["look", "keep"] as const) {
+    test(`where it should ${method} holds up its case for 5 seconds`, async (t) => {
+      t.mock.timers.enable({ apis: ["setTimeout"] });
+      const store = new MemoryStore();
+      const { receiver, logged } = newReceiver({ store });
+      const asked = new Promise<void>((resolve) => {
+        t.mock.method(store, method, () => (resolve(), new Promise(() => {})), { times: 1 });
+      });
+      const first = send(receiver, { sequence: 1 });
+      await asked;
+      const second = send(receiver, { sequence: 1 });
+      t.mock.timers.tick(4999);
+      assert.deepEqual(logged, []);
+      t.mock.timers.tick(1);
+      assert.deepEqual(await Promise.all([first, second]), [503, 204]);
+      assert.match(String(logged[0]), /the store took more than 5000 ms/);
+    });
+  }
+});
+
 describe("a receiver verifies", () => {
   test("by several secrets, for the time of a rotation", async () => {
     const { receiver } = newReceiver({ secrets: ["whsec_" + Buffer.alloc(32, 1).toString("base64"), secret] });
