@@ -176,6 +176,11 @@ func (a archive) pages() []string {
 		"/cases",
 		"/cases?status=ABANDONED",
 		"/cases/" + a.caseID,
+		"/endpoints",
+		"/endpoints/" + a.behind,
+		"/endpoints/" + a.well,
+		"/endpoints/" + a.well + "/replay",
+		"/endpoints/" + a.well + "/replay?onlyFailed=yes",
 		"/audit?operation=eraseCase",
 	}
 }
