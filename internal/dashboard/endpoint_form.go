@@ -23,6 +23,8 @@ type endpointForm struct {
 	Name   string
 	Once   string
 	Events []caseupdate.Event
+	Seen   string         // the endpoint that the form was filled in with, by its last change
+	Stale  bool           // it was changed since
 	Why    *refusal.Error // it was refused; nil where it was not
 	filled url.Values
 }
@@ -78,10 +80,13 @@ func (d *Dashboard) redraftEndpoint(w http.ResponseWriter, r *http.Request) erro
 // showEndpointForm shows the form to change an endpoint, or to make one where it is nil, as it
 // is filled in, with what is wrong in it.
 func (d *Dashboard) showEndpointForm(w http.ResponseWriter, r *http.Request, e *subscription.Endpoint, f *form) error {
-	view := endpointForm{Once: f.text("once"), Events: caseupdate.Events(), Why: f.why(), filled: f.values}
+	view := endpointForm{Once: f.text("once"), Seen: f.text("seen"), Events: caseupdate.Events(), Why: f.why(), filled: f.values}
 	p := page{Template: "endpoint_form", Title: "New endpoint", Crumbs: []crumb{{"Endpoints", "/endpoints"}}}
 	if e != nil {
 		view.ID, view.Name = e.ID, titleOf(e)
+		if view.Stale = view.Seen != seenOf(e); view.Stale {
+			view.Seen, p.Status = seenOf(e), http.StatusConflict
+		}
 		p.Title, p.Crumbs = "Edit", append(p.Crumbs, crumb{view.Name, endpointPath(e.ID)})
 	}
 	if view.Why != nil {
@@ -102,7 +107,7 @@ func (d *Dashboard) createEndpoint(w http.ResponseWriter, r *http.Request) error
 		f.refused(draft.Check(true)) // so that all that is wrong is told at once
 		return d.showEndpointForm(w, r, nil, f)
 	}
-	made, err := d.service.CreateEndpoint(r.Context(), caller(r), draft, f.once(r))
+	made, err := d.service.CreateEndpoint(r.Context(), caller(r), draft, f.once(r, idOf))
 	if repeated, ok := errors.AsType[*service.Repeated](err); ok {
 		return d.goTo(w, r, endpointPath(string(repeated.Answer)), "It was made already, and its secret shown then. If nobody has kept that, rotate it.")
 	}
@@ -121,31 +126,44 @@ func (d *Dashboard) updateEndpoint(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	ctx, who := r.Context(), caller(r)
-	e, err := d.service.Endpoint(ctx, who, r.PathValue("endpointId"))
+	known, err := d.service.Endpoint(ctx, who, r.PathValue("endpointId"))
 	if err != nil {
 		return err
 	}
-	change := f.endpoint(e)
+	change := f.endpoint(known)
 	if f.err() != nil {
-		draft := *e
+		draft := *known
 		change(&draft)
 		f.refused(draft.Check(true))
-		return d.showEndpointForm(w, r, e, f)
+		return d.showEndpointForm(w, r, known, f)
 	}
-	_, err = d.service.UpdateEndpoint(ctx, who, e.ID, change)
+	isStale := false
+	e, err := d.service.UpdateEndpoint(ctx, who, known.ID, func(e *subscription.Endpoint) {
+		if isStale = f.text("seen") != seenOf(e); !isStale {
+			change(e)
+		}
+	})
 	if f.refused(err) {
-		return d.showEndpointForm(w, r, e, f)
+		return d.showEndpointForm(w, r, known, f)
 	}
 	if err != nil {
 		return err
+	}
+	if isStale {
+		return d.showEndpointForm(w, r, e, f)
 	}
 	return d.goTo(w, r, endpointPath(e.ID), "It is changed. That holds from the next attempt on.")
 }
+
+// seenOf tells one change of an endpoint from the others. Who saves a form says by it what they
+// have seen: they must not take back unawares what somebody else has changed since.
+func seenOf(e *subscription.Endpoint) string { return e.UpdatedAt.UTC().Format(time.RFC3339Nano) }
 
 // filledOf returns the form as it is filled in for an endpoint. Of its headers there are the
 // names only.
 func filledOf(e *subscription.Endpoint) url.Values {
 	filled := url.Values{
+		"seen":           {seenOf(e)},
 		"url":            {e.URL},
 		"description":    {e.Description},
 		"phi":            {yesOrNo(e.Clearance.PHI)},

@@ -1,9 +1,6 @@
 package dashboard
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"time"
@@ -54,7 +51,7 @@ func (d *Dashboard) rotateSecret(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	id := r.PathValue("endpointId")
-	e, err := d.service.RotateSecret(r.Context(), caller(r), id, algorithm, time.Duration(hours)*time.Hour, form.once(r))
+	e, err := d.service.RotateSecret(r.Context(), caller(r), id, algorithm, time.Duration(hours)*time.Hour, form.once(r, idOf))
 	if _, ok := errors.AsType[*service.Repeated](err); ok {
 		return d.goTo(w, r, endpointPath(id), "The secret was rotated already, and shown then. If nobody has kept it, rotate it again.")
 	}
@@ -92,19 +89,5 @@ func (d *Dashboard) endOverlap(w http.ResponseWriter, r *http.Request) error {
 	return d.goTo(w, r, endpointPath(e.ID), "The old secrets sign nothing any more.")
 }
 
-// newOnce returns what makes a form one of a kind.
-func newOnce() string { return rand.Text() }
-
-// once has what a form asks for done once, however often it is sent: what is shown this once
-// would be lost to whoever presses twice.
-func (f *form) once(r *http.Request) *service.Repeatable {
-	if f.text("once") == "" {
-		return nil
-	}
-	key := sha256.Sum256([]byte(f.text("once")))
-	return &service.Repeatable{
-		Key:    "dashboard:" + hex.EncodeToString(key[:]),
-		Digest: sha256.Sum256([]byte(r.URL.Path)),
-		Answer: func(result any) ([]byte, error) { return []byte(result.(*subscription.Endpoint).ID), nil },
-	}
-}
+// idOf is what is kept of an endpoint that was made or changed once.
+func idOf(endpoint any) string { return endpoint.(*subscription.Endpoint).ID }

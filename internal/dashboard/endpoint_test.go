@@ -18,7 +18,10 @@ import (
 	"github.com/casehook/casehook/internal/subscription"
 )
 
-var whsec = regexp.MustCompile(`data-copy="(whsec_[^"]+)"`)
+var (
+	whsec = regexp.MustCompile(`data-copy="(whsec_[^"]+)"`)
+	seen  = regexp.MustCompile(`name="seen" value="([^"]+)"`)
+)
 
 // filled is the form of an endpoint as it is sent where nobody has made a mistake, but for
 // some fields. Those without values are left out.
@@ -93,6 +96,7 @@ func TestWhatIsWrongIsToldBesideItsField(t *testing.T) {
 	s := newServer(t)
 	b := s.signedIn(t, adminKey)
 	existing := s.receiver(t, http.StatusOK, "Kept")
+	opened := seen.FindStringSubmatch(b.get(t, "/endpoints/"+existing.ID+"/edit").body)[1]
 	for _, test := range []struct{ field, value, told string }{
 		{"url", "ftp://partner.example", "Must begin with https://"},
 		{"url", "", "Must not be empty"},
@@ -113,7 +117,7 @@ func TestWhatIsWrongIsToldBesideItsField(t *testing.T) {
 		{"rateLimit", "0", "from 1 to 10,000"},
 	} {
 		for _, path := range []string{"/endpoints", "/endpoints/" + existing.ID} {
-			answer := b.post(t, path, filled("https://127.0.0.1/typed", url.Values{test.field: {test.value}, "once": {"typed"}}))
+			answer := b.post(t, path, filled("https://127.0.0.1/typed", url.Values{test.field: {test.value}, "once": {"typed"}, "seen": {opened}}))
 			require.Equal(t, http.StatusUnprocessableEntity, answer.status, test)
 			require.Regexp(t, `id="`+test.field+`-wrong">[^<]*`+regexp.QuoteMeta(test.told), answer.body, test)
 			require.Contains(t, answer.body, `<a href="#`+test.field+`">`)
@@ -142,9 +146,10 @@ func TestAnEndpointIsChangedAndKeepsWhatIsNotShown(t *testing.T) {
 	require.Contains(t, form, "authorization: ***\nx-old: ***\n")
 	require.Contains(t, form, `value="1000"`)
 
-	changed := b.post(t, "/endpoints/"+e.ID, filled("https://127.0.0.1/hooks", url.Values{
-		"description": {naughty[0]}, "phi": {"no"}, "headers": {"authorization: ***\nx-new: new"}, "maxInlineBytes": {""},
-	}))
+	fields := filled("https://127.0.0.1/hooks", url.Values{
+		"description": {naughty[0]}, "phi": {"no"}, "headers": {"authorization: ***\nx-new: new"}, "maxInlineBytes": {""}, "seen": {seen.FindStringSubmatch(form)[1]},
+	})
+	changed := b.post(t, "/endpoints/"+e.ID, fields)
 	require.Equal(t, "/endpoints/"+e.ID, changed.header.Get("Location"))
 	got := s.endpoints(t)[0]
 	require.Equal(t, map[string]string{"authorization": "Bearer s3cr3t", "x-new": "new"}, got.Headers)
@@ -155,6 +160,31 @@ func TestAnEndpointIsChangedAndKeepsWhatIsNotShown(t *testing.T) {
 	require.Contains(t, page, "Does not see who the patient is")
 	require.Contains(t, page, html.EscapeString(naughty[0]))
 	require.NotContains(t, page, naughty[0])
+
+	fields.Set("phi", "yes")
+	stale := b.post(t, "/endpoints/"+e.ID, fields)
+	require.Equal(t, http.StatusConflict, stale.status, "what has changed since the form was opened is not taken back unawares")
+	require.Equal(t, subscription.Clearance{}, s.endpoints(t)[0].Clearance)
+	fields.Set("seen", seen.FindStringSubmatch(stale.body)[1])
+	require.Equal(t, http.StatusSeeOther, b.post(t, "/endpoints/"+e.ID, fields).status)
+	require.True(t, s.endpoints(t)[0].Clearance.PHI)
+}
+
+func TestWhatAnEndpointIsCalledIsShownAsText(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn(t, adminKey)
+	for _, text := range naughty {
+		e := s.receiver(t, http.StatusOK, text)
+		for _, path := range []string{"", "/edit", "/replay"} {
+			shown := b.get(t, "/endpoints/"+e.ID+path)
+			require.Equal(t, http.StatusOK, shown.status)
+			require.Contains(t, shown.body, html.EscapeString(text))
+		}
+	}
+	list := b.get(t, "/endpoints").body
+	for _, text := range naughty[:3] {
+		require.NotContains(t, list, text)
+	}
 }
 
 func TestAReaderSeesEndpointsAndChangesNone(t *testing.T) {

@@ -1,6 +1,9 @@
 package dashboard
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/url"
@@ -142,6 +145,20 @@ func (f *form) with(path, name, value string) string {
 		return path
 	}
 	return path + "?" + query.Encode()
+}
+
+// newOnce returns what makes a form one of a kind.
+func newOnce() string { return rand.Text() }
+
+// once has what a form asks for done once, however often it is sent: what is shown this once
+// would be lost to whoever presses twice. Kept is what is kept of its result.
+func (f *form) once(r *http.Request, kept func(result any) string) *service.Repeatable {
+	key := sha256.Sum256([]byte(f.text("once")))
+	return &service.Repeatable{
+		Key:    "dashboard:" + hex.EncodeToString(key[:]),
+		Digest: sha256.Sum256([]byte(r.URL.Path)),
+		Answer: func(result any) ([]byte, error) { return []byte(kept(result)), nil },
+	}
 }
 
 // cursorOf returns where the page of a list begins that is asked for by its address.

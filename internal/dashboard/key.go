@@ -1,8 +1,6 @@
 package dashboard
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"net/http"
 	"time"
@@ -40,7 +38,7 @@ type keyForm struct {
 }
 
 func (d *Dashboard) listKeys(w http.ResponseWriter, r *http.Request) error {
-	return d.showKeys(w, r, http.StatusOK, keysView{Form: keyForm{Once: rand.Text(), Role: service.Reader}})
+	return d.showKeys(w, r, http.StatusOK, keysView{Form: keyForm{Once: newOnce(), Role: service.Reader}})
 }
 
 // showKeys adds the keys to a view, and shows it.
@@ -93,7 +91,7 @@ func (d *Dashboard) createKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	made, err := d.makeKey(r, form, filled)
 	if refused, ok := errors.AsType[*refusal.Error](err); ok && refused.Kind == refusal.Invalid {
-		filled.Once = rand.Text()
+		filled.Once = newOnce()
 		return d.showKeys(w, r, http.StatusUnprocessableEntity, keysView{Form: filled, Why: refused})
 	}
 	if _, ok := errors.AsType[*service.Repeated](err); ok {
@@ -102,7 +100,7 @@ func (d *Dashboard) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.showKeys(w, r, http.StatusOK, keysView{Made: &made, Form: keyForm{Once: rand.Text(), Role: service.Reader}})
+	return d.showKeys(w, r, http.StatusOK, keysView{Made: &made, Form: keyForm{Once: newOnce(), Role: service.Reader}})
 }
 
 // makeKey makes the key that was filled in. An admin is cleared for everything, whatever was
@@ -116,12 +114,8 @@ func (d *Dashboard) makeKey(r *http.Request, form *form, filled keyForm) (servic
 	if err := form.err(); err != nil {
 		return service.NewKey{}, err
 	}
-	once := &service.Repeatable{
-		Key:    filled.Once,
-		Digest: sha256.Sum256([]byte(form.values.Encode())),
-		Answer: func(any) ([]byte, error) { return []byte("made"), nil }, // the key itself is kept nowhere
-	}
-	return d.service.CreateKey(r.Context(), caller(r), draft, once)
+	kept := func(any) string { return "made" } // the key itself is kept nowhere
+	return d.service.CreateKey(r.Context(), caller(r), draft, form.once(r, kept))
 }
 
 func (d *Dashboard) revokeKey(w http.ResponseWriter, r *http.Request) error {
