@@ -31,7 +31,7 @@ type endpointForm struct {
 
 // endpointFields are the fields of the form, in their order, and what they are called.
 var endpointFields = []struct{ Field, Name string }{
-	{"url", "URL"}, {"description", "Description"}, {"phi", "Patient data"}, {"restricted", "Restricted content"},
+	{"url", "URL"}, {"description", "Description"}, {"phi", "Patient data (PHI)"}, {"restricted", "Restricted content"},
 	{"events", "Events"}, {"payload", "Case"}, {"documents", "Documents"}, {"maxInlineBytes", "Largest document in a message"},
 	{"ordering", "Order"}, {"signing", "Signatures"}, {"headers", "Headers"},
 	{"timeoutSeconds", "Timeout"}, {"maxInFlight", "In flight"}, {"rateLimit", "Rate"},
