@@ -148,6 +148,7 @@ func (r replay) follow(ctx context.Context, screen *screen, c *client) error {
 	}
 	ticker := time.NewTicker(replayPace)
 	defer ticker.Stop()
+	before := r
 	for failures := 0; ; {
 		look := r
 		_, err := c.ask(ctx, http.MethodGet, "/v1/replays/"+url.PathEscape(r.ID), "", nil, &look)
@@ -159,14 +160,19 @@ func (r replay) follow(ctx context.Context, screen *screen, c *client) error {
 				return err
 			}
 			tell("The server does not answer: it is asked again.")
+		case look.State == "done" && look.Queued == 0:
+			screen.line("Done: there was nothing to send.")
+			return nil
 		case look.State == "done":
-			screen.line("Done: %d sent again. What was not taken waits for its next attempt.", look.Queued)
+			screen.line("Done: %d sent. What was not taken waits for its next attempt.", look.Queued)
 			return nil
 		case look.State == "stopped":
 			return errors.New("the replay was stopped")
 		default:
 			failures = 0
-			tell(fmt.Sprintf("%3.0f %%: %d in line so far, %d of them not sent yet%s", 100*look.Progress, look.Queued, look.Waiting, r.held(ctx, c)))
+			tell(fmt.Sprintf("%3.0f %% looked through: %d found so far, %d of them not sent yet%s",
+				100*look.Progress, look.Queued, look.Waiting, look.held(ctx, c, look.Waiting > 0 && look == before)))
+			before = look
 		}
 		select {
 		case <-ticker.C:
@@ -175,8 +181,8 @@ func (r replay) follow(ctx context.Context, screen *screen, c *client) error {
 	}
 }
 
-// held says why the endpoint is sent nothing, where that is so.
-func (r replay) held(ctx context.Context, c *client) string {
+// held says why the endpoint is sent nothing, where that is so. Still is whether the replay is where it was.
+func (r replay) held(ctx context.Context, c *client, still bool) string {
 	var endpoint struct {
 		State  string
 		Health struct{ State string }
@@ -188,9 +194,54 @@ func (r replay) held(ctx context.Context, c *client) string {
 	case endpoint.State != "active":
 		return "; it waits, as the endpoint is " + cut(endpoint.State, 20)
 	case endpoint.Health.State != "open":
-		return "; it waits, as the endpoint has failed ten times in a row"
+		return "; it waits, as the endpoint has failed ten times in a row" + r.failing(ctx, c)
+	case still:
+		if failing := r.failing(ctx, c); failing != "" {
+			return "; it waits, as what comes first fails" + failing
+		}
 	}
 	return ""
+}
+
+// failing says why the endpoint has not taken what it was sent, and when it is tried again, where that is known.
+func (r replay) failing(ctx context.Context, c *client) string {
+	var list struct {
+		Data []struct {
+			ID            string
+			NextAttemptAt *time.Time
+		}
+	}
+	query := url.Values{"endpointId": {r.EndpointID}, "state": {"pending"}, "tried": {"true"}, "limit": {"100"}}
+	if _, err := c.ask(ctx, http.MethodGet, "/v1/deliveries?"+query.Encode(), "", nil, &list); err != nil {
+		return ""
+	}
+	var id string
+	var next time.Time
+	for _, waits := range list.Data {
+		if at := waits.NextAttemptAt; at != nil && (id == "" || at.Before(next)) {
+			id, next = waits.ID, *at
+		}
+	}
+	if id == "" {
+		return ""
+	}
+	text := "; the next attempt is at " + next.Local().Format("15:04:05")
+	var delivery struct {
+		Attempts []struct {
+			StatusCode *int
+			Error      *string
+		}
+	}
+	if _, err := c.ask(ctx, http.MethodGet, "/v1/deliveries/"+url.PathEscape(id), "", nil, &delivery); err != nil || len(delivery.Attempts) == 0 {
+		return text
+	}
+	switch last := delivery.Attempts[len(delivery.Attempts)-1]; {
+	case last.Error != nil:
+		return ": " + cut(*last.Error, maxSaid) + text
+	case last.StatusCode != nil:
+		return fmt.Sprintf(": it answered %d%s", *last.StatusCode, text)
+	}
+	return text
 }
 
 // passes reports whether a call that failed may succeed by itself in a moment.

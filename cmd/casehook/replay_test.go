@@ -82,6 +82,42 @@ func TestAReplayThatIsWaitedForSaysWhyItWaitsAndHowToStopIt(t *testing.T) {
 	require.Equal(t, "Replay "+id+" is stopped.\n", said.String())
 }
 
+func TestAReplayThatWaitsForItsNextAttemptSaysWhyAndWhen(t *testing.T) {
+	for _, test := range []struct {
+		name, health, last, want string
+	}{
+		{"no answer", "open", `{"error":"connect: connection refused"}`,
+			`; it waits, as what comes first fails: connect: connection refused; the next attempt is at \d\d:04:05`},
+		{"another than 2xx", "open", `{"error":null,"statusCode":503}`, `fails: it answered 503; the next attempt is at`},
+		{"a closed endpoint", "closed", `{"statusCode":500}`, `ten times in a row: it answered 500; the next attempt is at`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			answers := map[string]string{
+				"/v1/endpoints/2":  `{"state":"active","health":{"state":"` + test.health + `"}}`,
+				"/v1/deliveries":   `{"data":[{"id":"4","nextAttemptAt":"2026-11-23T14:07:00.000Z"},{"id":"3","nextAttemptAt":"2026-11-23T14:04:05.000Z"},{"id":"5","nextAttemptAt":null}]}`,
+				"/v1/deliveries/3": `{"attempts":[{"statusCode":418},` + test.last + `]}`,
+			}
+			looks := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/v1/replays/1" {
+					fmt.Fprint(w, answers[r.URL.Path])
+					return
+				}
+				if looks++; looks < 3 {
+					fmt.Fprint(w, `{"id":"1","state":"running","progress":1,"queued":1,"waiting":1}`)
+					return
+				}
+				fmt.Fprint(w, `{"id":"1","state":"done","queued":1}`)
+			}))
+			defer server.Close()
+			var out bytes.Buffer
+			r := replay{ID: "1", EndpointID: "2"}
+			require.NoError(t, r.follow(t.Context(), newScreen(&out), &client{url: server.URL, key: adminKey}))
+			require.Regexp(t, `100 % looked through: 1 found so far, 1 of them not sent yet`+`.*`+test.want, out.String())
+		})
+	}
+}
+
 func TestAReplayIsFollowedWhileTheServerRestarts(t *testing.T) {
 	answers := []string{"", `{"id":"1","state":"running"}`, "", `{"id":"1","state":"done","queued":7}`}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -105,9 +141,9 @@ func TestAReplayIsFollowedWhileTheServerRestarts(t *testing.T) {
 	require.Equal(t, 0, run(t.Context(), []string{"replay", "endpoint", "2", "--wait", "--server", server.URL}, &stdout, &stderr), stderr.String())
 	require.Equal(t, `Replay 1 has begun.
 The server does not answer: it is asked again.
-  0 %: 0 in line so far, 0 of them not sent yet
+  0 % looked through: 0 found so far, 0 of them not sent yet
 The server does not answer: it is asked again.
-Done: 7 sent again. What was not taken waits for its next attempt.
+Done: 7 sent. What was not taken waits for its next attempt.
 `, stdout.String())
 }
 
