@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
@@ -28,7 +29,7 @@ var checks = []check{
 	{
 		name:   "accepts",
 		says:   "answers genuine webhooks with 2xx: each event, and a full case",
-		advice: "Is it the endpoint's secret, and the right path? Verify the bytes that came, before anything parses them.",
+		advice: "Is it the endpoint's secret? Verify the bytes that came, before anything parses them.",
 		run:    accepts,
 	},
 	{
@@ -83,8 +84,8 @@ var checks = []check{
 	},
 	{
 		name:   "tolerates-blanked",
-		says:   "answers a body with 2xx in which what may be PHI is null",
-		advice: "The title and all of the submitter but the id are null where your endpoint has no clearance for PHI, and redacted lists the paths.",
+		says:   "answers bodies with 2xx in which what may be PHI is blanked",
+		advice: "Without clearance for PHI the title and all of the submitter but the id are null, and what is marked as PHI is null or an empty text. redacted lists the paths.",
 		run:    toleratesBlanked,
 	},
 	{
@@ -115,7 +116,8 @@ var checks = []check{
 
 func accepts(ctx context.Context, c *checkup) (found []finding, note string, err error) {
 	var last answer
-	take := func(event caseupdate.Event, payload subscription.Payload, sent string) error {
+	sent := 0
+	take := func(event caseupdate.Event, payload subscription.Payload, name string) error {
 		m, err := newSample(event, payload, time.Now())
 		if err != nil {
 			return err
@@ -126,7 +128,8 @@ func accepts(ctx context.Context, c *checkup) (found []finding, note string, err
 		if last.taken() {
 			c.taken++
 		}
-		found = append(found, to2xx(sent, last)...)
+		sent++
+		found = append(found, to2xx(name, last)...)
 		return nil
 	}
 	for _, event := range caseupdate.Events() {
@@ -134,7 +137,7 @@ func accepts(ctx context.Context, c *checkup) (found []finding, note string, err
 			return nil, "", err
 		}
 		if last.failed != nil && c.taken == 0 {
-			return found, "the receiver was not reached", nil // nor will it be 20 times
+			return found, "", nil // nor will there be an answer 20 times
 		}
 	}
 	err = take(caseupdate.EventAddCaseDecision, subscription.PayloadFull, string(caseupdate.EventAddCaseDecision)+" with the full case")
@@ -143,7 +146,27 @@ func accepts(ctx context.Context, c *checkup) (found []finding, note string, err
 			note = "the receiver's clock, by its Date header, is " + apart.Abs().String() + " away from the clock of this machine"
 		}
 	}
-	return found, note, err
+	return together(found, sent), note, err
+}
+
+// together returns findings with those as one of which the answers are alike. All is how many webhooks were sent.
+func together(found []finding, all int) []finding {
+	var joined []finding
+	of := map[string][]string{} // by the answer: what was sent
+	for _, f := range found {
+		said := fmt.Sprint(f.got.status, f.got.failed, f.got.text)
+		if of[said] = append(of[said], f.Sent); len(of[said]) == 1 {
+			joined = append(joined, f)
+		}
+	}
+	for i, f := range joined {
+		sent := of[fmt.Sprint(f.got.status, f.got.failed, f.got.text)]
+		joined[i].Sent = strings.Join(sent, ", ")
+		if len(sent) == all {
+			joined[i].Sent = fmt.Sprintf("each of %d genuine webhooks", all)
+		}
+	}
+	return joined
 }
 
 func verifiesBytes(ctx context.Context, c *checkup) (found []finding, note string, err error) {
@@ -289,14 +312,52 @@ func toleratesUnknownFields(ctx context.Context, c *checkup) (found []finding, n
 }
 
 func toleratesBlanked(ctx context.Context, c *checkup) (found []finding, note string, err error) {
-	pairs := []any{"payload.case.title", nil}
-	redacted := []string{"case.title"}
-	for _, field := range []string{"firstName", "lastName", "email", "phoneNumber", "dob", "gender", "address", "city", "state", "country", "postalCode"} {
-		pairs = append(pairs, "payload.case.submitter."+field, nil)
-		redacted = append(redacted, "case.submitter."+field)
+	for _, test := range []struct {
+		event   caseupdate.Event
+		payload subscription.Payload
+		sent    string
+		value   any      // what the paths become, which are marked as PHI
+		paths   []string // beside what is blanked in each
+	}{
+		{caseupdate.EventAddCaseDecision, subscription.PayloadEvent, "a title and all of the submitter but the id that are null", nil, nil},
+		{caseupdate.EventAddCaseDecision, subscription.PayloadEvent, "a decision without its text, category and medInfo", nil,
+			[]string{"decision.decisionText", "decision.category", "decision.medInfo"}},
+		{caseupdate.EventAddFormResponse, subscription.PayloadEvent, "an answer of no text", nil, nil},
+		{caseupdate.EventAddCaseComment, subscription.PayloadEvent, "a comment of no text", "", []string{"comment.text"}},
+		{caseupdate.EventAddCaseAttachment, subscription.PayloadEvent, "a document of no name and no content", "",
+			[]string{"attachment.fileName", "attachment.content"}},
+		{caseupdate.EventAddCaseDecision, subscription.PayloadFull, "a full case that is blanked", nil, nil},
+	} {
+		m, err := newSampleFor(subscription.Clearance{Restricted: true}, test.event, test.payload, time.Now())
+		if err == nil {
+			m, err = m.blanked(test.value, test.paths)
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		got, err := c.send(ctx, m)
+		if err != nil {
+			return nil, "", err
+		}
+		found = append(found, to2xx(test.sent, got)...)
 	}
-	got, err := c.sendWith(ctx, caseupdate.EventAddCaseDecision, append(pairs, "payload.redacted", redacted)...)
-	return to2xx("a title and a submitter that are null", got), "", err
+	return found, "", nil
+}
+
+// blanked returns m with a value at paths of the payload, which redacted lists too.
+func (m message) blanked(value any, paths []string) (message, error) {
+	at, _ := locate(m.body, steps("payload.redacted"))
+	var redacted []string
+	err := json.Unmarshal(m.body[at.begin:at.end], &redacted)
+	for _, path := range paths {
+		if err == nil {
+			m, err = m.with("payload."+path, value)
+		}
+	}
+	if err != nil {
+		return message{}, err
+	}
+	return m.with("payload.redacted", append(redacted, paths...))
 }
 
 func idempotent(ctx context.Context, c *checkup) (found []finding, note string, err error) {
@@ -323,7 +384,7 @@ func idempotent(ctx context.Context, c *checkup) (found []finding, note string, 
 	for _, a := range got {
 		// While the one is worked on, the other may be put off.
 		if !a.taken() && (a.failed != nil || a.status != http.StatusConflict) || !got[0].taken() && !got[1].taken() {
-			found = append(found, finding{"the same webhook twice at once", described(a), "2xx, or 409 to one of them"})
+			found = append(found, finding{"the same webhook twice at once", described(a), "2xx, or 409 to one of them", a})
 		}
 	}
 	note = fmt.Sprintf("whether it was worked on once cannot be seen from here: look for webhook-id %s and %s, which must be there once each", m.id, twice.id)
@@ -375,7 +436,7 @@ func fast(ctx context.Context, c *checkup) (found []finding, note string, err er
 		found = to2xx("20 cases at once", got[refused])
 	}
 	if slowest := slices.Max(c.took); slowest > c.within {
-		found = append(found, finding{"all of the webhooks before", "the slowest answer took " + milliseconds(slowest), "each within " + c.within.String()})
+		found = append(found, finding{Sent: "all of the webhooks before", Answered: "the slowest answer took " + milliseconds(slowest), Wanted: "each within " + c.within.String()})
 	}
 	return found, "", nil
 }

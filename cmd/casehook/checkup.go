@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -32,6 +31,8 @@ type finding struct {
 	Sent     string `json:"sent"`
 	Answered string `json:"answered"`
 	Wanted   string `json:"wanted"`
+
+	got answer
 }
 
 // outcome is what came of a check.
@@ -68,31 +69,38 @@ type answers struct {
 	Slowest float64 `json:"slowestMilliseconds"`
 }
 
-// run makes all checks, one after the other.
-func (c *checkup) run(ctx context.Context) (report, error) {
-	r := report{URL: withoutSecrets(c.partner.url), Passed: true}
+// nothingTaken is why checks are skipped where the first one found that they would say nothing.
+const nothingTaken = "no genuine webhook was taken, so that this says nothing"
+
+// run makes all checks, one after the other, and tells of each when it is made. Where ctx ends before
+// it, the report is of those that were.
+func (c *checkup) run(ctx context.Context, tell func(checked)) (report, error) {
+	r := report{URL: withoutSecrets(c.partner.url), Passed: true, Checks: []checked{}}
 	for i, check := range checks {
 		done := checked{Name: check.name, Says: check.says, Outcome: passed, Findings: []finding{}}
 		switch {
 		case i > 0 && c.taken == 0:
-			done.Outcome, done.Note = skipped, "no genuine webhook was taken, so that this says nothing"
+			done.Outcome, done.Note = skipped, nothingTaken
 		case c.cv && check.standard:
 			done.Outcome, done.Note = skipped, "x-cv-signature binds neither the id nor the time: whoever catches a webhook can send it again"
 		default:
 			findings, note, err := check.run(ctx, c)
 			if ctx.Err() != nil {
-				return report{}, errors.New("stopped before the end")
+				r.Passed = false
+				return r, fmt.Errorf("stopped before the end: %d of %d checks were made", len(r.Checks), len(checks))
 			}
 			if err != nil {
-				return report{}, fmt.Errorf("%s: %w", check.name, err)
+				r.Passed = false
+				return r, fmt.Errorf("%s: %w", check.name, err)
 			}
 			done.Note = note
 			if len(findings) > 0 {
-				done.Outcome, done.Findings, done.Advice = failed, findings, check.advice
+				done.Outcome, done.Findings, done.Advice = failed, findings, check.advise(findings)
 				r.Passed = false
 			}
 		}
 		r.Checks = append(r.Checks, done)
+		tell(done)
 	}
 	if len(c.took) > 0 {
 		r.Answers = answers{len(c.took), inMilliseconds(median(c.took)), inMilliseconds(slices.Max(c.took))}
@@ -158,12 +166,18 @@ func (c *checkup) sendAll(ctx context.Context, messages []message) ([]answer, er
 	return got, nil
 }
 
+// What is wanted of a receiver.
+const (
+	wanted2xx = "2xx"
+	wanted4xx = "4xx, such as 401"
+)
+
 // to2xx returns the finding about a webhook that must be taken, where it was not.
 func to2xx(sent string, got answer) []finding {
 	if got.taken() {
 		return nil
 	}
-	return []finding{{sent, described(got), "2xx"}}
+	return []finding{{sent, described(got), wanted2xx, got}}
 }
 
 // to4xx returns the finding about a webhook that must be refused, where it was not. An answer of
@@ -172,7 +186,7 @@ func to4xx(sent string, got answer) []finding {
 	if got.refused() {
 		return nil
 	}
-	return []finding{{sent, described(got), "4xx, such as 401"}}
+	return []finding{{sent, described(got), wanted4xx, got}}
 }
 
 // described is an answer with the first words of its body.

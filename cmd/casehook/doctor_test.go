@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -116,7 +118,7 @@ func TestDoctorFindsEachFaultThatIsPlanted(t *testing.T) {
 		}, nil, []string{"accepts"}},
 		{"it does not take a full case", func() planted {
 			return answering(422, func(r *http.Request, body []byte) bool {
-				return genuine(r, body) && event(body) == caseupdate.EventAddCaseDecision && bytes.Contains(body, []byte(`"responses":`))
+				return genuine(r, body) && event(body) == caseupdate.EventAddCaseDecision && bytes.Contains(body, []byte(`"responses":`)) && !bytes.Contains(body, []byte(`"redacted":`))
 			})
 		}, nil, []string{"accepts"}},
 		{"it verifies nothing", func() planted {
@@ -184,6 +186,27 @@ func TestDoctorFindsEachFaultThatIsPlanted(t *testing.T) {
 			return answering(500, func(r *http.Request, body []byte) bool {
 				update, err := caseupdate.Parse(body)
 				return genuine(r, body) && err == nil && update.Case().Title == nil
+			})
+		}, nil, []string{"tolerates-blanked"}},
+		{"it wants the submitter's name in a full case", func() planted {
+			return answering(500, func(r *http.Request, body []byte) bool {
+				update, err := caseupdate.Parse(body)
+				return genuine(r, body) && err == nil && update.Case().Details != nil && update.Case().Submitter.FirstName == nil
+			})
+		}, nil, []string{"tolerates-blanked"}},
+		{"it wants an answer's text", func() planted {
+			return answering(422, func(r *http.Request, body []byte) bool {
+				return genuine(r, body) && event(body) == caseupdate.EventAddFormResponse && bytes.Contains(body, []byte(`"text":""`))
+			})
+		}, nil, []string{"tolerates-blanked"}},
+		{"it wants a document's name", func() planted {
+			return answering(422, func(r *http.Request, body []byte) bool {
+				return genuine(r, body) && bytes.Contains(body, []byte(`"fileName":""`))
+			})
+		}, nil, []string{"tolerates-blanked"}},
+		{"it wants all that a decision can have", func() planted {
+			return answering(422, func(r *http.Request, body []byte) bool {
+				return genuine(r, body) && event(body) == caseupdate.EventAddCaseDecision && bytes.Contains(body, []byte(`"medInfo":null`))
 			})
 		}, nil, []string{"tolerates-blanked"}},
 		{"it refuses what it has", func() planted {
@@ -281,20 +304,74 @@ func TestDoctorSkipsWhatSaysNothing(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		receiver http.Handler
-		want     string
+		answered string
+		advice   string
 	}{
-		{"all is refused", plant(sound, answering(401, func(*http.Request, []byte) bool { return true })), "401 in "},
-		{"all is redirected", http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect), "redirects are never followed"},
-		{"nobody answers", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), "no answer: "},
+		{"all is refused", plant(sound, answering(401, func(*http.Request, []byte) bool { return true })), "^401 in ", "Is it the endpoint's secret\\?"},
+		{"nothing is there", http.NotFoundHandler(), "^404 in ", "Is it the right path,"},
+		{"all breaks", plant(sound, answering(500, func(*http.Request, []byte) bool { return true })), "^500 in ", "breaks on what is genuine"},
+		{"all is redirected", http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect), "redirects are never followed", "give the URL that it leads to"},
+		{"nobody answers", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
+			"^no answer: the receiver closed the connection", "was reached and gave no answer"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			status, r, printed := examine(t, test.receiver, secret)
 			require.Equal(t, 1, status)
 			require.Equal(t, []string{"accepts"}, r.named(failed))
 			require.Len(t, r.named(skipped), len(checks)-1)
-			require.Contains(t, printed, test.want)
+			require.Len(t, r.Checks[0].Findings, 1, "20 times the same is told once: %s", printed)
+			require.Regexp(t, test.answered, r.Checks[0].Findings[0].Answered)
+			require.Regexp(t, test.advice, r.Checks[0].Advice)
 		})
 	}
+}
+
+func TestDoctorSaysOfAReceiverThatBreaksThatItDoes(t *testing.T) {
+	sound, _, secret := startSound(t)
+	_, r, _ := examine(t, plant(sound, func(w http.ResponseWriter, r *http.Request, body []byte) bool {
+		if sound.verifier.Verify(r.Header, body) == nil {
+			return false
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+		return true
+	}), secret)
+	for _, check := range r.Checks {
+		if check.Outcome == failed {
+			require.Equal(t, "The receiver does not take it, but breaks on it: catch what verifying throws, and answer 401.", check.Advice, check.Name)
+		}
+	}
+}
+
+func TestDoctorTellsOfEachCheckWhenItIsMade(t *testing.T) {
+	sound, _, secret := startSound(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	hangs := httptest.NewServer(plant(sound, func(_ http.ResponseWriter, r *http.Request, body []byte) bool {
+		if sound.verifier.Verify(r.Header, body) == nil {
+			return false
+		}
+		<-r.Context().Done()
+		return true
+	}))
+	defer hangs.Close()
+	out, stdout := io.Pipe()
+	var stderr bytes.Buffer
+	status := make(chan int, 1)
+	go func() {
+		status <- run(ctx, []string{"doctor", "--url", hangs.URL, "--secret-file", secret}, stdout, &stderr)
+		stdout.Close()
+	}()
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "✓ verifies-bytes ") {
+	}
+	interrupt()
+	var rest []string
+	for lines.Scan() {
+		rest = append(rest, lines.Text())
+	}
+	require.Equal(t, 1, <-status)
+	require.Contains(t, rest, "2 passed, 0 failed, 0 skipped")
+	require.Equal(t, "casehook: stopped before the end: 2 of 14 checks were made\n", stderr.String())
 }
 
 func TestDoctorSkipsWhatXCVSignatureCannotTell(t *testing.T) {

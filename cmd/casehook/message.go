@@ -30,13 +30,18 @@ type message struct {
 
 // newSample returns a webhook of an event of a made-up case, the first one of that case.
 func newSample(event caseupdate.Event, payload subscription.Payload, at time.Time) (message, error) {
+	return newSampleFor(subscription.Clearance{PHI: true, Restricted: true}, event, payload, at)
+}
+
+// newSampleFor is newSample as an endpoint with that clearance is sent it.
+func newSampleFor(cleared subscription.Clearance, event caseupdate.Event, payload subscription.Payload, at time.Time) (message, error) {
 	e, state, err := sample.Of(event, at.UTC().Truncate(time.Millisecond), newID)
 	if err != nil {
 		return message{}, err
 	}
 	rendered, err := render.New(nil).Body(e, state, nil, render.Options{
 		Payload:   payload,
-		Clearance: subscription.Clearance{PHI: true, Restricted: true}, // there is none in a sample
+		Clearance: cleared,
 	})
 	if err != nil {
 		return message{}, err

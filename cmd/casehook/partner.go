@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -133,7 +134,7 @@ func (p *partner) post(ctx context.Context, header http.Header, body []byte) ans
 	began := time.Now()
 	response, err := p.client.Do(request)
 	if err != nil {
-		return answer{failed: withoutURL(err), took: time.Since(began)}
+		return answer{failed: cutOff(withoutURL(err)), took: time.Since(began)}
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -160,6 +161,19 @@ func (p *partner) postAll(ctx context.Context, letters []letter) []answer {
 	}
 	all.Wait()
 	return answers
+}
+
+// cutOff says in plain words that a receiver closed the connection, where an error is that.
+func cutOff(err error) error {
+	switch {
+	case errors.Is(err, syscall.EPIPE):
+		return errors.New("the receiver closed the connection before it had taken the body")
+	case errors.Is(err, syscall.ECONNRESET):
+		return errors.New("the receiver closed the connection")
+	case errors.Is(err, io.EOF):
+		return errors.New("the receiver closed the connection without an answer")
+	}
+	return err
 }
 
 // withoutURL is an error of net/http without the URL, which may hold a secret.
