@@ -259,10 +259,17 @@ describe("a receiver keeps the order of a case", () => {
     }
   });
 
-  test("what has waited long enough goes on after what is before it", async () => {
-    const { receiver, handled } = newReceiver({ hold: 1 });
-    const answers = await Promise.all([5, 3, 4].map((sequence) => send(receiver, { sequence })));
-    assert.deepEqual(answers, [204, 204, 204]);
+  test("what has waited long enough goes on after what is before it", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const store = new Watched();
+    const { receiver, handled } = newReceiver({ store });
+    const answers = [];
+    for (const sequence of [5, 3, 4]) {
+      answers.push(send(receiver, { sequence }));
+      await store.looked({ sequence });
+    }
+    t.mock.timers.tick(forever);
+    assert.deepEqual(await Promise.all(answers), [204, 204, 204]);
     assert.deepEqual(handled, ids(3, 4, 5));
   });
 
