@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,8 @@ type clinic struct {
 	url, key string
 	port     string   // of all partners, with its colon; "" is that of https
 	places   []string // such as {case}, each followed by what it stands for
+
+	pharmacy, billing, insights, records string // endpoints
 }
 
 // open starts the server, and lets the day pass.
@@ -80,12 +83,19 @@ func (c *clinic) call(call string, body any) object {
 var partners = map[string]http.HandlerFunc{
 	"pharmacy.example.com": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
 	"billing.example.com": func(w http.ResponseWriter, _ *http.Request) {
+		if !maintenance.Load() {
+			w.WriteHeader(http.StatusOK)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		http.Error(w, `{"error":"upstream_unavailable","message":"The ledger is in maintenance."}`, http.StatusServiceUnavailable)
 	},
 	"insights.example.com": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"accepted":true}`) },
 	"records.example.com":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) },
 }
+
+// maintenance is why one of them fails.
+var maintenance atomic.Bool
 
 // startPartners starts all of them, and has their names lead to them: to the port of https where
 // this process may have it. Certificate is the file by which they are known.

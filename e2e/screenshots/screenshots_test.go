@@ -37,6 +37,10 @@ type picture struct {
 var pictures = []picture{
 	{name: "home", path: "/", height: 900},
 	{name: "home-dark", path: "/", height: 900, theme: "dark"},
+	{name: "deliveries", path: "/deliveries"},
+	{name: "delivery", path: "/deliveries/{delivery}", height: 1000, reveal: true},
+	{name: "endpoints", path: "/endpoints"},
+	{name: "endpoint", path: "/endpoints/{endpoint}", height: 900},
 	{name: "cases", path: "/cases", reveal: true},
 	{name: "cases-dark", path: "/cases", reveal: true, theme: "dark"},
 	{name: "cases-narrow", path: "/cases", reveal: true, width: 390},

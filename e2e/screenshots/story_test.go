@@ -98,6 +98,8 @@ var courses = [][]step{urgent, review, intake, approved, urgent, rejected, appro
 const (
 	cases = 40
 	apart = 34 * time.Minute
+	// outage is how many of the last are not taken by all partners.
+	outage = 12
 )
 
 // work makes the partners' endpoints and the day's cases.
@@ -106,14 +108,19 @@ func (c *clinic) work() {
 		c.call("PUT /v1/users/"+user.ID, object{"firstName": user.FirstName, "lastName": user.LastName, "email": user.Email})
 	}
 	everything := object{"phi": true, "restricted": true}
-	pharmacy := c.subscribe("pharmacy.example.com", "/casehook", "Tidewater Pharmacy", object{"clearance": everything})
-	billing := c.subscribe("billing.example.com", "/hooks/cases", "Ledgerline Billing", object{"clearance": object{"phi": true, "restricted": false}})
-	insights := c.subscribe("insights.example.com", "/v2/events", "Lumen Insights, without PHI", object{"clearance": object{"phi": false, "restricted": false}})
-	records := c.subscribe("records.example.com", "/webhooks", "Northgate Health Records", object{"clearance": everything, "payload": "full"})
-	c.call("POST /v1/endpoints/"+records+"/pause", object{})
+	c.pharmacy = c.subscribe("pharmacy.example.com", "/casehook", "Tidewater Pharmacy", object{"clearance": everything})
+	c.billing = c.subscribe("billing.example.com", "/hooks/cases", "Ledgerline Billing", object{"clearance": object{"phi": true, "restricted": false}})
+	c.insights = c.subscribe("insights.example.com", "/v2/events", "Lumen Insights, without PHI", object{"clearance": object{"phi": false, "restricted": false}})
+	c.records = c.subscribe("records.example.com", "/webhooks", "Northgate Health Records", object{"clearance": everything, "payload": "full"})
 
 	ids := make([]string, cases)
 	for i := cases - 1; i >= 0; i-- {
+		if i == outage-1 {
+			c.settled(c.billing)
+			c.settled(c.records)
+			maintenance.Store(true)
+			c.call("POST /v1/endpoints/"+c.records+"/pause", object{})
+		}
 		patient := patients[i%len(patients)]
 		ids[i] = c.tell(time.Now().Add(-time.Duration(i)*apart-4*time.Minute), patient.first, patient.last, patient.kind, patient.title, courses[i%len(courses)])
 	}
@@ -121,9 +128,10 @@ func (c *clinic) work() {
 	c.call("POST "+told+"/comments", object{"text": "The patient asks not to be called at work.", "isRestricted": true})
 	c.call("POST "+told+"/attachments", object{"fileName": "forearms.txt", "content": "Rm9yZWFybXM=", "isPHI": true})
 	c.call("POST "+told+"/escalate", object{})
-	c.settled(pharmacy)
-	c.settled(insights)
-	c.places = []string{"{case}", ids[1], "{endpoint}", billing}
+	c.settled(c.pharmacy)
+	c.settled(c.insights)
+	failing := c.call("GET /v1/deliveries?limit=1&state=pending&tried=true&endpointId="+c.billing, nil)["data"].([]any)[0].(map[string]any)
+	c.places = []string{"{case}", ids[1], "{endpoint}", c.billing, "{delivery}", failing["id"].(string)}
 }
 
 // tell tells of a case, as somebody does who keeps cases elsewhere: that is how they get to be

@@ -29,14 +29,22 @@ func (c *clinic) passTime(data string) {
 	}
 	var organizationID string
 	require.NoError(c.t, db.QueryRowContext(c.t.Context(), `SELECT organization_id FROM traffic`).Scan(&organizationID))
+	exec(`UPDATE attempts SET started_at = started_at - d.created_at + e.at
+		FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = attempts.delivery_id AND d.state = 'delivered'`)
+	exec(`UPDATE deliveries SET finished_at = finished_at - created_at + e.at, created_at = e.at FROM events e WHERE e.id = deliveries.event_id`)
+	exec(`UPDATE endpoint_health SET closed_at = closed_at - $1 WHERE closed_at IS NOT NULL`, (outage * apart).Milliseconds())
 	exec(`DELETE FROM traffic`)
 	random := rand.New(rand.NewPCG(1, 2))
 	now := time.Now().Truncate(time.Minute)
 	for i := range 24 * 60 {
 		var failed, waiting int
 		slower := 0.0
+		if since := int((outage * apart).Minutes()); i < since { // one takes nothing, and is probed
+			waiting = 235 * (since - i) / since
+			failed = 1 - min(1, i%8)
+		}
 		if i >= 18 && i < 31 { // somebody's system was slow
-			failed, waiting, slower = 3+random.IntN(6), 4*(31-i)*(31-i), 5
+			failed, waiting, slower = 3+random.IntN(6), waiting+(31-i)*(31-i), 5
 		}
 		delivered := int(46 + 24*math.Cos(float64(i)/1440*2*math.Pi) + 5*random.NormFloat64())
 		latencies := make(map[uint64]uint64) // how many there are in each bucket
@@ -47,7 +55,12 @@ func (c *clinic) passTime(data string) {
 		for bucket, n := range latencies {
 			encoded = binary.AppendUvarint(binary.AppendUvarint(encoded, bucket), n)
 		}
-		exec(`INSERT INTO traffic (organization_id, minute, endpoint_id, delivered, failed_attempts, waiting, latencies) VALUES ($1, $2, 'all', $3, $4, $5, $6)`,
-			organizationID, now.Add(-time.Duration(i)*time.Minute).UnixMilli(), delivered, failed, waiting, encoded)
+		minute := now.Add(-time.Duration(i) * time.Minute).UnixMilli()
+		for _, endpoint := range []string{c.pharmacy, c.insights} {
+			exec(`INSERT INTO traffic (organization_id, minute, endpoint_id, delivered, latencies) VALUES ($1, $2, $3, $4, $5)`,
+				organizationID, minute, endpoint, delivered/2, encoded)
+		}
+		exec(`INSERT INTO traffic (organization_id, minute, endpoint_id, failed_attempts, waiting) VALUES ($1, $2, $3, $4, $5)`,
+			organizationID, minute, c.billing, failed, waiting)
 	}
 }
