@@ -181,6 +181,12 @@ func (a archive) pages() []string {
 		"/endpoints/" + a.well,
 		"/endpoints/" + a.well + "/replay",
 		"/endpoints/" + a.well + "/replay?onlyFailed=yes",
+		"/deliveries",
+		"/deliveries?state=failed",
+		"/deliveries?state=pending&tried=yes&endpointId=" + a.behind,
+		"/deliveries?caseId=" + a.shortID,
+		"/deliveries?eventId=" + a.eventID,
+		"/deliveries/" + a.failed,
 		"/audit?operation=eraseCase",
 	}
 }
