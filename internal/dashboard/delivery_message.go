@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -108,6 +109,7 @@ func (d *Dashboard) saveBody(w http.ResponseWriter, r *http.Request) error {
 	body := sent.Body.Open(ctx)
 	defer body.Close()
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.FormatInt(sent.Body.Len(), 10))
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "delivery-" + id + ".json"}))
 	if _, err := io.Copy(w, body); err != nil && !errors.Is(err, doorway.ErrReplaced) {
 		panic(http.ErrAbortHandler) // so that nobody takes it for whole

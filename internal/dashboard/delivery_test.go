@@ -240,6 +240,24 @@ func TestOnlyAnAdminSendsAgainAndCancels(t *testing.T) {
 	require.Empty(t, messages)
 }
 
+func TestOfWhatIsWithheldNothingIsShown(t *testing.T) {
+	s := newServer(t)
+	endpoint, _ := s.partner(t, http.StatusOK)
+	c := s.open(t, "mark")
+	_, err := s.service.Change(t.Context(), s.admin, c.ID, caselog.AddComment{Text: "between us", IsRestricted: true}, nil)
+	require.NoError(t, err)
+	path := "/deliveries/" + s.sent(t, c.ID, 3)[0].ID
+	_, err = s.service.UpdateEndpoint(t.Context(), s.admin, endpoint.ID, func(e *subscription.Endpoint) { e.Clearance.Restricted = false })
+	require.NoError(t, err)
+	b := s.signedIn(t, adminKey)
+	shown := b.post(t, path+"/reveal", nil)
+	require.Equal(t, http.StatusOK, shown.status)
+	require.Contains(t, shown.body, "The message is withheld: the endpoint is not cleared for what is restricted.")
+	saved := b.post(t, path+"/body", nil)
+	require.Equal(t, http.StatusConflict, saved.status)
+	require.NotContains(t, saved.body, "between us")
+}
+
 func TestOfWhatIsGoneThePageOfADeliverySaysSo(t *testing.T) {
 	s := newServer(t)
 	endpoint, _ := s.partner(t, http.StatusOK)
