@@ -203,7 +203,7 @@ func described(got answer) string {
 
 // another returns secrets of the same kinds, which the receiver does not know.
 func (s secrets) another() (secrets, error) {
-	var other secrets
+	other := secrets{cv: s.cv}
 	for _, text := range s.texts {
 		made, err := webhook.NewSecret(rand.Reader)
 		if strings.HasPrefix(text, "whsk_") {
@@ -217,6 +217,9 @@ func (s secrets) another() (secrets, error) {
 			return secrets{}, err
 		}
 		other.texts, other.keys = append(other.texts, made), append(other.keys, key)
+	}
+	if len(s.keys) == 0 {
+		other.keys = nil
 	}
 	return other, nil
 }

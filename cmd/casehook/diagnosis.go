@@ -25,7 +25,7 @@ type suspect struct {
 // not verify. It repeats nothing of the webhook and of the secrets.
 func diagnose(s suspect, known secrets, at time.Time) (genuine bool, says string) {
 	// A sender that knows nothing of Standard Webhooks signs the body alone.
-	if s.header.Get(webhook.HeaderSignature) == "" && s.header.Get(webhook.HeaderCV) != "" {
+	if known.cv || s.header.Get(webhook.HeaderSignature) == "" && s.header.Get(webhook.HeaderCV) != "" {
 		err := webhook.VerifyCV(s.header, s.body, known.symmetric()...)
 		switch {
 		case err == nil:
@@ -73,11 +73,19 @@ func (s suspect) signedAt() time.Time {
 // mismatch says why a signature that is well formed is not the body's. Matches tells whether it is
 // another body's, or was made with other secrets.
 func (s suspect) mismatch(known secrets, matches func([]byte, secrets) bool) string {
+	bare, marked := bytes.CutPrefix(s.body, []byte("\ufeff"))
+	if marked && matches(bare, known) {
+		return "a changed body: a byte order mark was put before it; without that it verifies"
+	}
 	if matches(bytes.TrimSpace(s.body), known) {
 		return "a changed body: white space was put around it; without that it verifies"
 	}
+	event, faults := inspect(s.body)
 	for _, printed := range reprints(s.body) {
 		if matches(printed.body, known) {
+			if keys := otherKeys(faults); keys != "" {
+				return "a changed body: keys were taken out or put in: " + keys
+			}
 			return "a re-serialised body: it was parsed and printed again, which changed " + printed.changed + ". Verify the bytes that came"
 		}
 	}
@@ -87,12 +95,14 @@ func (s suspect) mismatch(known secrets, matches func([]byte, secrets) bool) str
 	if s.header.Get(webhook.HeaderSignature) != "" && webhook.VerifyCV(s.header, s.body, known.symmetric()...) == nil {
 		return "a changed header: x-cv-signature is right for this secret and this body, so that webhook-id, webhook-timestamp or webhook-signature is another than was sent"
 	}
-	if length := s.header.Get("Content-Length"); length != "" && length != strconv.Itoa(len(s.body)) {
-		return "a changed body: content-length says that it had another length"
+	if says := s.otherLength(); says != "" {
+		if keys := otherKeys(faults); event.Known() && keys != "" {
+			says += "; " + keys
+		}
+		return "a changed body: " + says
 	}
-	event, faults := inspect(s.body)
 	if len(faults) > 0 && event.Known() || !json.Valid(s.body) {
-		return "a changed body, as it seems: it is not as the format has it, see casehook validate. Else it is a wrong secret"
+		return "a changed body, as it seems: it is not as the format has it: " + faults[0].text + ", see casehook validate. Else it is a wrong secret"
 	}
 	update, err := caseupdate.Parse(s.body)
 	if id := s.header.Get(webhook.HeaderID); err == nil && id != "" && update.Activity().ID != "" && id != update.Activity().ID {
@@ -104,6 +114,36 @@ func (s suspect) mismatch(known secrets, matches func([]byte, secrets) bool) str
 		}
 	}
 	return "a wrong secret or a changed body"
+}
+
+// otherLength says how long a body was, where content-length tells that it had another length.
+func (s suspect) otherLength() string {
+	length, err := strconv.Atoi(s.header.Get("Content-Length"))
+	if err != nil || length == len(s.body) {
+		return ""
+	}
+	says := fmt.Sprintf("content-length says %d bytes, and it has %d", length, len(s.body))
+	if err := json.Unmarshal(s.body, new(any)); length > len(s.body) && err != nil && brokenAt(s.body, err) >= len(s.body)-1 {
+		says += ": its end was cut off"
+	}
+	return says
+}
+
+// maxKeys is how many keys that are missing or new are named.
+const maxKeys = 3
+
+// otherKeys names keys that a body lacks, or has and the format has not.
+func otherKeys(faults []fault) string {
+	var keys []string
+	for _, f := range faults {
+		if strings.HasSuffix(f.text, " must be given") || strings.HasSuffix(f.text, " is not in the format") {
+			keys = append(keys, f.text)
+		}
+	}
+	if len(keys) > maxKeys {
+		keys = append(keys[:maxKeys], fmt.Sprintf("and %d more", len(keys)-maxKeys))
+	}
+	return strings.Join(keys, ", ")
 }
 
 // misread returns secrets as those read them who take something else of the text for the key.

@@ -94,17 +94,28 @@ func TestDiagnoseSaysWhyASignatureFails(t *testing.T) {
 		{"printed by Python", known, bodyIs(python(m.body)), 0, false, "^a re-serialised body: .* changed how it writes characters or numbers"},
 		{"escaped for HTML", known, bodyIs(escaped.Bytes()), 0, false, "^a re-serialised body: .* changed how it writes"},
 		{"with sorted keys", known, func(s *suspect) { s.body, _ = json.Marshal(sorted) }, 0, false, "^a re-serialised body: .* changed the order of its keys"},
+		{"a key was taken out that was null", known, bodyIs(replaced(`"archiveNote":null,`, "")), 0, false, "^a changed body: keys were taken out or put in: payload.case.archiveNote must be given$"},
+		{"a key was put in", known, bodyIs(replaced(`"archiveNote":null,`, `"archiveNote":null,"new":"canary",`)), 0, false, "^a changed body: keys were taken out or put in: payload.case.new is not in the format$"},
+		{"a key was taken out, and the length is known", known, func(s *suspect) {
+			headerIs("Content-Length", jsonNumber(int64(len(s.body))))(s)
+			s.body = replaced(`"type":"sample",`, "")
+		}, 0, false, `^a changed body: content-length says \d+ bytes, and it has \d+; payload.case.type must be given$`},
+		{"a byte order mark", known, bodyIs(append([]byte("\ufeff"), m.body...)), 0, false, "^a changed body: a byte order mark was put before it; without that it verifies$"},
 		{"so by x-cv-signature", known, func(s *suspect) {
 			without(webhook.HeaderSignature)(s)
 			s.body = indented.Bytes()
 		}, 0, false, "^a re-serialised body: .* changed its white space"},
 		{"another id", known, headerIs(webhook.HeaderID, "another"), 0, false, "^a changed header: x-cv-signature is right"},
-		{"a body that was cut", known, bodyIs(m.body[:len(m.body)-9]), 0, false, "^a changed body, as it seems: it is not as the format has it"},
+		{"a body that was cut", known, bodyIs(m.body[:len(m.body)-9]), 0, false, "^a changed body, as it seems: it is not as the format has it: must be JSON, see casehook validate"},
 		{"a body that was cut, with its length", known, func(s *suspect) {
 			headerIs("Content-Length", jsonNumber(int64(len(s.body))))(s)
 			s.body = s.body[:90]
-		}, 0, false, "^a changed body: content-length says that it had another length"},
-		{"a body of another type", known, bodyIs(replaced("159.5", `"canary"`)), 0, false, "^a changed body, as it seems: it is not as the format has it"},
+		}, 0, false, `^a changed body: content-length says \d+ bytes, and it has 90: its end was cut off$`},
+		{"a body that was changed, with its length", known, func(s *suspect) {
+			headerIs("Content-Length", jsonNumber(int64(len(s.body))))(s)
+			s.body = replaced("159.5", "1")
+		}, 0, false, `^a changed body: content-length says \d+ bytes, and it has \d+$`},
+		{"a body of another type", known, bodyIs(replaced("159.5", `"canary"`)), 0, false, "^a changed body, as it seems: it is not as the format has it: payload.payment.amount must be"},
 		{"a body with another event", known, bodyIs(replaced(m.id, "another")), 0, false, "^a changed body or a changed header, as it seems: webhook-id is not the id"},
 		{"a body with another value", known, bodyIs(replaced("159.5", "1")), 0, false, "Else a value in the body was changed$"},
 		{"a body of nobody", known, bodyIs([]byte(`{"event":"NEW","payload":{}}`)), 0, false, "^a wrong secret or a changed body$"},

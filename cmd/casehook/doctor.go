@@ -13,7 +13,7 @@ import (
 
 func newDoctor() *cobra.Command {
 	var to partnerFlags
-	var cv, machine bool
+	var machine bool
 	var within time.Duration
 	cmd := &cobra.Command{
 		Use:   "doctor --url URL",
@@ -31,7 +31,7 @@ do. The status is 1 where a check failed.`,
 			if err != nil {
 				return err
 			}
-			c := &checkup{partner: receiver, cv: cv, within: within}
+			c := &checkup{partner: receiver, cv: to.secret.cv, within: within}
 			screen, tell := newScreen(cmd.OutOrStdout()), func(checked) {}
 			if !machine {
 				screen.examined(receiver.url)
@@ -58,7 +58,6 @@ do. The status is 1 where a check failed.`,
 		},
 	}
 	to.add(cmd)
-	cmd.Flags().BoolVar(&cv, "cv", false, "the receiver verifies x-cv-signature only: skip what that cannot tell")
 	cmd.Flags().DurationVar(&within, "within", 5*time.Second, "how long an answer may take to be fast enough")
 	cmd.Flags().BoolVar(&machine, "json", false, "print the report as JSON")
 	return cmd

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -387,6 +388,21 @@ func TestDoctorSkipsWhatXCVSignatureCannotTell(t *testing.T) {
 	}), secretFile, "--cv")
 	require.Equal(t, 0, status, printed)
 	require.Equal(t, []string{"refuses-borrowed", "refuses-stale"}, r.named(skipped))
+}
+
+func TestDoctorExaminesByASecretThatIsNotCasehooks(t *testing.T) {
+	const secret = "the-platform's"
+	file := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
+	status, r, printed := examine(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if webhook.VerifyCV(r.Header, body, secret) != nil {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}), file, "--cv")
+	require.Equal(t, 0, status, printed)
+	require.Equal(t, []string{"refuses-borrowed", "refuses-stale"}, r.named(skipped))
+	require.NotContains(t, printed, secret)
 }
 
 func TestDoctorNamesAClockThatIsWrong(t *testing.T) {

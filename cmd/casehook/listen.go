@@ -114,7 +114,7 @@ func (l *listener) run(ctx context.Context, address string) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(socket) }()
 	l.screen.line("Listening on http://%s until Ctrl-C.", socket.Addr())
-	if len(l.secrets.keys) == 0 {
+	if l.secrets.none() {
 		l.screen.line("There is no secret (--secret-file, or %s): nothing is verified.", secretVariable)
 	}
 	select {

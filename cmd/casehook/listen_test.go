@@ -184,6 +184,28 @@ func TestListenFailsAndDelaysOnPurpose(t *testing.T) {
 	require.Regexp(t, "  verified  500 in .*, on purpose$", line)
 }
 
+func TestListenSaysThatTheSenderHadGone(t *testing.T) {
+	_, _, secret := startSound(t)
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else it is not seen that the sender goes
+		<-r.Context().Done()
+	}))
+	defer slow.Close()
+	for _, test := range []struct {
+		name, flag, value string
+	}{
+		{"while it is delayed", "--delay", "1h"},
+		{"while the receiver works on it", "--forward", slow.URL},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := startListen(t, test.flag, test.value, "--secret-file", secret)
+			status, line := l.trigger(t, "--secret-file", secret, "--timeout", "1s")
+			require.Equal(t, 1, status)
+			require.Regexp(t, `  verified  no answer in \d+\.\d ms, the sender had gone$`, line)
+		})
+	}
+}
+
 func TestListenFailsTheShareThatIsAskedFor(t *testing.T) {
 	failed := 0
 	l := &listener{fail: 0.3}

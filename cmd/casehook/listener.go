@@ -35,7 +35,7 @@ type listener struct {
 
 // said is what a webhook is answered.
 type said struct {
-	status int
+	status int // 0: nothing, as nobody waits for it
 	header http.Header
 	text   []byte
 	why    string // for the screen
@@ -67,7 +67,14 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 		}
 	}
+	gone := r.Context().Err() != nil
+	if gone {
+		got = said{why: "the sender had gone"}
+	}
 	l.print(r.Header, body, verdict, genuine, got, time.Since(began))
+	if gone {
+		return
+	}
 	for _, name := range []string{"Content-Type", "Retry-After", "Location"} {
 		if value := got.header.Get(name); value != "" {
 			w.Header().Set(name, value)
@@ -79,7 +86,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // verify says whether a webhook is genuine, and how that is known.
 func (l *listener) verify(header http.Header, body []byte) (verdict string, genuine bool) {
-	if len(l.secrets.keys) == 0 {
+	if l.secrets.none() {
 		return "not verified", true
 	}
 	genuine, verdict = diagnose(suspect{header, body}, l.secrets, time.Now())
@@ -154,6 +161,9 @@ func (l *listener) print(header http.Header, body []byte, verdict string, genuin
 		verdict = l.screen.paint(red, "NOT VERIFIED: "+verdict)
 	}
 	answer := fmt.Sprintf("%d in %s", got.status, milliseconds(took))
+	if got.status == 0 {
+		answer = "no answer in " + milliseconds(took)
+	}
 	if got.why != "" {
 		answer += ", " + got.why
 	}

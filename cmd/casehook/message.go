@@ -104,15 +104,20 @@ func (m message) again() message {
 
 // sign returns the headers of m, signed at a time by all secrets, as casehook does.
 func (m message) sign(by secrets, at time.Time) (http.Header, error) {
-	signer, err := webhook.NewSigner(by.keys, m.id, at)
-	if err != nil {
-		return nil, misuse{err}
-	}
-	_, _ = signer.Write(m.body) // it never fails
 	header := http.Header{}
 	header.Set("Content-Type", "application/json")
 	header.Set("User-Agent", "casehook/"+app.Version())
-	signer.SetHeader(header)
+	if len(by.keys) > 0 || !by.cv {
+		signer, err := webhook.NewSigner(by.keys, m.id, at)
+		if err != nil {
+			return nil, misuse{errors.New(plain(err))}
+		}
+		_, _ = signer.Write(m.body) // it never fails
+		signer.SetHeader(header)
+	} else {
+		header.Set(webhook.HeaderID, m.id)
+		header.Set(webhook.HeaderTimestamp, strconv.FormatInt(at.Unix(), 10))
+	}
 	if symmetric := by.symmetric(); len(symmetric) > 0 {
 		header.Set(webhook.HeaderCV, webhook.SignCV(symmetric[len(symmetric)-1], m.body))
 	}

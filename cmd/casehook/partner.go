@@ -46,8 +46,10 @@ func (f *partnerFlags) partner(cmd *cobra.Command) (*partner, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.secrets, err = f.secret.require(cmd)
-	return p, err
+	if p.secrets, err = f.secret.require(cmd); err != nil {
+		return nil, err
+	}
+	return p, p.secrets.signing()
 }
 
 // unsigned reads the flags but for those of the secret.

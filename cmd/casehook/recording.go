@@ -89,16 +89,17 @@ func readRecording(cmd *cobra.Command, file string) (letter, error) {
 // signAnew returns l as it is signed at a time by all secrets, in the ways in which it was signed.
 func (l letter) signAnew(by secrets, at time.Time) (letter, error) {
 	header := l.header.Clone()
-	id, symmetric, cv := header.Get(webhook.HeaderID), by.symmetric(), header.Get(webhook.HeaderCV) != ""
+	id, symmetric, cv := header.Get(webhook.HeaderID), by.symmetric(), header.Get(webhook.HeaderCV) != "" || by.cv
 	header.Del(webhook.HeaderCV)
 	if cv && len(symmetric) > 0 {
 		header.Set(webhook.HeaderCV, webhook.SignCV(symmetric[len(symmetric)-1], l.body))
 	}
-	if id == "" {
+	if id == "" || len(by.keys) == 0 {
+		header.Del(webhook.HeaderSignature)
 		if header.Get(webhook.HeaderCV) == "" {
 			return letter{}, errors.New("a webhook without webhook-id cannot be signed")
 		}
-		return letter{header, l.body}, nil // by a sender that knows nothing of Standard Webhooks
+		return letter{header, l.body}, nil // by a sender, or a secret, that knows nothing of Standard Webhooks
 	}
 	signer, err := webhook.NewSigner(by.keys, id, at)
 	if err != nil {

@@ -33,6 +33,9 @@ The status is 1 where the receiver does not answer with 2xx.`,
 			if receiver.secrets, err = to.secret.read(cmd); err != nil {
 				return err
 			}
+			if err := receiver.secrets.signing(); err != nil {
+				return err
+			}
 			files, err := recordings(names)
 			if err != nil {
 				return err
@@ -47,7 +50,7 @@ The status is 1 where the receiver does not answer with 2xx.`,
 // resend sends recorded webhooks one after the other, and prints a line of each.
 func resend(cmd *cobra.Command, to *partner, files []string) error {
 	screen := newScreen(cmd.OutOrStdout())
-	signs := len(to.secrets.keys) > 0
+	signs := !to.secrets.none()
 	if !signs {
 		screen.line("There is no secret (--secret-file, or %s): the signatures are those that came, and a receiver refuses them after five minutes.", secretVariable)
 	}

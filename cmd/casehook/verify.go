@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
@@ -24,7 +25,7 @@ func newVerify() *cobra.Command {
 		Long: `Verify a webhook, and where its signature fails say why: a wrong secret, a changed body, a body
 that was parsed and printed again, an old timestamp. FILE has the body exactly as it came, as
 casehook listen --record keeps it; where its headers are beside it, in a file that ends in .headers,
-they are taken from there. The file - is standard input.
+they are taken from there, but for those that --header gives. The file - is standard input.
 
 The commands receipts and audit check what a server has recorded.`,
 		Args: func(cmd *cobra.Command, arguments []string) error {
@@ -75,16 +76,24 @@ func readSuspect(cmd *cobra.Command, file string, headers []string) (suspect, er
 	if err != nil {
 		return suspect{}, err
 	}
-	if beside := headersOf(file); len(headers) == 0 && file != "-" {
+	header, err := readHeaders(cmd, headers)
+	if err != nil {
+		return suspect{}, err
+	}
+	if beside := headersOf(file); file != "-" {
 		if _, err := os.Stat(beside); err == nil {
-			headers = []string{"@" + beside}
+			came, err := readHeaders(cmd, []string{"@" + beside})
+			if err != nil {
+				return suspect{}, err
+			}
+			maps.Copy(came, header)
+			header = came
 		}
 	}
-	if len(headers) == 0 {
+	if len(header) == 0 {
 		return suspect{}, misuse{errors.New("the headers are needed: --header @FILE, or each by --header")}
 	}
-	header, err := readHeaders(cmd, headers)
-	return suspect{header, body}, err
+	return suspect{header, body}, nil
 }
 
 // newVerifyChains is the command that checks chains of one kind. One and many are what is
