@@ -88,9 +88,20 @@ func TestThePythonReceiverOfTheDocsTakesAnEventOnceOverRestartsAndWithEitherSecr
 
 func TestThePythonReceiverOfTheDocsDoesNotBeginWithoutAWholeSecret(t *testing.T) {
 	code := strings.ReplaceAll(blocks(t, "receiving.md", "## In Python", "python")[0], "3000", "0")
-	for _, secret := range []string{"", "whsec_", trial + " whsec_"} {
+	ofBytes := func(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
+	for _, environ := range [][]string{
+		nil,
+		{"CASEHOOK_SECRET="},
+		{"CASEHOOK_SECRET=whsec_"},
+		{"CASEHOOK_SECRET=" + trial + " whsec_"},
+		{"CASEHOOK_SECRET=whsec_" + ofBytes(23)},
+		{"CASEHOOK_SECRET=whsec_" + ofBytes(65)},
+		{"CASEHOOK_SECRET=" + trial[:20] + "!" + trial[20:]},
+		{"CASEHOOK_SECRET=" + strings.TrimPrefix(trial, "whsec_")},
+		{"CASEHOOK_SECRET=whpk_" + ofBytes(32)},
+	} {
 		cmd := pythonReceiver(t, t.TempDir(), code)
-		cmd.Env = append(environment(), "CASEHOOK_SECRET="+secret)
+		cmd.Env = append(environment(), environ...)
 		var said strings.Builder
 		cmd.Stderr = &said
 		require.NoError(t, cmd.Start())
@@ -180,8 +191,8 @@ func typeScript(t *testing.T) func(t *testing.T, dir, code string) *exec.Cmd {
 		t.Helper()
 		installed.Do(install)
 		require.NoError(t, os.WriteFile(filepath.Join(project, "receiver.mts"), []byte(code), 0o600))
-		do(t, filepath.Join(checkout, "sdk/typescript/node_modules/.bin/tsc"),
-			"--strict", "--target", "es2022", "--module", "nodenext", "receiver.mts")
+		compile := strings.Split(blocks(t, "receiving.md", "## In TypeScript", "sh")[2], "\n")[1]
+		do(t, "sh", "-c", strings.ReplaceAll(compile, "npx tsc", filepath.Join(checkout, "sdk/typescript/node_modules/.bin/tsc")))
 		cmd := exec.Command("node", "receiver.mjs")
 		cmd.Dir = project
 		return cmd
