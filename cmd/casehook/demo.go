@@ -83,7 +83,7 @@ func demo(ctx context.Context, screen *screen, log *slog.Logger, listen string, 
 	}()
 
 	client := &client{url: "http://" + server.Addr(), key: string(cfg.AdminKey)}
-	secret, err := subscribe(ctx, client, receiver.URL)
+	secret, err := subscribe(ctx, client, receiver)
 	if err != nil {
 		return err
 	}

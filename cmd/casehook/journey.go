@@ -16,8 +16,9 @@ const (
 )
 
 // subscribe registers the people, and the receiver as an endpoint that is sent
-// everything. It returns the endpoint's secret.
-func subscribe(ctx context.Context, c *client, url string) (secret string, err error) {
+// everything. It returns the endpoint's secret. A second endpoint is down and cleared
+// for nothing, so that the dashboard shows what waits and what is withheld.
+func subscribe(ctx context.Context, c *client, r *receiver) (secret string, err error) {
 	for _, user := range []struct{ id, firstName, lastName, role string }{
 		{nurse, "Nora", "Halvorsen", "nurse"},
 		{doctor, "Amara", "Okafor", "physician"},
@@ -31,11 +32,19 @@ func subscribe(ctx context.Context, c *client, url string) (secret string, err e
 		}
 	}
 	endpoint, _, err := c.call(ctx, http.MethodPost, "/v1/endpoints", "", object{
-		"url":         url,
+		"url":         r.URL,
 		"description": "The demo's receiver",
 		"events":      []string{"*"},
 		"clearance":   object{"phi": true, "restricted": true},
 		"signing":     []string{"standard", "cv"},
+	})
+	if err != nil {
+		return "", err
+	}
+	_, _, err = c.call(ctx, http.MethodPost, "/v1/endpoints", "", object{
+		"url":         r.DownURL,
+		"description": "A partner whose system is down",
+		"clearance":   object{"phi": false, "restricted": false},
 	})
 	if err != nil {
 		return "", err

@@ -20,6 +20,7 @@ const maxBody = 64 << 20
 // receiver is a partner's endpoint on this machine.
 type receiver struct {
 	URL      string
+	DownURL  string // of another partner, whose system is down
 	receipts chan receipt
 
 	server *http.Server
@@ -58,11 +59,17 @@ func newReceiver() (*receiver, error) {
 	}
 	r := &receiver{
 		URL:      "http://" + listener.Addr().String() + "/hooks",
+		DownURL:  "http://" + listener.Addr().String() + "/down",
 		receipts: make(chan receipt, 1024),
 		served:   make(chan error, 1),
 		last:     make(map[string]int64),
 	}
-	r.server = &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second}
+	mux := http.NewServeMux()
+	mux.Handle("/hooks", r)
+	mux.HandleFunc("/down", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "Down for maintenance", http.StatusServiceUnavailable)
+	})
+	r.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { r.served <- r.server.Serve(listener) }()
 	return r, nil
 }
