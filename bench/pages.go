@@ -187,6 +187,11 @@ func (a archive) pages() []string {
 		"/deliveries?caseId=" + a.shortID,
 		"/deliveries?eventId=" + a.eventID,
 		"/deliveries/" + a.failed,
+		"/live",
+		"/live?event=" + string(caseupdate.EventReopenCase) + "&endpoint=" + a.behind,
+		"/keys",
+		"/users",
+		"/audit",
 		"/audit?operation=eraseCase",
 	}
 }
