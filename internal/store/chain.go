@@ -132,7 +132,7 @@ func (s *Store) chainRows(ctx context.Context, l *ledger) (more bool, err error)
 	if err != nil {
 		return false, err
 	}
-	all, err := l.read(ctx, s.readers, end, s.connection.settled())
+	all, err := l.read(ctx, s.readers, end, s.connection.after("$1", "$2")+` AND `+s.connection.settled())
 	if err != nil || len(all) == 0 {
 		return false, err
 	}

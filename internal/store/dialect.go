@@ -32,6 +32,9 @@ type dialect interface {
 	skipLocked() string
 	// settled is the condition of events before which no other can come any more.
 	settled() string
+	// after is the condition of rows that come after a place, of which the numbers of its
+	// parameters are given.
+	after(transaction, position string) string
 	// transaction returns the number of the transaction under way, by which what it writes
 	// is in order.
 	transaction() string

@@ -49,7 +49,7 @@ func (s *Store) feed(ctx context.Context, organizationID string, after Position,
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT transaction_id, position, case_id, sequence
 		FROM events
-		WHERE organization_id = $1 AND (transaction_id, position) > ($2, $3) AND type <> '' AND `+s.connection.settled()+`
+		WHERE organization_id = $1 AND `+s.connection.after("$2", "$3")+` AND type <> '' AND `+s.connection.settled()+`
 		ORDER BY transaction_id, position
 		LIMIT $4`, organizationID, after.Transaction, after.Event, limit)
 	if err != nil {

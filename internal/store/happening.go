@@ -73,7 +73,7 @@ func (s *Store) recordedSince(ctx context.Context, organizationID string, after 
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT transaction_id, position, id, type, case_id, at, (`+shortIDOf+`events.case_id)
 		FROM events
-		WHERE organization_id = $1 AND (transaction_id, position) > ($2, $3) AND type <> '' AND `+s.connection.settled()+`
+		WHERE organization_id = $1 AND `+s.connection.after("$2", "$3")+` AND type <> '' AND `+s.connection.settled()+`
 		ORDER BY transaction_id DESC, position DESC
 		LIMIT $4`, organizationID, after.Transaction, after.Event, limit)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Store) outcomesSince(ctx context.Context, organizationID string, after 
 		FROM (
 			SELECT transaction_id, position, organization_id, delivery_id, event_id, event_type, case_id, endpoint_id, outcome, attempts, status_code, at
 			FROM receipts
-			WHERE (transaction_id, position) > ($1, $2) AND (transaction_id, position) <= ($3, $4) AND repeated = 0
+			WHERE `+s.connection.after("$1", "$2")+` AND (transaction_id, position) <= ($3, $4) AND repeated + 0 = 0
 			ORDER BY transaction_id DESC, position DESC
 			LIMIT $5) AS latest
 		WHERE organization_id = $6

@@ -157,6 +157,10 @@ func (postgresDialect) settled() string {
 	return `transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT transaction_offset FROM feed)`
 }
 
+func (postgresDialect) after(transaction, position string) string {
+	return `(transaction_id, position) > (` + transaction + `, ` + position + `)`
+}
+
 func (postgresDialect) transaction() string {
 	return `pg_current_xact_id()::text::bigint + (SELECT transaction_offset FROM feed)`
 }

@@ -167,7 +167,7 @@ func (s *Store) ofLog(ctx context.Context, r *Replay, limit int) (found []candid
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT transaction_id, position, case_id, id, type, at, sequence
 		FROM events
-		WHERE organization_id = $1 AND (transaction_id, position) > ($2, $3) AND (transaction_id, position) <= ($4, $5) AND type <> ''
+		WHERE organization_id = $1 AND `+s.connection.after("$2", "$3")+` AND (transaction_id, position) <= ($4, $5) AND type <> ''
 		ORDER BY transaction_id, position
 		LIMIT $6`, r.OrganizationID, r.reached.transaction, r.reached.number, r.last.transaction, r.last.number, maxScanned)
 	if err != nil {

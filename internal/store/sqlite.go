@@ -87,6 +87,12 @@ func (sqliteDialect) settled() string       { return "true" }
 func (sqliteDialect) transaction() string   { return "0" }
 func (sqliteDialect) passing(error) bool    { return false }
 
+// after: all transactions have the same number, and SQLite finds no place of an index by a
+// row of which one is the key of the table.
+func (sqliteDialect) after(transaction, position string) string {
+	return `transaction_id = ` + transaction + ` AND position > ` + position
+}
+
 func (sqliteDialect) open(context.Context, *sql.DB) error                      { return nil }
 func (sqliteDialect) changeEndpoints(context.Context, *sql.Conn, string) error { return nil }
 func (sqliteDialect) notify(context.Context, executor, string) error           { return nil }

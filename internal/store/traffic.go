@@ -216,7 +216,7 @@ func (s *Store) tally(ctx context.Context, from place) (counted tallies, to plac
 				WHERE before.delivery_id = receipts.delivery_id AND before.attempts < receipts.attempts AND before.outcome = 'delivered'
 					AND before.repeated = 0)
 		FROM receipts
-		WHERE (transaction_id, position) > ($1, $2) AND repeated = 0 AND `+s.connection.settled()+`
+		WHERE `+s.connection.after("$1", "$2")+` AND repeated = 0 AND `+s.connection.settled()+`
 		ORDER BY transaction_id, position
 		LIMIT $3`, from.transaction, from.number, maxCounted)
 	if err != nil {
