@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,8 +31,7 @@ type endpointRow struct {
 	Waiting    string     // how many messages wait; "" for none
 	Oldest     *time.Time // since when the first of them waits
 	LastHour   hourView
-	LastAnswer string // "" where there was no attempt
-	LastStatus string // the number of it
+	LastAnswer string // its status, or "None"; "" where there was no attempt
 	LastAt     *time.Time
 }
 
@@ -63,8 +63,10 @@ func endpointRowOf(c service.Condition, who service.Caller) endpointRow {
 		row.LastHour.Failing = counted(hour.FailedAttempts, "attempt") + " failed"
 	}
 	if last := c.LastAnswer; last != nil {
-		row.LastAnswer, row.LastAt = answered(last.StatusCode), &last.At
-		row.LastStatus, _, _ = strings.Cut(row.LastAnswer, " ")
+		row.LastAnswer, row.LastAt = "None", &last.At
+		if last.StatusCode != 0 {
+			row.LastAnswer = strconv.Itoa(last.StatusCode)
+		}
 	}
 	return row
 }

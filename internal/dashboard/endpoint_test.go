@@ -227,6 +227,18 @@ func TestAnEndpointIsPausedResumedAndDeleted(t *testing.T) {
 	require.Empty(t, s.endpoints(t))
 }
 
+func TestThatNothingWasAnsweredIsSaid(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn(t, adminKey)
+	e, err := s.service.CreateEndpoint(t.Context(), s.admin, subscription.New("http://127.0.0.1:1", subscription.Clearance{}), nil)
+	require.NoError(t, err)
+	s.open(t, "mark")
+	s.troubled(t, 1)
+	for _, path := range []string{"/endpoints", "/endpoints/" + e.ID} {
+		require.Regexp(t, `<d[td]>None|<td>None <`, b.get(t, path).body)
+	}
+}
+
 func TestASecretIsRotatedWithAnOverlap(t *testing.T) {
 	s := newServer(t)
 	b := s.signedIn(t, adminKey)
