@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,22 +106,29 @@ func (d *Dashboard) fillDeliveries(ctx context.Context, who service.Caller, view
 	if form.text("cursor") != "" {
 		view.First = form.with("/deliveries", "cursor", "")
 	}
-	told, err := d.recipients(ctx, who, deliveries)
+	view.Rows, err = d.rowsOf(ctx, who, deliveries)
+	return err
+}
+
+// rowsOf tells of deliveries to whom they go, and of which cases they are.
+func (d *Dashboard) rowsOf(ctx context.Context, who service.Caller, deliveries []service.Delivery) ([]deliveryRow, error) {
+	all, err := d.recipients(ctx, who, deliveries)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	caseIDs := make([]string, len(told))
-	for i, s := range told {
+	caseIDs := make([]string, len(all))
+	for i, s := range all {
 		caseIDs[i] = s.CaseID
 	}
 	shortIDs, err := d.service.ShortIDs(ctx, who, caseIDs)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, s := range told {
-		view.Rows = append(view.Rows, deliveryRow{s, shortIDs[s.CaseID]})
+	rows := make([]deliveryRow, len(all))
+	for i, s := range all {
+		rows[i] = deliveryRow{s, shortIDs[s.CaseID]}
 	}
-	return nil
+	return rows, nil
 }
 
 // endpointChoices returns the endpoints that a list can be of, with the one that is chosen.
@@ -193,35 +201,19 @@ func (d *Dashboard) showDelivery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	told, err := d.recipients(ctx, who, []service.Delivery{delivery})
-	if err != nil {
-		return err
-	}
-	shortIDs, err := d.service.ShortIDs(ctx, who, []string{delivery.CaseID})
+	rows, err := d.rowsOf(ctx, who, []service.Delivery{delivery})
 	if err != nil {
 		return err
 	}
 	veil := newVeil(who, r.Method == http.MethodPost)
-	view := deliveryView{deliveryRow: deliveryRow{told[0], shortIDs[delivery.CaseID]}, Revealed: veil.lifted}
-	view.Outlook = outlookOf(view.deliveryRow, prospect, attempts)
+	view := deliveryView{deliveryRow: rows[0], Outlook: outlookOf(rows[0], prospect, attempts), Revealed: veil.lifted, More: delivery.Tries - len(attempts)}
 	if !veil.lifted {
 		view.Refresh = view.Outlook.refresh()
 	}
-	for _, a := range attempts {
-		view.Attempts = append([]attemptView{tellAttempt(a, veil)}, view.Attempts...)
+	for _, a := range slices.Backward(attempts) {
+		view.Attempts = append(view.Attempts, tellAttempt(a, veil))
 	}
-	view.More = delivery.Tries - len(attempts)
-	withheld := prospect.Endpoint != nil && view.State == "withheld" && !prospect.Endpoint.Clearance.Restricted
-	switch {
-	case view.ShortID == "":
-		view.Untold = "Its case was erased: nothing tells any more what was sent."
-	case prospect.Endpoint == nil:
-		view.Untold = "Its endpoint was deleted, and with it how it was told of events."
-	case withheld:
-		view.Untold = "Nothing was sent: the endpoint is not cleared for what is restricted."
-	default:
-		view.CanSend, view.Blanked = true, !prospect.Endpoint.Clearance.PHI
-	}
+	view.allow(prospect)
 	if view.CanSend && veil.lifted {
 		view.Message, err = d.messageOf(ctx, who, delivery)
 		if refused, ok := errors.AsType[*refusal.Error](err); ok && refused.Kind == refusal.Conflict {
@@ -231,7 +223,22 @@ func (d *Dashboard) showDelivery(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	return d.show(w, r, page{Template: "delivery", Title: tellings[delivery.EventType], Crumbs: []crumb{{"Deliveries", "/deliveries"}}, Data: view})
+	return d.show(w, r, page{Template: "delivery", Title: told(delivery.EventType), Crumbs: []crumb{{"Deliveries", "/deliveries"}}, Data: view})
+}
+
+// allow says whether the delivery can be sent again, and if not, why nothing can be told of what
+// was sent.
+func (v *deliveryView) allow(p service.Prospect) {
+	switch {
+	case v.ShortID == "":
+		v.Untold = "Its case was erased: nothing tells any more what was sent."
+	case p.Endpoint == nil:
+		v.Untold = "Its endpoint was deleted, and with it how it was told of events."
+	case v.State == "withheld" && !p.Endpoint.Clearance.Restricted:
+		v.Untold = "Nothing was sent: the endpoint is not cleared for what is restricted."
+	default:
+		v.CanSend, v.Blanked = true, !p.Endpoint.Clearance.PHI
+	}
 }
 
 func tellAttempt(a service.Attempt, v veil) attemptView {

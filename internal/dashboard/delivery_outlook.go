@@ -18,7 +18,7 @@ type outlook struct {
 	Then string
 	Path string // where what it waits for can be seen, and by which words
 	Link string
-	Soon bool // it becomes of it at any moment
+	Soon bool // something becomes of it at any moment
 }
 
 // refresh returns in how many seconds there may be something new, 0 where nothing is expected.
