@@ -58,7 +58,7 @@ func TestTheStepsOfMigratingLeadFromTheOldSecretToTheNew(t *testing.T) {
 	do(steps[5])
 	first := admin.open(t).text("id")
 	require.Equal(t, "secret", old.next(t).secret)
-	require.Contains(t, do(steps[6]), "Done: 1 sent again")
+	require.Contains(t, do(steps[6]), "Done: 1 sent.")
 	again := old.next(t)
 	require.Equal(t, first, again.header.Get("casehook-case-id"))
 
