@@ -219,7 +219,11 @@ func (n *names) about(ctx context.Context, e service.AuditEntry) (all []subject,
 		case "userId":
 			a.Name, err = n.user(ctx, id)
 		case "endpointId":
-			a.Name, err = n.endpoint(ctx, id)
+			if a.Name, err = n.endpoint(ctx, id); a.Name != id {
+				a.Path = "/endpoints/" + url.PathEscape(id)
+			}
+		case "deliveryId":
+			a.Name, a.Path = known.noun, "/deliveries/"+url.PathEscape(id)
 		}
 		if err != nil {
 			return nil, err

@@ -73,11 +73,11 @@ func toldWhat(c subscription.Clearance) string {
 	case service.FullClearance:
 		return "Everything"
 	case subscription.Clearance{PHI: true}:
-		return "All but what is restricted"
+		return "PHI, nothing restricted"
 	case subscription.Clearance{Restricted: true}:
-		return "All but patient data"
+		return "What is restricted, no PHI"
 	}
-	return "Neither of both"
+	return "No PHI, nothing restricted"
 }
 
 func (d *Dashboard) createKey(w http.ResponseWriter, r *http.Request) error {

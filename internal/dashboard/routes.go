@@ -61,7 +61,7 @@ func (d *Dashboard) routes() []route {
 		{pattern: "POST /endpoints/{endpointId}/replays/{replayId}/stop", operation: "stopReplay", handler: d.stopReplay},
 
 		{pattern: "GET /live", operation: "watchLive", handler: d.showLive, nav: "Live"},
-		{pattern: "GET /live/stream", operation: "watchLive", handler: d.streamLive},
+		{pattern: "GET /live/stream", operation: "watchLive", handler: d.streamLive, refresh: true},
 
 		{pattern: "GET /keys", operation: "listKeys", handler: d.listKeys, nav: "Keys"},
 		{pattern: "POST /keys", operation: "createKey", handler: d.createKey, status: http.StatusOK},
