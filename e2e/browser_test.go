@@ -15,6 +15,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/npmtest"
 )
 
 // chromium is the browser of all tests: started by the first that visits, ended by TestMain.
@@ -58,13 +60,8 @@ func endChromium() {
 // axe returns the source of axe-core, which is installed where it is absent.
 func axe() (string, error) {
 	const dir = "testdata/axe"
-	// npm writes this file last, so an install that was cut short is made again.
-	if _, err := os.Stat(filepath.Join(dir, "node_modules/.package-lock.json")); err != nil {
-		install := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-		install.Dir = dir
-		if out, err := install.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("npm ci in %s, which needs the npm registry once: %w\n%s", dir, err, out)
-		}
+	if err := npmtest.Install(dir); err != nil {
+		return "", err
 	}
 	source, err := os.ReadFile(filepath.Join(dir, "node_modules/axe-core/axe.min.js"))
 	return string(source), err

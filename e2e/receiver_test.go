@@ -16,6 +16,8 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/npmtest"
 )
 
 // maxInFlight is how many attempts an endpoint of these tests takes at once.
@@ -84,20 +86,13 @@ func startGo(t *testing.T) *receiver {
 // theirs so that the two cannot be in each other's way.
 func startNode(t *testing.T) *receiver {
 	t.Helper()
-	for _, program := range []string{"node", "npm"} {
-		_, err := exec.LookPath(program)
-		require.NoErrorf(t, err, "%s is needed: install Node.js 20 or later with npm (Debian: apt-get install nodejs npm)", program)
-	}
 	packages := t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		content, err := os.ReadFile(filepath.Join("../webhook/testdata/node", name))
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(packages, name), content, 0o600))
 	}
-	install := exec.CommandContext(t.Context(), "npm", "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund")
-	install.Dir = packages
-	out, err := install.CombinedOutput()
-	require.NoErrorf(t, err, "npm ci, which needs the npm registry once: %s", out)
+	require.NoError(t, npmtest.Install(packages))
 
 	node := exec.Command("node", "testdata/receiver.mjs", packages)
 	node.Stderr = t.Output()

@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/casehook/casehook/internal/npmtest"
 	"github.com/casehook/casehook/webhook"
 )
 
@@ -43,18 +42,7 @@ type oracle struct {
 func startOracle(t *testing.T) *oracle {
 	t.Helper()
 	const dir = "testdata/node"
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("%s is not on the PATH: install Node.js 20 or later with npm (Debian: apt-get install nodejs npm)", program)
-		}
-	}
-	// npm writes this file last, so an install that was cut short is made again.
-	if _, err := os.Stat(filepath.Join(dir, "node_modules/.package-lock.json")); err != nil {
-		install := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-		install.Dir = dir
-		out, err := install.CombinedOutput()
-		require.NoErrorf(t, err, "npm ci in %s, which needs the npm registry once: %s", dir, out)
-	}
+	require.NoError(t, npmtest.Install(dir))
 
 	node := exec.Command("node", "oracle.mjs")
 	node.Dir = dir

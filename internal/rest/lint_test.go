@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/npmtest"
 )
 
 // linted is what testdata/node/lint.mjs reads.
@@ -105,18 +106,7 @@ func goldenBodies(t *testing.T, event caseupdate.Event) map[string]string {
 func lint(t *testing.T, asked linted) (found map[string][]string, taken [][]bool) {
 	t.Helper()
 	const dir = "testdata/node"
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("%s is not on the PATH: install Node.js 20.19 or later with npm (Debian: apt-get install nodejs npm)", program)
-		}
-	}
-	// npm writes this file last, so an install that was cut short is made again.
-	if _, err := os.Stat(filepath.Join(dir, "node_modules/.package-lock.json")); err != nil {
-		install := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-		install.Dir = dir
-		out, err := install.CombinedOutput()
-		require.NoErrorf(t, err, "npm ci in %s, which needs the npm registry once: %s", dir, out)
-	}
+	require.NoError(t, npmtest.Install(dir))
 	input, err := json.Marshal(asked)
 	require.NoError(t, err)
 	node := exec.CommandContext(t.Context(), "node", "lint.mjs")
