@@ -63,6 +63,9 @@ func (p picture) take(t *testing.T, browser context.Context, c *clinic) []byte {
 	if p.reveal {
 		require.NoError(t, chromedp.Do(browser, chromedp.Click(`//button[.="Show patient data"]`), chromedp.WaitVisible(`//a[.="Hide patient data"]`)), p.name)
 	}
+	if p.until != "" {
+		require.NoError(t, chromedp.Do(browser, chromedp.WaitVisible(p.until)), p.name)
+	}
 	taken, err := chromedp.Run(browser, chromedp.CaptureScreenshot())
 	require.NoError(t, err, p.name)
 	return taken

@@ -31,14 +31,16 @@ type picture struct {
 	width  int64  // of the screen; 0 is 1280
 	height int64  // 0 is 800
 	reveal bool   // what tells of patients is shown
+	until  string // a selector of what is there once the page's scripts have run; "" waits for none
 }
 
 // pictures are all that there are.
 var pictures = []picture{
-	{name: "home", path: "/", height: 900},
-	{name: "home-dark", path: "/", height: 900, theme: "dark"},
+	{name: "home", path: "/", height: 900, until: "canvas"},
+	{name: "home-dark", path: "/", height: 900, theme: "dark", until: "canvas"},
 	{name: "deliveries", path: "/deliveries"},
 	{name: "delivery", path: "/deliveries/{delivery}", height: 1000, reveal: true},
+	{name: "live", path: "/live", until: "[data-live-pause]"},
 	{name: "endpoints", path: "/endpoints"},
 	{name: "endpoint", path: "/endpoints/{endpoint}", height: 900},
 	{name: "cases", path: "/cases", reveal: true},
