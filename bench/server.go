@@ -64,6 +64,7 @@ func settings() config.Config {
 		Listen:   "127.0.0.1:0",
 		Data:     os.Getenv(dataVariable),
 		Database: os.Getenv(databaseVariable),
+		KeepDays: 30, // by default; with 0, upkeep would remove what is measured
 		Dev:      true,
 		AdminKey: key,
 	}
