@@ -169,7 +169,7 @@ func ExampleSQLStore() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "receiver.db")+"?_pragma=busy_timeout(10000)")
+	db, err := sql.Open("sqlite", filepath.Join(dir, "receiver.db"))
 	if err != nil {
 		log.Fatal(err)
 	}
