@@ -2,14 +2,18 @@ package service_test
 
 import (
 	"context"
+	"net/http"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/internal/postgrestest"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/store"
+	"github.com/casehook/casehook/internal/subscription"
 )
 
 // watchers counts the goroutines that look for what happens.
@@ -65,6 +69,28 @@ func TestWhoComesBackSeesWhatWasMissed(t *testing.T) {
 	cancel()
 	_, err = v.Next(ctx)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestOneNodeSeesWhatHappensAtAnother(t *testing.T) {
+	dir, database := t.TempDir(), postgrestest.DSN(t)
+	here, there := newWorldOn(t, dir, database), newWorldOn(t, dir, database)
+	v, err := here.Watch(t.Context(), here.caller, service.LiveFilter{}, "")
+	require.NoError(t, err)
+	defer v.Close()
+	r := newReceiver(t)
+	r.answer = func(message) int { return http.StatusServiceUnavailable }
+	there.endpoint(t, r.URL, func(*subscription.Endpoint) {})
+	caseID := there.newCase(t)
+	var states []store.State
+	for len(states) < 2 {
+		seen, err := v.Next(t.Context())
+		require.NoError(t, err)
+		for _, h := range seen.Data {
+			require.Equal(t, caseID, h.CaseID)
+			states = append(states, h.State)
+		}
+	}
+	require.Equal(t, []store.State{"", store.Pending}, states[:2], "an event, and an attempt that failed")
 }
 
 func TestOfMuchThatHappenedTheLatestIsTold(t *testing.T) {
