@@ -181,10 +181,14 @@ func (v veil) decision(d caseupdate.Decision) item {
 }
 
 func (v veil) payment(p caseupdate.Payment) item {
-	return item{
+	shown := item{
 		At: p.CreatedAt, By: new(v.person(p.CreatedBy.Person())), State: p.Status, Labels: marks(false, false, p.IsDeleted),
 		Facts: []fact{{"Amount", p.Amount.String()}}, Fields: []privateFact{{"Description", v.text(p.Description)}},
 	}
+	if !isState(p.Status) {
+		shown.State, shown.Fields = "", append(shown.Fields, privateFact{"Status", v.text(p.Status)})
+	}
+	return shown
 }
 
 func (v veil) order(o caseupdate.Order) item {

@@ -1,12 +1,17 @@
 package dashboard_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/subscription"
@@ -41,6 +46,35 @@ func TestWhatTellsOfAPatientIsHiddenUntilItIsAskedFor(t *testing.T) {
 		require.Equal(t, http.StatusOK, e.Status)
 	}
 	require.Equal(t, map[string]int{"getCase": 4, "revealCase": 2}, operations)
+}
+
+func TestWhatTheKeeperOfACaseHasWrittenOfItsEventsIsHidden(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "mark")
+	s.tell(t, caseupdate.EventEscalateCase, c.ID, `"valueBefore":null,"valueAfter":null`, `"valueBefore":"written before","valueAfter":"written after"`)
+	s.tell(t, caseupdate.EventPaymentAdded, c.ID, `"status":"UNPAID"`, `"status":"written of a payment"`)
+	b := s.signedIn(t, adminKey)
+	hidden := b.get(t, "/cases/"+c.ID)
+	require.Equal(t, http.StatusOK, hidden.status)
+	require.NotContains(t, strings.ToLower(hidden.body), "written")
+	shown := b.post(t, "/cases/"+c.ID+"/reveal", nil).body
+	for _, written := range []string{"written before", "written after", "written of a payment"} {
+		require.Contains(t, strings.ToLower(shown), written)
+	}
+}
+
+// tell tells of an event by its body of the format, with a text in the place of another.
+func (s *server) tell(t *testing.T, event caseupdate.Event, caseID, old, written string) {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join("..", "..", "caseupdate", "testdata", "golden", string(event)+".json"))
+	require.NoError(t, err)
+	known, err := caseupdate.Parse(body)
+	require.NoError(t, err)
+	require.Contains(t, string(body), old)
+	var envelope struct{ Payload json.RawMessage }
+	require.NoError(t, json.Unmarshal([]byte(strings.NewReplacer(known.Case().ID, caseID, known.Activity().ID, uuid.Must(uuid.NewV7()).String(), old, written).Replace(string(body))), &envelope))
+	_, err = s.service.Tell(t.Context(), s.admin, []service.Telling{{CaseID: caseID, Event: string(event), Payload: envelope.Payload}}, func(int) string { return "" }, nil)
+	require.NoError(t, err)
 }
 
 func TestAKeyIsShownWhatItIsClearedFor(t *testing.T) {

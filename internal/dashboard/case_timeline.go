@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
@@ -81,7 +80,7 @@ func (d *Dashboard) tellTimeline(ctx context.Context, who service.Caller, view *
 		if activity.ValueAfter != nil {
 			e.After = *activity.ValueAfter
 		}
-		if strings.HasPrefix(string(activity.Type), "ORDER_") && !v.lifted { // whatever somebody has written
+		if !v.lifted && (!isState(e.Before) || !isState(e.After)) {
 			e.Before, e.After, e.IsPrivate = "", "", true
 		}
 		view.Timeline = append(view.Timeline, e)

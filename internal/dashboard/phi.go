@@ -1,7 +1,10 @@
 package dashboard
 
 import (
+	"slices"
+
 	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/subscription"
 )
@@ -53,7 +56,10 @@ func (v veil) maybe(text *string) private {
 // where it must not be shown: package render knows them by all their names.
 func (v veil) person(p caseupdate.Person) private {
 	if p.FirstName == "" && p.LastName == "" {
-		return private{Hidden: !v.clearance.PHI, Text: p.ID}
+		if !v.clearance.PHI {
+			return private{Hidden: true}
+		}
+		return private{Text: p.ID}
 	}
 	return private{Text: fullName(p.Name())}
 }
@@ -63,4 +69,10 @@ func fullName(n caseupdate.Name) string {
 		return n.FirstName + n.LastName
 	}
 	return n.FirstName + " " + n.LastName
+}
+
+// isState reports whether a text is a state of a case or of a payment, or none at all: then
+// nobody has written it, as the keeper of a case can, or who makes an order.
+func isState(text string) bool {
+	return text == "" || text == caselog.Unpaid || text == caselog.Paid || slices.Contains(caseupdate.Statuses(), caseupdate.Status(text))
 }

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -68,7 +69,7 @@ func (d *Dashboard) viewTraffic(ctx context.Context, who service.Caller, s span,
 		moved: total.Delivered > 0 || total.FailedAttempts > 0,
 	}
 	if attempts := total.Delivered + total.FailedAttempts; attempts > 0 {
-		view.Share = fmt.Sprintf("%.2g %% of attempts", 100*float64(total.FailedAttempts)/float64(attempts))
+		view.Share = percent(float64(total.FailedAttempts)/float64(attempts)) + " of attempts"
 	}
 	for _, p := range traffic.Points {
 		view.Points = append(view.Points, s.row(p))
@@ -108,6 +109,14 @@ func pace(perMinute float64) string {
 		return fmt.Sprintf("%.2g a minute", perMinute)
 	}
 	return count(int64(perMinute)) + " a minute"
+}
+
+// percent tells a part of a whole, such as 0.5.
+func percent(part float64) string {
+	if part > 0 && part < 0.0001 {
+		return "under 0.01 %"
+	}
+	return strconv.FormatFloat(math.Round(10000*part)/100, 'f', -1, 64) + " %"
 }
 
 func number(n int64) figure { return figure{strconv.FormatInt(n, 10), count(n)} }

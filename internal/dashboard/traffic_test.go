@@ -32,6 +32,9 @@ func TestNumbersAndTimesAreToldAsExactlyAsItMatters(t *testing.T) {
 	} {
 		require.Equal(t, want, took(d))
 	}
+	for want, part := range map[string]float64{"100 %": 1, "99.62 %": 0.99617, "50 %": 0.5, "0.25 %": 0.0025, "under 0.01 %": 0.000001, "0 %": 0} {
+		require.Equal(t, want, percent(part))
+	}
 	require.Equal(t, "0.017 a minute", pace(1.0/60))
 	require.Equal(t, "9.9 a minute", pace(9.94))
 	require.Equal(t, "1,234 a minute", pace(1234.5))
