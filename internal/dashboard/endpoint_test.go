@@ -290,7 +290,7 @@ func TestATestShowsTheAnswerAsText(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, b.post(t, "/endpoints/"+e.ID+"/test", url.Values{"event": {"NOTHING"}}).status)
 }
 
-func TestAnEndpointIsFoundByNobodyElse(t *testing.T) {
+func TestAnEndpointThatIsNotThereIsNotFound(t *testing.T) {
 	s := newServer(t)
 	b := s.signedIn(t, adminKey)
 	for _, path := range []string{"/endpoints/x", "/endpoints/0190a6e1-0000-7000-8000-000000000000", "/endpoints/0190a6e1-0000-7000-8000-000000000000/edit"} {

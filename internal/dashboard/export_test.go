@@ -22,3 +22,11 @@ func (d *Dashboard) LeaveUnused(ctx context.Context, token string) error {
 	_, _, err = d.sessions.Commit(ctx)
 	return err
 }
+
+// Patterns returns those of all routes.
+func (d *Dashboard) Patterns() (patterns []string) {
+	for _, route := range d.routes() {
+		patterns = append(patterns, route.pattern)
+	}
+	return patterns
+}
