@@ -32,13 +32,15 @@
     dashes: (tone) => ({ ...shapes.line(tone), dash: [5, 3] }),
   };
 
+  const decade = (ms) => 10 ** Math.floor(Math.log10(Math.max(ms, 0.1)));
+
   // Counts begin at 0; durations stand on a scale of decades, in milliseconds.
   const steps = [1, 2, 5].flatMap((n) => [1, 10, 100, 1e3, 1e4, 1e5, 1e6].map((decade) => n * decade)).sort((a, b) => a - b);
   const scales = {
     count: { tell: count, scale: { range: (u, low, high) => [0, Math.max(1, high) * 1.08] }, axis: { incrs: steps } },
     duration: {
       tell: duration,
-      scale: { distr: 3, range: (u, low, high) => [10 ** Math.floor(Math.log10(Math.max(low ?? 1, 1))), 10 ** Math.max(1, Math.ceil(Math.log10(high ?? 1000)))] },
+      scale: { distr: 3, range: (u, low, high) => [decade(low ?? 1), 10 * decade(high ?? 999)] },
       axis: {
         splits: (u, axis, low, high) => {
           const decades = [];
