@@ -161,7 +161,7 @@ func (r replay) follow(ctx context.Context, screen *screen, c *client) error {
 			}
 			tell("The server does not answer: it is asked again.")
 		case look.State == "done" && look.Queued == 0:
-			screen.line("Done: there was nothing to send.")
+			screen.line("Done: there was nothing to send beside what waits already.")
 			return nil
 		case look.State == "done":
 			screen.line("Done: %d sent. What was not taken waits for its next attempt.", look.Queued)
