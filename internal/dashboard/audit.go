@@ -26,6 +26,8 @@ type auditView struct {
 	Filter     map[string]string
 	Keys       []choice
 	Operations []choice
+	NoCase     bool           // the filter names a case that there is not
+	Why        *refusal.Error // the filter is refused; nil: it is not
 }
 
 // choice is one of what can be chosen.
@@ -69,20 +71,35 @@ func (d *Dashboard) listAudit(w http.ResponseWriter, r *http.Request) error {
 	if _, known := service.RoleFor(filter.Operation); !known && filter.Operation != "" {
 		form.fault("operation", "must be one of those in the list")
 	}
-	if err := form.err(); err != nil {
-		return err
-	}
-	if filter.CaseID, err = d.caseOf(ctx, who, strings.TrimSpace(form.text("case"))); err != nil {
-		return err
-	}
-	entries, next, err := d.service.Audit(ctx, who, filter, service.Page{Cursor: form.text("cursor")})
-	if err != nil {
-		return err
-	}
-	view := auditView{Filter: map[string]string{}, Operations: operationChoices()}
+	view := auditView{Filter: map[string]string{}, Operations: operationChoices(), Why: form.why()}
 	for _, name := range auditFilters {
 		view.Filter[name] = form.text(name)
 		view.Filtered = view.Filtered || form.text(name) != ""
+	}
+	names := newNames(d.service, who)
+	if view.Keys, err = names.keyChoices(ctx, filter.KeyID); err != nil {
+		return err
+	}
+	if view.Why != nil {
+		return d.show(w, r, page{Template: "audit", Title: "Audit", Status: http.StatusUnprocessableEntity, Data: view})
+	}
+	filter.CaseID, err = d.caseOf(ctx, who, strings.TrimSpace(form.text("case")))
+	if view.NoCase = isNotFound(err); err != nil && !view.NoCase {
+		return err
+	}
+	if !view.NoCase {
+		if err := names.fillAudit(ctx, &view, filter, form); err != nil {
+			return err
+		}
+	}
+	return d.show(w, r, page{Template: "audit", Title: "Audit", Data: view})
+}
+
+// fillAudit adds the page of the list that the form asks for.
+func (n *names) fillAudit(ctx context.Context, view *auditView, filter service.AuditFilter, form *form) error {
+	entries, next, err := n.service.Audit(ctx, n.who, filter, service.Page{Cursor: form.text("cursor")})
+	if err != nil {
+		return err
 	}
 	if next != "" {
 		view.Next = form.with("/audit", "cursor", next)
@@ -90,14 +107,8 @@ func (d *Dashboard) listAudit(w http.ResponseWriter, r *http.Request) error {
 	if form.text("cursor") != "" {
 		view.First = form.with("/audit", "cursor", "")
 	}
-	names := newNames(d.service, who)
-	if view.Keys, err = names.keyChoices(ctx, filter.KeyID); err != nil {
-		return err
-	}
-	if view.Rows, err = names.tell(ctx, entries); err != nil {
-		return err
-	}
-	return d.show(w, r, page{Template: "audit", Title: "Audit", Data: view})
+	view.Rows, err = n.tell(ctx, entries)
+	return err
 }
 
 // caseOf returns the id of a case that is named by it or by a short id, "" for "". One that

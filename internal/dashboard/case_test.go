@@ -105,7 +105,7 @@ func TestTheTimelineTellsWhoWasSentAnEvent(t *testing.T) {
 	require.NotContains(t, page.body, "token=marked")
 }
 
-func TestARefusedFilterSaysSoAtItsField(t *testing.T) {
+func TestARefusedFilterOfCasesShowsNone(t *testing.T) {
 	s := newServer(t)
 	c := s.open(t, "mark")
 	b := s.signedIn(t, adminKey)

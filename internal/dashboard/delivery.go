@@ -23,8 +23,9 @@ type deliveriesView struct {
 	States    []store.State
 	Endpoints []choice
 	Filter    map[string]string
-	Event     *eventView // that all are of; nil where the filter names none
-	NoCase    bool       // the filter names a case that there is not
+	Event     *eventView     // that all are of; nil where the filter names none
+	NoCase    bool           // the filter names a case that there is not
+	Why       *refusal.Error // the filter is refused; nil: it is not
 }
 
 // deliveryRow is a delivery in the list.
@@ -64,16 +65,16 @@ func (d *Dashboard) listDeliveries(w http.ResponseWriter, r *http.Request) error
 		Since:      form.time("since"),
 		Until:      form.time("until"),
 	}
-	if err := form.err(); err != nil {
-		return err
-	}
-	view := deliveriesView{States: deliveryStates, Filter: map[string]string{}}
+	view := deliveriesView{States: deliveryStates, Filter: map[string]string{}, Why: form.why()}
 	for _, name := range deliveryFilters {
 		view.Filter[name] = form.text(name)
 		view.Filtered = view.Filtered || form.text(name) != ""
 	}
 	if view.Endpoints, err = d.endpointChoices(ctx, who, filter.EndpointID); err != nil {
 		return err
+	}
+	if view.Why != nil {
+		return d.show(w, r, page{Template: "deliveries", Title: "Deliveries", Status: http.StatusUnprocessableEntity, Data: view})
 	}
 	if form.text("caseId") != "" {
 		filter.CaseID, err = d.findCase(ctx, who, form.text("caseId"))
