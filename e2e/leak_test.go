@@ -37,7 +37,7 @@ var elsewhere = map[string]string{
 	"the call cannot be recorded in the audit now: try again, and with the same Idempotency-Key it is done once": "it takes a queue that is full: internal/rest/audit_test.go",
 	"the API key of this session has expired or was revoked":                                                     "the dashboard tells it: internal/dashboard/session_test.go",
 	"the session has ended":                                                       "the dashboard tells it: internal/dashboard/session_test.go",
-	"too many watch already: close a page that does":                              "it takes a hundred who watch: internal/service/live_test.go",
+	"too many watch already: close a page that does":                              "it takes many who watch: internal/service/live_test.go",
 	"the message is withheld: the endpoint is not cleared for what is restricted": "the dashboard tells it: internal/service/sent_test.go",
 	"the client hung up":                                                          "nobody is there to be told: the log is searched for its status",
 }

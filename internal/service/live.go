@@ -30,8 +30,10 @@ type Happenings struct {
 const (
 	// MaxHappenings is how many happenings are told at once; of more, the latest are.
 	MaxHappenings = 200
-	// maxViewers is how many may watch an organisation at a time, on one node.
-	maxViewers = 100
+	// maxViewers is how many may watch an organisation at a time, on one node, and
+	// maxViewersOfKey how many of them with one key, so that none keeps the others out.
+	maxViewers      = 100
+	maxViewersOfKey = 20
 
 	// looking is how long a watcher waits between two looks, and maxSeen how many events, and
 	// how many outcomes, it reads of each.
@@ -79,7 +81,7 @@ type Viewer struct {
 
 // Watch begins to watch the caller's organisation, from where the Happenings ended whose Next
 // is after; "" for now. All who watch it on this node share what reads it. It refuses the
-// hundred and first (Conflict).
+// hundred and first, and the twenty-first with one key (Conflict).
 func (s *Service) Watch(ctx context.Context, caller Caller, filter LiveFilter, after string) (*Viewer, error) {
 	var from store.Horizon
 	if err := decode("after", after, &from.Event, &from.Receipt, &from.FailedAt); err != nil {
@@ -173,12 +175,22 @@ func (all *watchers) join(s *Service, v *Viewer) error {
 			all.end(v.caller.OrganizationID, w, w.run(ctx, s.Store, v.caller.OrganizationID, all))
 		}()
 	}
-	if len(w.viewers) == maxViewers {
+	if len(w.viewers) == maxViewers || w.viewersOf(v.caller.KeyID) == maxViewersOfKey {
 		return refusal.Of(refusal.Conflict, "too many watch already: close a page that does")
 	}
 	w.viewers[v] = false
 	v.watcher = w
 	return nil
+}
+
+// viewersOf returns how many watch with a key.
+func (w *watcher) viewersOf(keyID string) (n int) {
+	for v := range w.viewers {
+		if v.caller.KeyID == keyID {
+			n++
+		}
+	}
+	return n
 }
 
 // leave forgets a viewer, and waits for the end of a watcher whose last it was.

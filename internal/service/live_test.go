@@ -26,15 +26,19 @@ func TestAllWhoWatchAnOrganisationShareOneWatcher(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	before := w.newCase(t)
 	var viewers []*service.Viewer
-	for range 100 {
-		v, err := w.Watch(t.Context(), w.caller, service.LiveFilter{}, "")
-		require.NoError(t, err)
-		viewers = append(viewers, v)
+	for _, key := range []string{"a", "b", "c", "d", "e"} {
+		w.caller.KeyID = key
+		for range 20 {
+			v, err := w.Watch(t.Context(), w.caller, service.LiveFilter{}, "")
+			require.NoError(t, err)
+			viewers = append(viewers, v)
+		}
+		_, err := w.Watch(t.Context(), w.caller, service.LiveFilter{}, "")
+		requireKind(t, refusal.Conflict, err)
 	}
+	w.caller.KeyID = "f"
 	_, err := w.Watch(t.Context(), w.caller, service.LiveFilter{}, "")
-	refused, ok := err.(*refusal.Error)
-	require.True(t, ok)
-	require.Equal(t, refusal.Conflict, refused.Kind)
+	requireKind(t, refusal.Conflict, err)
 	require.Equal(t, 1, watchers())
 
 	caseID := w.newCase(t)
