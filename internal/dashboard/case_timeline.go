@@ -139,30 +139,14 @@ func (d *Dashboard) tellWithheld(ctx context.Context, who service.Caller, timeli
 	return withheld, nil
 }
 
-// recipient names an endpoint, also one that was deleted.
-func (d *Dashboard) recipient(ctx context.Context, who service.Caller, id string) (string, error) {
-	endpoint, err := d.service.Endpoint(ctx, who, id)
-	if isNotFound(err) {
-		return "an endpoint that was deleted", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return endpoint.Recipient(), nil
-}
-
 // recipients tells to whom deliveries go, and what keeps them from it.
 func (d *Dashboard) recipients(ctx context.Context, who service.Caller, deliveries []service.Delivery) ([]sent, error) {
-	recipients := make(map[string]string)
+	names := newNames(d.service, who)
 	all := make([]sent, len(deliveries))
 	for i, delivery := range deliveries {
-		recipient, known := recipients[delivery.EndpointID]
-		if !known {
-			var err error
-			if recipient, err = d.recipient(ctx, who, delivery.EndpointID); err != nil {
-				return nil, err
-			}
-			recipients[delivery.EndpointID] = recipient
+		recipient, err := names.recipient(ctx, delivery.EndpointID)
+		if err != nil {
+			return nil, err
 		}
 		all[i] = sentTo(recipient, delivery)
 	}

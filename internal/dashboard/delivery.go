@@ -70,7 +70,7 @@ func (d *Dashboard) listDeliveries(w http.ResponseWriter, r *http.Request) error
 		view.Filter[name] = form.text(name)
 		view.Filtered = view.Filtered || form.text(name) != ""
 	}
-	if view.Endpoints, err = d.endpointChoices(ctx, who, filter.EndpointID); err != nil {
+	if view.Endpoints, err = newNames(d.service, who).endpointChoices(ctx, filter.EndpointID); err != nil {
 		return err
 	}
 	if view.Why != nil {
@@ -130,29 +130,6 @@ func (d *Dashboard) rowsOf(ctx context.Context, who service.Caller, deliveries [
 		rows[i] = deliveryRow{s, shortIDs[s.CaseID]}
 	}
 	return rows, nil
-}
-
-// endpointChoices returns the endpoints that a list can be of, with the one that is chosen.
-func (d *Dashboard) endpointChoices(ctx context.Context, who service.Caller, chosen string) ([]choice, error) {
-	endpoints, _, err := d.service.Endpoints(ctx, who, service.Page{Limit: service.MaxLimit})
-	if err != nil {
-		return nil, err
-	}
-	choices := make([]choice, len(endpoints))
-	for i, e := range endpoints {
-		choices[i] = choice{e.ID, e.Recipient()}
-		if e.ID == chosen {
-			chosen = ""
-		}
-	}
-	if chosen != "" {
-		recipient, err := d.recipient(ctx, who, chosen)
-		if err != nil {
-			return nil, err
-		}
-		choices = append(choices, choice{chosen, recipient})
-	}
-	return choices, nil
 }
 
 // eventOf returns an event by its id, nil where there is none.

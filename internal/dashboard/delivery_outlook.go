@@ -38,7 +38,7 @@ func outlookOf(d deliveryRow, p service.Prospect, attempts []service.Attempt) ou
 	case store.Delivered:
 		return outlook{Tone: "good", Text: fmt.Sprintf("The endpoint took it at attempt %d,", d.Tries), At: d.FinishedAt, Then: "Nothing more is sent."}
 	case store.Failed:
-		return outlook{Tone: "bad", Text: fmt.Sprintf("It failed for good after %s,", times(d.Tries, "attempt")), At: d.FinishedAt, Then: "Nothing more is sent by itself: send it again when the endpoint is mended."}
+		return outlook{Tone: "bad", Text: fmt.Sprintf("It failed for good after %s,", counted(int64(d.Tries), "attempt")), At: d.FinishedAt, Then: "Nothing more is sent by itself: send it again when the endpoint is mended."}
 	case store.Canceled:
 		return canceled(d, p, attempts)
 	case store.Sending:
@@ -116,11 +116,8 @@ func ahead(p service.Prospect) string {
 	if p.Ahead == store.MaxAhead {
 		return fmt.Sprintf("%d earlier events or more", p.Ahead)
 	}
-	return times(p.Ahead, "earlier event")
+	return counted(int64(p.Ahead), "earlier event")
 }
-
-// times counts things: 1 attempt, 2 attempts.
-func times(n int, thing string) string { return fmt.Sprintf("%d %s%s", n, thing, plural(n, "", "s")) }
 
 // plural returns what belongs to one, or to many.
 func plural(n int, one, many string) string {

@@ -81,17 +81,14 @@ func (d *Dashboard) viewHome(r *http.Request) (view homeView, err error) {
 
 // failedSince tells of the messages that failed for good since a moment.
 func (d *Dashboard) failedSince(ctx context.Context, who service.Caller, failed []service.Delivery, since time.Time) (rows []failedRow, err error) {
-	recipients := make(map[string]string)
+	names := newNames(d.service, who)
 	for _, delivery := range failed {
 		if delivery.FinishedAt == nil || delivery.FinishedAt.Before(since) {
 			continue
 		}
-		recipient, known := recipients[delivery.EndpointID]
-		if !known {
-			if recipient, err = d.recipient(ctx, who, delivery.EndpointID); err != nil {
-				return nil, err
-			}
-			recipients[delivery.EndpointID] = recipient
+		recipient, err := names.recipient(ctx, delivery.EndpointID)
+		if err != nil {
+			return nil, err
 		}
 		rows = append(rows, failedOf(recipient, delivery))
 	}

@@ -82,25 +82,6 @@ func (d *Dashboard) showLive(w http.ResponseWriter, r *http.Request) error {
 	return d.show(w, r, page{Template: "live", Title: "Live", Data: view})
 }
 
-// endpointChoices returns the endpoints to choose from: the first hundred, and the one that is
-// chosen.
-func (n *names) endpointChoices(ctx context.Context, chosen string) ([]choice, error) {
-	endpoints, _, err := n.service.Endpoints(ctx, n.who, service.Page{Limit: service.MaxLimit})
-	if err != nil {
-		return nil, err
-	}
-	var choices []choice
-	for _, e := range endpoints {
-		n.urls[e.ID] = e.Recipient()
-		choices = append(choices, choice{e.ID, e.Recipient()})
-	}
-	if _, known := n.urls[chosen]; chosen == "" || known {
-		return choices, nil
-	}
-	name, err := n.endpoint(ctx, chosen)
-	return append(choices, choice{chosen, name}), err
-}
-
 // tellHappenings returns the lines of what has happened, the latest first.
 func (n *names) tellHappenings(ctx context.Context, happenings []service.Happening) ([]happeningRow, error) {
 	rows := make([]happeningRow, len(happenings))
@@ -118,11 +99,8 @@ func (n *names) tellHappenings(ctx context.Context, happenings []service.Happeni
 		if h.DeliveryID != "" {
 			row.Path = "/deliveries/" + url.PathEscape(h.DeliveryID)
 			var err error
-			if row.Recipient, err = n.endpoint(ctx, h.EndpointID); err != nil {
+			if row.Recipient, err = n.recipient(ctx, h.EndpointID); err != nil {
 				return nil, err
-			}
-			if row.Recipient == h.EndpointID {
-				row.Recipient = "an endpoint that was deleted"
 			}
 		}
 		if h.Attempt > 0 {
