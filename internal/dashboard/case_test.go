@@ -193,3 +193,18 @@ func TestTheCaseIsShownAsOfAnyEvent(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, b.get(t, "/cases/"+c.ID+"?asOf="+asOf).status)
 	}
 }
+
+func TestTheTimelineBeginsWithThePageOfTheEventThatIsShown(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "mark")
+	for range 50 {
+		s.change(t, c.ID, caselog.AddComment{Text: "mark"})
+	}
+	b := s.signedIn(t, adminKey)
+	require.Contains(t, b.get(t, "/cases/"+c.ID).body, `id="event-1"`)
+	shown := b.get(t, "/cases/"+c.ID+"?asOf=51").body
+	require.Contains(t, shown, `id="event-51" class="shown"`)
+	require.NotContains(t, shown, `id="event-50"`)
+	require.Contains(t, b.get(t, "/cases/"+c.ID+"?asOf=50").body, `id="event-50" class="shown"`)
+	require.Contains(t, b.get(t, "/cases/"+c.ID+"?asOf=51&from=0").body, `id="event-1"`, "what is asked for")
+}

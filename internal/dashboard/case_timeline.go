@@ -47,8 +47,9 @@ func (d *Dashboard) tellTimeline(ctx context.Context, who service.Caller, view *
 	}
 	told := render.FullCase(c, v.clearance).Activity
 	from, err := strconv.Atoi(f.text("from"))
-	if f.text("from") == "" {
-		from, err = 0, nil
+	if f.text("from") == "" { // the page with the event as of which the case is shown
+		shown := slices.IndexFunc(told, func(a caseupdate.Activity) bool { return sequences[a.ID] >= view.AsOf })
+		from, err = max(0, shown)/timelinePage*timelinePage, nil
 	}
 	if err != nil || from < 0 || from > len(told) {
 		return refusal.Field("from", "must be where a page of events begins")

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/casehook/casehook/internal/service"
 )
@@ -29,4 +30,13 @@ func (d *Dashboard) Patterns() (patterns []string) {
 		patterns = append(patterns, route.pattern)
 	}
 	return patterns
+}
+
+// Deadline returns when a session ends, however much it is used.
+func (d *Dashboard) Deadline(ctx context.Context, token string) (time.Time, error) {
+	ctx, err := d.sessions.Load(ctx, token)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return d.sessions.Deadline(ctx), nil
 }

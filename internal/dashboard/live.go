@@ -130,12 +130,16 @@ func (d *Dashboard) streamLive(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(d.streams, cancel)()
+	stream := newStream(w)
 	viewer, err := d.service.Watch(ctx, caller(r), filter, after)
+	if err != nil && d.streams.Err() != nil { // one that ends at once has the browser begin another
+		_ = stream.begin()
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	defer viewer.Close()
-	stream := newStream(w)
 	if err := stream.begin(); err != nil {
 		return nil // the browser has left
 	}

@@ -136,6 +136,10 @@ func TestStreamsEndWhereTheServerDoes(t *testing.T) {
 	stream := s.signedIn(t, adminKey).follow(t, "/live/stream")
 	s.door.EndStreams()
 	require.NotContains(t, stream.ends(), "event: end", "the browser is to connect again")
+
+	late := s.signedIn(t, adminKey).follow(t, "/live/stream")
+	require.NotContains(t, late.ends(), "event: end")
+	require.NotContains(t, s.log.String(), "level=ERROR")
 }
 
 func TestWhatCannotBeWatchedIsRefused(t *testing.T) {

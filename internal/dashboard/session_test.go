@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -117,6 +118,21 @@ func TestASessionEndsWithItsTime(t *testing.T) {
 	b := s.signedIn(t, adminKey)
 	s.exec(t, `UPDATE sessions SET expires_at = 1`)
 	require.Equal(t, http.StatusSeeOther, b.get(t, "/cases").status)
+}
+
+func TestToUseASessionDoesNotMoveItsDeadline(t *testing.T) {
+	s := newServer(t)
+	begun := time.Now()
+	b := s.signedIn(t, adminKey)
+	deadline, err := s.door.Deadline(t.Context(), b.token(t))
+	require.NoError(t, err)
+	require.WithinRange(t, deadline, begun.Add(12*time.Hour), time.Now().Add(12*time.Hour))
+	require.NoError(t, s.door.LeaveUnused(t.Context(), b.token(t)))
+	used := b.get(t, "/cases")
+	require.NotEmpty(t, used.header.Get("Set-Cookie"), "it is kept anew")
+	after, err := s.door.Deadline(t.Context(), b.token(t))
+	require.NoError(t, err)
+	require.Equal(t, deadline, after)
 }
 
 func TestAnotherAdminKeyEndsTheSessionsOfTheOneBefore(t *testing.T) {
