@@ -73,7 +73,8 @@ func (d *Dashboard) signedOut(w http.ResponseWriter, r *http.Request, refused *r
 		d.log.Warn("could not end a session", "request", doorway.ExchangeOf(r.Context()).ID, "error", err)
 	}
 	if isPartial(r) {
-		leadTo(w, r, "/login")
+		w.Header().Set("HX-Redirect", "/login")
+		w.WriteHeader(http.StatusUnauthorized) // as it is on record
 		return
 	}
 	view := signInView{Next: "/", Why: sentence(refused.Detail)}

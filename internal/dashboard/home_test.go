@@ -134,5 +134,5 @@ func TestAPageThatRefreshesItselfIsNotOnRecordEachTimeAndKeepsNoSession(t *testi
 	for _, e := range entries {
 		statuses = append(statuses, e.Status)
 	}
-	require.Equal(t, []int{http.StatusNoContent, http.StatusOK, http.StatusOK, http.StatusOK}, statuses, "what was refused, each time that it was opened, and what refreshed no page that was")
+	require.Equal(t, []int{http.StatusUnauthorized, http.StatusOK, http.StatusOK, http.StatusOK}, statuses, "what was refused, each time that it was opened, and what refreshed no page that was")
 }
