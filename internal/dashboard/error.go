@@ -85,6 +85,11 @@ func (d *Dashboard) signedOut(w http.ResponseWriter, r *http.Request, refused *r
 
 // missed answers what no route matches.
 func (d *Dashboard) missed(w http.ResponseWriter, r *http.Request, miss http.Handler) {
+	r, err := d.recognize(r)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
 	status, detail := http.StatusNotFound, "The address may be mistyped, or what was here is gone."
 	if allow := doorway.Missed(r, miss); allow != "" {
 		w.Header().Set("Allow", allow)

@@ -78,18 +78,20 @@ func loadPages() *pages {
 // show answers by a page: within the frame of who is signed in, or without it where htmx
 // asks.
 func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, p page) (err error) {
-	who := caller(r)
+	who, route := caller(r), doorway.ExchangeOf(r.Context()).Route
 	p.Path = r.URL.Path
 	if who.KeyID != "" {
 		org, err := d.service.Organization(r.Context(), who)
 		if err != nil {
 			return err
 		}
-		if p.Flash, err = d.flash(w, r); err != nil {
-			return err
+		if route != "" { // else a browser may have asked by itself, and nobody reads the answer
+			if p.Flash, err = d.flash(w, r); err != nil {
+				return err
+			}
 		}
 		p.Organization, p.KeyName, p.Role = org.Name, who.Actor.FirstName, who.Role
-		p.Nav = d.navigation(who.Role, doorway.ExchangeOf(r.Context()).Route)
+		p.Nav = d.navigation(who.Role, route)
 	}
 	if p.Status == 0 {
 		p.Status = http.StatusOK

@@ -99,6 +99,25 @@ func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, route route, n
 	return r, nil
 }
 
+// recognize finds out who asks, where somebody is signed in. It is no use of the session.
+func (d *Dashboard) recognize(r *http.Request) (*http.Request, error) {
+	r, err := d.resume(r)
+	if err != nil {
+		return r, err
+	}
+	ctx := r.Context()
+	keyID := d.sessions.GetString(ctx, sessionKey)
+	if keyID == "" {
+		return r, nil
+	}
+	who, err := d.service.Resume(ctx, keyID, d.sessions.Token(ctx), d.sessions.GetBytes(ctx, sessionMark))
+	if err != nil {
+		return r, err
+	}
+	doorway.ExchangeOf(ctx).Caller = who
+	return r, nil
+}
+
 // reaches refuses whose role does not include the one that is needed.
 func reaches(who service.Caller, needed service.Role) error {
 	if who.Role.Includes(needed) {
