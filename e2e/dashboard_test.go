@@ -221,6 +221,27 @@ func TestAPageThatWatchesOutlivesARestart(t *testing.T) {
 	v.happens("Case opened")
 }
 
+func TestWhatIsToldLateIsShownWhereItBelongs(t *testing.T) {
+	s := serve(t, t.TempDir(), "--dev")
+	c := client{s.url, adminKey}
+	c.moody(t)
+	caseID := c.open(t).text("id")
+	v := signIn(t, s, adminKey)
+	v.click("Live")
+	v.sees("Failing")
+	for range 50 { // as many as the page begins with
+		c.call(t, "POST /v1/cases/"+caseID+"/payments", object{"description": "Visit", "amount": 1})
+	}
+	v.open("/live")
+	v.sees("Failing")
+	inOrder, err := chromedp.Run(v.ctx, chromedp.Evaluate[bool](`(() => {
+		const times = [...document.querySelectorAll("tbody time")].map((time) => time.dateTime);
+		return times.length > 50 && times.every((time, i) => i === 0 || time <= times[i-1]);
+	})()`))
+	require.NoError(t, err)
+	require.True(t, inOrder, "the latest is first")
+}
+
 // happens waits for a line of what happens.
 func (v *visitor) happens(what string) {
 	v.t.Helper()

@@ -28,7 +28,7 @@ var functions = template.FuncMap{
 type momentView struct {
 	Relative string
 	Exact    string // UTC, to the second
-	Machine  string // RFC 3339, for the script that keeps Relative true
+	Machine  string // RFC 3339, to the millisecond, for scripts
 }
 
 // moment returns how a time is told; nil where there is none.
@@ -54,7 +54,7 @@ func moment(t any) (*momentView, error) {
 		return nil, nil
 	}
 	at = at.UTC()
-	return &momentView{relative(time.Until(at)), at.Format("2006-01-02 15:04:05 UTC"), at.Format(time.RFC3339)}, nil
+	return &momentView{relative(time.Until(at)), at.Format("2006-01-02 15:04:05 UTC"), at.Format("2006-01-02T15:04:05.000Z")}, nil
 }
 
 // relative tells how far away a moment is, negative for what has been. The script tells it in

@@ -18,9 +18,10 @@
       if (paused) say(held.length ? `Paused, ${held.length === most ? `${most} or more` : held.length} new` : "Paused", "wait");
       else say("Watching", "good");
     };
-    const add = (rows) => { // the latest first
+    const when = (row) => row.querySelector("time").dateTime;
+    const add = (rows) => { // the latest first, also where it is told late
       for (const row of rows.reverse()) {
-        if (!document.getElementById(row.id)) lines.prepend(row);
+        if (!document.getElementById(row.id)) lines.insertBefore(row, [...lines.rows].find((other) => when(other) <= when(row)) ?? null);
       }
       while (lines.rows.length > most && !lines.lastElementChild.contains(document.activeElement)) lines.lastElementChild.remove();
       if (!lines.rows.length) return;
