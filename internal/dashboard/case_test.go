@@ -105,6 +105,24 @@ func TestTheTimelineTellsWhoWasSentAnEvent(t *testing.T) {
 	require.NotContains(t, page.body, "token=marked")
 }
 
+func TestWhatIsToldLateIsWithheldToo(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "mark")
+	tell := func() { // of a comment that is older than all that is done here
+		s.tell(t, caseupdate.EventAddCaseComment, c.ID, `"timestamp":"2026`, `"timestamp":"2025`)
+	}
+	tell()
+	_, err := s.service.CreateEndpoint(t.Context(), s.admin, &subscription.Endpoint{
+		URL: "http://127.0.0.1:9/hooks", Events: []string{subscription.AllEvents}, Clearance: subscription.Clearance{PHI: true},
+		Payload: subscription.PayloadEvent, Documents: subscription.DocumentsBase64, Ordering: subscription.OrderingCase,
+		Signing: []subscription.Signing{subscription.SigningStandard}, Timeout: subscription.DefaultTimeout, MaxInFlight: subscription.DefaultMaxInFlight,
+	}, nil)
+	require.NoError(t, err)
+	tell()
+	page := s.signedIn(t, adminKey).get(t, "/cases/"+c.ID).body
+	require.Equal(t, 1, strings.Count(page, "the endpoint is not cleared for what is restricted"), "what was recorded before there was the endpoint was not withheld from it")
+}
+
 func TestARefusedFilterOfCasesShowsNone(t *testing.T) {
 	s := newServer(t)
 	c := s.open(t, "mark")

@@ -96,7 +96,7 @@ func (d *Dashboard) tellDeliveries(ctx context.Context, who service.Caller, time
 	if err != nil {
 		return err
 	}
-	withheld, err := d.tellWithheld(ctx, who, timeline)
+	withheld, err := d.tellWithheld(ctx, who, timeline, eventIDs)
 	if err != nil {
 		return err
 	}
@@ -124,15 +124,19 @@ const uncleared = "the endpoint is not cleared for what is restricted"
 
 // tellWithheld returns the endpoints, by the ids of events, that would be sent an event if they
 // were cleared for it. For those there is no delivery.
-func (d *Dashboard) tellWithheld(ctx context.Context, who service.Caller, timeline []entry) (map[string][]sent, error) {
+func (d *Dashboard) tellWithheld(ctx context.Context, who service.Caller, timeline []entry, eventIDs []string) (map[string][]sent, error) {
 	endpoints, _, err := d.service.Endpoints(ctx, who, service.Page{Limit: service.MaxLimit})
+	if err != nil {
+		return nil, err
+	}
+	recorded, err := d.service.WhenRecorded(ctx, who, eventIDs)
 	if err != nil {
 		return nil, err
 	}
 	withheld := make(map[string][]sent)
 	for _, e := range timeline {
 		for _, endpoint := range endpoints {
-			if endpoint.Subscribes(e.Type) && endpoint.Clearance.Withholds(e.Activity) && !endpoint.CreatedAt.After(e.Timestamp.Time) {
+			if endpoint.Subscribes(e.Type) && endpoint.Clearance.Withholds(e.Activity) && !endpoint.CreatedAt.After(recorded[e.ID]) {
 				withheld[e.ID] = append(withheld[e.ID], sent{EndpointID: endpoint.ID, Recipient: endpoint.Recipient(), State: "withheld", Why: uncleared})
 			}
 		}

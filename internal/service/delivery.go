@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/store"
@@ -142,6 +143,12 @@ func (s *Service) DeliveriesOf(ctx context.Context, caller Caller, eventIDs []st
 		return nil, err
 	}
 	return visible(ctx, s, caller, found, func(d Delivery) string { return d.EventID })
+}
+
+// WhenRecorded returns when events of the caller's organisation were recorded, by their ids:
+// whoever was subscribed then was sent them.
+func (s *Service) WhenRecorded(ctx context.Context, caller Caller, eventIDs []string) (map[string]time.Time, error) {
+	return s.Store.WhenRecorded(ctx, caller.OrganizationID, eventIDs)
 }
 
 // Prospect is what becomes of a delivery that is not finished.

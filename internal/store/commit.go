@@ -30,9 +30,9 @@ var (
 		SET type = u.type, status = u.status, is_archived = u.is_archived, is_escalated = u.is_escalated, created_at = u.created_at
 		FROM u
 		WHERE cases.id = u.id`)
-	insertEvents = over(`id text, organization_id text, case_id text, sequence bigint, type text, at bigint, body bytea`, `
-		INSERT INTO events (id, organization_id, case_id, sequence, type, at, body)
-		SELECT id, organization_id, case_id, sequence, type, at, body
+	insertEvents = over(`id text, organization_id text, case_id text, sequence bigint, type text, at bigint, body bytea, recorded_at bigint`, `
+		INSERT INTO events (id, organization_id, case_id, sequence, type, at, body, recorded_at)
+		SELECT id, organization_id, case_id, sequence, type, at, body, recorded_at
 		FROM u`)
 	insertBlobs = over(`id text, case_id text, size bigint, created_at bigint`, `
 		INSERT INTO blobs (id, case_id, size, created_at)
@@ -200,7 +200,7 @@ func eventSteps(changes []*change) []step {
 	var events, blobs, listed [][]any
 	for _, c := range changes {
 		for _, e := range c.events {
-			events = append(events, []any{e.ID, c.organizationID, e.CaseID, e.Sequence, string(e.Type()), e.At.UnixMilli(), e.body})
+			events = append(events, []any{e.ID, c.organizationID, e.CaseID, e.Sequence, string(e.Type()), e.At.UnixMilli(), e.body, c.at})
 		}
 		for _, blob := range c.blobs {
 			blobs = append(blobs, []any{blob.ID, c.state.ID, blob.Size, c.at})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
@@ -312,6 +313,33 @@ func (s *Store) EventsKnown(ctx context.Context, organizationID string, ids []st
 		return nil, fmt.Errorf("look for events: %w", err)
 	}
 	return known, nil
+}
+
+// WhenRecorded returns when those events of an organisation were recorded, by their ids, which
+// for one that was told of is later than it happened. Of one from before that was kept it is when
+// that happened.
+func (s *Store) WhenRecorded(ctx context.Context, organizationID string, ids []string) (map[string]time.Time, error) {
+	where := among(ids)
+	where.and(`organization_id = ?`, organizationID)
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT id, COALESCE(recorded_at, at)
+		FROM events
+		WHERE `+where.text, where.arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("read when events were recorded: %w", err)
+	}
+	recorded := make(map[string]time.Time, len(ids))
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var id string
+		var milliseconds int64
+		err := rows.Scan(&id, &milliseconds)
+		recorded[id] = at(milliseconds)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read when events were recorded: %w", err)
+	}
+	return recorded, nil
 }
 
 // RestrictedEvents returns which of the events, by their ids, are restricted. It says so too

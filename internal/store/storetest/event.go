@@ -70,6 +70,22 @@ var eventTests = []test{
 		require.NoError(t, err)
 		require.Equal(t, map[string]bool{open: true}, got)
 	}},
+	{"when an event was recorded is known by its organisation, whenever it happened", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		id, recorded := c.create(nil), c.clock.Now()
+		entries, err := c.CaseFeed(t.Context(), c.org.ID, id, 0, 1)
+		require.NoError(t, err)
+		eventID := entries[0].Event.ID
+		_, err = database(t, url).ExecContext(t.Context(), `UPDATE events SET at = 1`)
+		require.NoError(t, err)
+		got, err := c.WhenRecorded(t.Context(), c.org.ID, []string{eventID, newID()})
+		require.NoError(t, err)
+		require.Len(t, got, 1)
+		require.Equal(t, recorded.UnixMilli(), got[eventID].UnixMilli())
+		got, err = c.WhenRecorded(t.Context(), c.neighbour().org.ID, []string{eventID})
+		require.NoError(t, err)
+		require.Empty(t, got)
+	}},
 	{"the feed of a case goes on after a sequence", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		id := c.create(nil)
