@@ -46,16 +46,18 @@ const (
 
 // Happenings returns what has happened in an organisation beyond a horizon, the oldest first,
 // and the horizon that there is now. Of more than limit events, or outcomes, or attempts it
-// has the latest, and more is true. Attempts that failed of late are there again: they are
+// has the latest, and more is true; so it is where of all organisations more have ended or
+// failed than are looked at. Attempts that failed of late are there again: they are
 // on record in no order.
 func (s *Store) Happenings(ctx context.Context, organizationID string, after Horizon, limit int) (all []Happening, reached Horizon, more bool, err error) {
 	reached = after
-	read := func(found []Happening, err error) error {
-		more = more || len(found) == limit
+	read := func(found []Happening, left bool, err error) error {
+		more = more || left || len(found) == limit
 		all = append(all, found...)
 		return err
 	}
-	if err := read(s.recordedSince(ctx, organizationID, &reached.Event, limit)); err != nil {
+	recorded, err := s.recordedSince(ctx, organizationID, &reached.Event, limit)
+	if err := read(recorded, false, err); err != nil {
 		return nil, after, false, fmt.Errorf("read what happened: %w", err)
 	}
 	if err := read(s.outcomesSince(ctx, organizationID, &reached.Receipt, limit)); err != nil {
@@ -94,8 +96,9 @@ func (s *Store) recordedSince(ctx context.Context, organizationID string, after 
 	return found, err
 }
 
-// outcomesSince is recordedSince for the ends of deliveries.
-func (s *Store) outcomesSince(ctx context.Context, organizationID string, after *Position, limit int) (found []Happening, err error) {
+// outcomesSince is recordedSince for the ends of deliveries. Left is whether there were more
+// than were looked at.
+func (s *Store) outcomesSince(ctx context.Context, organizationID string, after *Position, limit int) (found []Happening, left bool, err error) {
 	until := *after // of all organisations, so that what is not of this one is not looked at again
 	err = s.readers.QueryRowContext(ctx, `
 		SELECT transaction_id, position
@@ -104,7 +107,17 @@ func (s *Store) outcomesSince(ctx context.Context, organizationID string, after 
 		ORDER BY transaction_id DESC, position DESC
 		LIMIT 1`).Scan(&until.Transaction, &until.Event)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return nil, err
+		return nil, false, err
+	}
+	err = s.readers.QueryRowContext(ctx, `
+		SELECT EXISTS (
+			SELECT 1
+			FROM receipts
+			WHERE (transaction_id, position) > ($1, $2) AND (transaction_id, position) <= ($3, $4) AND repeated = 0
+			ORDER BY transaction_id DESC, position DESC
+			LIMIT 1 OFFSET $5)`, after.Transaction, after.Event, until.Transaction, until.Event, maxGlanced).Scan(&left)
+	if err != nil {
+		return nil, false, err
 	}
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT delivery_id, event_id, event_type, case_id, endpoint_id, outcome, attempts, status_code, at,
@@ -123,7 +136,7 @@ func (s *Store) outcomesSince(ctx context.Context, organizationID string, after 
 		ORDER BY transaction_id DESC, position DESC
 		LIMIT $7`, after.Transaction, after.Event, until.Transaction, until.Event, maxGlanced, organizationID, limit)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		var h Happening
@@ -137,13 +150,24 @@ func (s *Store) outcomesSince(ctx context.Context, organizationID string, after 
 	})
 	*after = until
 	slices.Reverse(found)
-	return found, err
+	return found, left, err
 }
 
 // failuresSince returns attempts that failed, but not for good, which were over after a
-// moment, or not long before it, and moves it to now.
-func (s *Store) failuresSince(ctx context.Context, organizationID string, after *int64, limit int) (found []Happening, err error) {
+// moment, or not long before it, and moves it to now. Left is whether there were more since
+// than were looked at.
+func (s *Store) failuresSince(ctx context.Context, organizationID string, after *int64, limit int) (found []Happening, left bool, err error) {
 	now := s.now().UnixMilli()
+	err = s.readers.QueryRowContext(ctx, `
+		SELECT EXISTS (
+			SELECT 1
+			FROM attempts
+			WHERE started_at + milliseconds > $1 AND (status_code IS NULL OR status_code < 200 OR status_code > 299)
+			ORDER BY started_at + milliseconds DESC
+			LIMIT 1 OFFSET $2)`, *after, maxGlanced).Scan(&left)
+	if err != nil {
+		return nil, false, err
+	}
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT d.id, d.event_id, d.event_type, d.case_id, d.endpoint_id, latest.number, latest.status_code, latest.over, latest.milliseconds, (`+shortIDOf+`d.case_id)
 		FROM (
@@ -160,7 +184,7 @@ func (s *Store) failuresSince(ctx context.Context, organizationID string, after 
 		ORDER BY latest.over DESC
 		LIMIT $4`, *after-lateness.Milliseconds(), maxGlanced, organizationID, limit)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		h := Happening{State: Pending}
@@ -174,7 +198,7 @@ func (s *Store) failuresSince(ctx context.Context, organizationID string, after 
 	})
 	*after = now
 	slices.Reverse(found)
-	return found, err
+	return found, left, err
 }
 
 // shortIDOf begins the query of the short id of a case that was not erased.

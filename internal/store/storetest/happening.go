@@ -63,6 +63,25 @@ var happeningTests = []test{
 		require.Equal(t, end, reached)
 		require.True(t, more)
 	}},
+	{"that more has ended than is looked at is told, whoever's it was", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		m := c.waiting(c.endpoint(), 2)
+		c.deliver(m[0], nil)
+		_, horizon, more := c.happenings(store.Horizon{}, 100)
+		require.False(t, more)
+		c.deliver(m[1], nil)
+		_, err := database(t, url).ExecContext(t.Context(), `
+			WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000)
+			INSERT INTO receipts (transaction_id, organization_id, delivery_id, event_id, event_type, case_id, endpoint_id, outcome, attempts, phi, restricted, at)
+			SELECT transaction_id, 'another', delivery_id || n, event_id, event_type, case_id, endpoint_id, outcome, attempts, phi, restricted, at
+			FROM receipts, numbers
+			WHERE delivery_id = $1`, m[1].DeliveryID)
+		require.NoError(t, err)
+		_, _, more = c.happenings(horizon, 100)
+		require.True(t, more)
+		_, _, more = c.happenings(store.Horizon{}, 100)
+		require.True(t, more)
+	}},
 	{"of a case that was erased no short id is told", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		m := c.waiting(c.endpoint(), 1)[0]
