@@ -51,6 +51,20 @@
     if (document.querySelector("dialog[open]")) event.detail.shouldSwap = false;
   });
 
+  // What is filled in while an answer is under way is not taken back by it: another one follows.
+  const asked = new WeakMap(); // what each request asks by a form
+  const filled = (form) => new URLSearchParams(new FormData(form)).toString();
+  document.addEventListener("htmx:beforeSend", (event) => {
+    const { elt, xhr } = event.detail;
+    if (elt.matches("form[hx-get]")) asked.set(xhr, filled(elt));
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { requestConfig, xhr } = event.detail;
+    if (!asked.has(xhr)) return;
+    const form = requestConfig.elt, unfinished = [...form.elements].some((field) => field.validity?.badInput);
+    if (unfinished || filled(form) !== asked.get(xhr)) event.detail.shouldSwap = false;
+  });
+
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, [contenteditable]")) return;
