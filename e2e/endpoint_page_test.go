@@ -5,9 +5,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -102,6 +104,35 @@ func TestAnEndpointIsMadeTestedAndLookedAfter(t *testing.T) {
 	v.check()
 	v.confirms()
 	v.sees("There is no endpoint yet")
+}
+
+func TestWhatIsFilledInDuringAPreviewIsKept(t *testing.T) {
+	s := serve(t, t.TempDir(), "--dev")
+	c := client{s.url, adminKey}
+	c.moody(t)
+	c.open(t)
+	v := signIn(t, s, adminKey)
+	v.click("Endpoints")
+	v.do("open the endpoint", chromedp.Click("th.endpoint a", chromedp.NodeVisible))
+	v.click("Replay")
+	v.sees("1 message")
+	v.script(`for (const [id, value] of [["onlyFailed", "yes"], ["since", "2999-01-01T00:00"]]) {
+		const field = document.getElementById(id);
+		if (field.type === "checkbox") field.checked = true; else field.value = value;
+		field.dispatchEvent(new Event("change", { bubbles: true }));
+	}`)
+	v.do("see that nothing is to be sent", chromedp.WaitVisible(`//strong[text()="Nothing"]`))
+	v.do("see the time", chromedp.WaitVisible(`//input[@id="since" and starts-with(@value, "2999-01-01T00:00")]`))
+	require.Contains(t, v.path(), "since=2999")
+}
+
+func TestALongNameStaysInItsPage(t *testing.T) {
+	s := serve(t, t.TempDir(), "--dev")
+	c := client{s.url, adminKey}
+	made := c.call(t, "POST /v1/endpoints", object{"url": "http://127.0.0.1:9/hooks", "description": strings.Repeat("long", 120), "clearance": object{"phi": true, "restricted": true}})
+	v := signIn(t, s, adminKey)
+	v.open("/endpoints/" + made.text("id"))
+	v.check()
 }
 
 func TestAReplayIsPreviewedBegunAndStopped(t *testing.T) {
