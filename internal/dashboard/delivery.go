@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/delivery"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/store"
@@ -227,6 +228,9 @@ func tellAttempt(a service.Attempt, v veil) attemptView {
 		State:     string(store.Failed),
 		Status:    a.Error,
 		Answer:    private{Hidden: true},
+	}
+	if a.Error == delivery.Withheld {
+		shown.State = "withheld"
 	}
 	if a.StatusCode != 0 {
 		shown.Status = answered(a.StatusCode)

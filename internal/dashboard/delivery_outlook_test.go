@@ -125,3 +125,8 @@ func TestAPageLooksAgainWhenSomethingIsExpected(t *testing.T) {
 	require.Equal(t, 2, outlook{Tone: "busy", Soon: true}.refresh())
 	require.Zero(t, outlook{Tone: "wait"}.refresh())
 }
+
+func TestAnAttemptThatWasNotMadeIsWithheld(t *testing.T) {
+	require.Equal(t, "withheld", tellAttempt(service.Attempt{Number: 2, Error: delivery.Withheld}, veil{}).State)
+	require.Equal(t, "failed", tellAttempt(service.Attempt{Number: 2, StatusCode: 503}, veil{}).State)
+}
