@@ -146,6 +146,9 @@ func TestAKeyIsMadeUsedAndRevoked(t *testing.T) {
 
 	v.click("Keys")
 	v.asks("Revoke", "It cannot be made good again.")
+	fits, err := chromedp.Run(v.ctx, chromedp.Evaluate[bool](`(() => { const asked = document.querySelector("dialog[open]"); return asked.scrollWidth <= asked.clientWidth; })()`))
+	require.NoError(t, err)
+	require.True(t, fits, "all of the question is seen")
 	v.check()
 	v.confirms()
 	v.sees("The key is revoked.")
