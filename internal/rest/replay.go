@@ -55,7 +55,7 @@ type shownReplay struct {
 	EndpointID string             `json:"endpointId"`
 	State      store.ReplayState  `json:"state" enum:"running,done,stopped"`
 	Progress   float64            `json:"progress" doc:"How much was looked through, from 0 to 1."`
-	Queued     int64              `json:"queued" doc:"How many deliveries were put in line."`
+	Queued     int64              `json:"queued" doc:"How many deliveries were put in line. Of a replay that was stopped: how many of them had been attempted again by then."`
 	Waiting    int64              `json:"waiting" doc:"How many of those were not attempted again yet."`
 	Since      *caseupdate.Time   `json:"since"`
 	Until      *caseupdate.Time   `json:"until"`

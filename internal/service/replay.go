@@ -123,7 +123,8 @@ func (s *Service) StopReplay(ctx context.Context, caller Caller, id string, requ
 			return refused("replay", err)
 		}
 		ended := now()
-		replay.State, replay.FinishedAt, replay.Waiting = store.ReplayStopped, &ended, 0
+		replay.State, replay.FinishedAt = store.ReplayStopped, &ended
+		replay.Queued, replay.Waiting = replay.Queued-replay.Waiting, 0
 		kept, err := request.kept(replay)
 		if err != nil {
 			return err

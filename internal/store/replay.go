@@ -34,7 +34,7 @@ type Replay struct {
 
 	State      ReplayState
 	Progress   float64 // how much was looked through, from 0 to 1
-	Queued     int64   // deliveries that were put in line
+	Queued     int64   // deliveries that were put in line; of one that was stopped, those that had been attempted by then
 	AllQueued  bool    // nothing more comes in line
 	Waiting    int64   // of those, how many were not attempted again yet
 	CreatedAt  time.Time
@@ -290,7 +290,11 @@ func (s *Store) StopReplay(ctx context.Context, organizationID, id string, once 
 		if err != nil {
 			return err
 		}
-		if _, err := s.giveUp(ctx, conn, ids, id, org.byID); err != nil {
+		given, err := s.giveUp(ctx, conn, ids, id, org.byID)
+		if err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, `UPDATE replays SET queued = queued - $2 WHERE id = $1`, id, len(given)); err != nil {
 			return err
 		}
 		if err := s.connection.notify(ctx, conn, strings.Join([]string{replayStopped, r.EndpointID, id}, " ")); err != nil {
