@@ -42,7 +42,8 @@ func (s *server) endpoints(t *testing.T) []*subscription.Endpoint {
 	return found
 }
 
-// audited are the calls of an operation, by how they were answered.
+// audited is how the calls of an operation were answered, in no order: what is refused is recorded
+// a little later.
 func (s *server) audited(t *testing.T, operation string) (statuses []int) {
 	t.Helper()
 	entries, _, err := s.service.Audit(t.Context(), s.admin, service.AuditFilter{Operation: operation}, service.Page{})
@@ -89,7 +90,7 @@ func TestAnEndpointIsMadeAndItsSecretShownOnce(t *testing.T) {
 		require.NotContains(t, body, "s3cr3t")
 	}
 	require.NotContains(t, s.log.String(), secret)
-	require.Equal(t, []int{http.StatusSeeOther, http.StatusCreated}, s.audited(t, "createEndpoint"))
+	require.ElementsMatch(t, []int{http.StatusSeeOther, http.StatusCreated}, s.audited(t, "createEndpoint"))
 }
 
 func TestWhatIsWrongIsToldBesideItsField(t *testing.T) {

@@ -65,7 +65,7 @@ func TestAReplayIsPreviewedAndBegunAsItIsFilledIn(t *testing.T) {
 		return strings.Contains(b.get(t, begun.header.Get("Location")+"/progress").body, "Done")
 	}, 10*time.Second, 10*time.Millisecond)
 	require.Contains(t, b.get(t, "/endpoints/"+e.ID).body, replay.ID)
-	require.Equal(t, []int{409, 303, 422, 422, 422}, s.audited(t, "replay"))
+	require.ElementsMatch(t, []int{409, 303, 422, 422, 422}, s.audited(t, "replay"))
 }
 
 func TestAReplayIsStopped(t *testing.T) {
