@@ -50,8 +50,8 @@ func (s *Store) CaseOwner(ctx context.Context, id string) (organizationID string
 // ShortIDs returns the short ids of those cases of an organisation, by their ids, that are there.
 func (s *Store) ShortIDs(ctx context.Context, organizationID string, ids []string) (map[string]string, error) {
 	where := among(ids)
-	where.and(`organization_id = ?`, organizationID)
-	where.and(`version > ?`, 0) // it was not erased
+	where.and(`organization_id || '' = ?`, organizationID) // SQLite would go through all cases of the organisation
+	where.and(`version > ?`, 0)                            // it was not erased
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT id, short_id
 		FROM cases
