@@ -320,7 +320,7 @@ func (s *Store) EventsKnown(ctx context.Context, organizationID string, ids []st
 // that happened.
 func (s *Store) WhenRecorded(ctx context.Context, organizationID string, ids []string) (map[string]time.Time, error) {
 	where := among(ids)
-	where.and(`organization_id = ?`, organizationID)
+	where.and(`organization_id || '' = ?`, organizationID) // SQLite would go through all events of the organisation
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT id, COALESCE(recorded_at, at)
 		FROM events
