@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -102,8 +101,7 @@ var maintenance atomic.Bool
 // this process may have it. Certificate is the file by which they are known.
 func startPartners(t *testing.T) (certificate, port string) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)                             // an attempt that is broken off is answered to nobody
-		time.Sleep(time.Duration(20+rand.IntN(60)) * time.Millisecond) // as long as a partner works on it
+		_, _ = io.Copy(io.Discard, r.Body) // an attempt that is broken off is answered to nobody
 		host, _, _ := strings.Cut(r.Host, ":")
 		partners[host](w, r)
 	}))
