@@ -157,11 +157,13 @@ func TestAnEndpointThatIsGoneIsDisabledAndKeepsItsBacklog(t *testing.T) {
 		}, 10*time.Second, 10*time.Millisecond)
 		w.comment(t, caseID, "one", "two")
 		gone.Store(false)
-		deliveries, _, err := w.Deliveries(t.Context(), w.caller, service.DeliveryFilter{State: store.Pending}, service.Page{})
-		require.NoError(t, err)
-		require.Len(t, deliveries, 3)
+		require.Eventually(t, func() bool { // the endpoint is disabled before the attempt is recorded
+			deliveries, _, err := w.Deliveries(t.Context(), w.caller, service.DeliveryFilter{State: store.Pending}, service.Page{})
+			require.NoError(t, err)
+			return len(deliveries) == 3
+		}, 10*time.Second, 10*time.Millisecond)
 
-		_, err = w.PauseEndpoint(t.Context(), w.caller, endpoint.ID, nil)
+		_, err := w.PauseEndpoint(t.Context(), w.caller, endpoint.ID, nil)
 		requireKind(t, refusal.Conflict, err)
 		now, err := w.Endpoint(t.Context(), w.caller, endpoint.ID)
 		require.NoError(t, err)
