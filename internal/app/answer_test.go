@@ -28,6 +28,7 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+path, body)
 		require.NoError(t, err)
+		request.Close = true // the next one may find an idle connection at the moment at which the server ends it
 		request.Header.Set("Authorization", "Bearer "+testKey)
 		request.Header.Set("Content-Type", mediaType)
 		response, err := http.DefaultClient.Do(request)
