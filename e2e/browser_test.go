@@ -190,14 +190,14 @@ func (v *visitor) click(text string) {
 // asks presses a button that asks first, and waits for the question.
 func (v *visitor) asks(button, question string) {
 	v.t.Helper()
-	v.do("click "+button, chromedp.Click("//form[@data-confirm]/button[normalize-space()="+quoted(button)+"]", chromedp.NodeVisible))
+	v.do("click "+button, chromedp.Click("//a[@hx-target='#asked'][normalize-space()="+quoted(button)+"]", chromedp.NodeVisible))
 	v.sees(question)
 }
 
 // confirms answers the question that is open by yes.
 func (v *visitor) confirms() {
 	v.t.Helper()
-	v.do("confirm", chromedp.Click("dialog[open] button.primary", chromedp.NodeVisible))
+	v.do("confirm", chromedp.Click("dialog[open] button", chromedp.NodeVisible))
 }
 
 // press types where the focus is.

@@ -145,7 +145,7 @@ func TestAKeyIsMadeUsedAndRevoked(t *testing.T) {
 	v.sees("casehook verify audit")
 
 	v.click("Keys")
-	v.asks("Revoke", "It cannot be made good again.")
+	v.asks("Revoke", "Whatever uses it is refused from now on")
 	fits, err := chromedp.Run(v.ctx, chromedp.Evaluate[bool](`(() => { const asked = document.querySelector("dialog[open]"); return asked.scrollWidth <= asked.clientWidth; })()`))
 	require.NoError(t, err)
 	require.True(t, fits, "all of the question is seen")

@@ -8,6 +8,8 @@ var deeds = map[string]string{
 	"signIn":       "Sign in",
 	"signOut":      "Sign out",
 
+	"previewChange": "See what a change would do",
+
 	"getHome":              "Open Home",
 	"listCases":            "List cases",
 	"getCase":              "Open a case",

@@ -133,6 +133,35 @@ func (d *Dashboard) rowsOf(ctx context.Context, who service.Caller, deliveries [
 	return rows, nil
 }
 
+// rowOf returns the delivery that a request names.
+func (d *Dashboard) rowOf(r *http.Request) (deliveryRow, error) {
+	delivery, _, err := d.service.Delivery(r.Context(), caller(r), r.PathValue("deliveryId"))
+	if err != nil {
+		return deliveryRow{}, err
+	}
+	rows, err := d.rowsOf(r.Context(), caller(r), []service.Delivery{delivery})
+	if err != nil {
+		return deliveryRow{}, err
+	}
+	return rows[0], nil
+}
+
+// what tells which message it is.
+func (d deliveryRow) what() string {
+	if d.ShortID == "" {
+		return "“" + told(d.EventType) + "” of a case that was erased"
+	}
+	return "“" + told(d.EventType) + "” of the case " + d.ShortID
+}
+
+// path is where the delivery is shown.
+func (d deliveryRow) path() string { return "/deliveries/" + d.ID }
+
+// aboveDelivery is what lies above the questions about a delivery.
+func aboveDelivery(d deliveryRow) []crumb {
+	return []crumb{{"Deliveries", "/deliveries"}, {told(d.EventType), d.path()}}
+}
+
 // eventOf returns an event by its id, nil where there is none.
 func (d *Dashboard) eventOf(ctx context.Context, who service.Caller, id string) (*eventView, error) {
 	event, err := d.service.FindEvent(ctx, who, id)
@@ -244,12 +273,45 @@ func tellAttempt(a service.Attempt, v veil) attemptView {
 	return shown
 }
 
+func (d *Dashboard) askToRetryDelivery(w http.ResponseWriter, r *http.Request) error {
+	row, err := d.rowOf(r)
+	if err != nil {
+		return err
+	}
+	return d.ask(w, r, question{
+		Title:   "Send it again?",
+		Text:    row.what() + " is sent to " + row.Recipient + " once more, under the same webhook-id and casehook-sequence. A receiver that has it already should answer 2xx and do nothing.",
+		Button:  "Send again",
+		Class:   "primary",
+		Dismiss: "Do not send it",
+		Back:    row.path(),
+	}, aboveDelivery(row)...)
+}
+
 func (d *Dashboard) retryDelivery(w http.ResponseWriter, r *http.Request) error {
 	sent, err := d.service.RetryDelivery(r.Context(), caller(r), r.PathValue("deliveryId"), nil)
 	if err != nil {
 		return err
 	}
 	return d.goTo(w, r, "/deliveries/"+sent.ID, "It is sent again, as soon as its turn comes.")
+}
+
+func (d *Dashboard) askToCancelDelivery(w http.ResponseWriter, r *http.Request) error {
+	row, err := d.rowOf(r)
+	if err != nil {
+		return err
+	}
+	if row.FinishedAt != nil {
+		return refusal.Of(refusal.Conflict, "The delivery is finished already.")
+	}
+	return d.ask(w, r, question{
+		Title:   "Cancel this delivery?",
+		Text:    row.what() + " is not sent to " + row.Recipient + " any more, which will see a hole in casehook-sequence. What waits behind it goes on.",
+		Button:  "Cancel delivery",
+		Class:   "danger",
+		Dismiss: "Keep it",
+		Back:    row.path(),
+	}, aboveDelivery(row)...)
 }
 
 func (d *Dashboard) cancelDelivery(w http.ResponseWriter, r *http.Request) error {

@@ -101,7 +101,6 @@ const (
 type endpointView struct {
 	endpointRow
 	Resume    string // what it is called to have it sent messages again; "" where it is
-	Deletion  string // what it means to delete it
 	CanPause  bool
 	Settings  []fact
 	Told      []option // what its clearance means
@@ -141,7 +140,6 @@ func (d *Dashboard) showTested(w http.ResponseWriter, r *http.Request, sample ca
 	view := endpointView{
 		endpointRow: endpointRowOf(c, who),
 		Resume:      resumption(c),
-		Deletion:    deletion(c),
 		CanPause:    e.State == subscription.Active,
 		Settings:    settingsOf(e),
 		Told:        clearanceOf(e.Clearance),
@@ -191,15 +189,6 @@ func resumption(c service.Condition) string {
 		return "Clear the flag"
 	}
 	return ""
-}
-
-// deletion tells what it means to delete an endpoint.
-func deletion(c service.Condition) string {
-	told := "It is sent nothing any more, and its secrets are gone."
-	if wait := waiting(c.Backlog); wait != "" {
-		told += " What waits for it is canceled: " + wait + " of its messages."
-	}
-	return told + " This cannot be undone."
 }
 
 // settingsOf tells what an endpoint asked for.
@@ -276,11 +265,40 @@ func (d *Dashboard) resumeEndpoint(w http.ResponseWriter, r *http.Request) error
 	return d.goTo(w, r, endpointPath(e.ID), "It is active: what has waited is sent now, in order.")
 }
 
+func (d *Dashboard) askToDeleteEndpoint(w http.ResponseWriter, r *http.Request) error {
+	c, err := d.service.Condition(r.Context(), caller(r), r.PathValue("endpointId"))
+	if err != nil {
+		return err
+	}
+	e := c.Endpoint
+	lost := "Nothing waits for it."
+	switch messages := waiting(c.Backlog); messages {
+	case "":
+	case "1":
+		lost = "1 message waits for it and will never be sent."
+	default:
+		lost = messages + " messages wait for it and will never be sent."
+	}
+	return d.ask(w, r, question{
+		Title:   "Delete the endpoint “" + titleOf(e) + "”?",
+		Text:    e.Recipient() + " is sent nothing any more, and its secrets are gone. " + lost + " This cannot be undone.",
+		Button:  "Delete",
+		Class:   "danger",
+		Dismiss: "Keep it",
+		Back:    endpointPath(e.ID),
+	}, aboveEndpoint(e)...)
+}
+
 func (d *Dashboard) deleteEndpoint(w http.ResponseWriter, r *http.Request) error {
 	if err := d.service.DeleteEndpoint(r.Context(), caller(r), r.PathValue("endpointId")); err != nil {
 		return err
 	}
 	return d.goTo(w, r, "/endpoints", "The endpoint is deleted, and is sent nothing any more.")
+}
+
+// aboveEndpoint is what lies above the pages of an endpoint.
+func aboveEndpoint(e *subscription.Endpoint) []crumb {
+	return []crumb{{"Endpoints", "/endpoints"}, {titleOf(e), endpointPath(e.ID)}}
 }
 
 func endpointPath(id string) string { return "/endpoints/" + url.PathEscape(id) }

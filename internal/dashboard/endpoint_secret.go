@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/subscription"
 )
@@ -77,8 +78,32 @@ func (d *Dashboard) showSecret(w http.ResponseWriter, r *http.Request, e *subscr
 			break
 		}
 	}
-	crumbs := []crumb{{"Endpoints", "/endpoints"}, {titleOf(e), endpointPath(e.ID)}}
-	return d.show(w, r, page{Template: "endpoint_secret", Title: "Secret", Crumbs: crumbs, Status: status, Data: view})
+	return d.show(w, r, page{Template: "endpoint_secret", Title: "Secret", Crumbs: aboveEndpoint(e), Status: status, Data: view})
+}
+
+func (d *Dashboard) askToEndOverlap(w http.ResponseWriter, r *http.Request) error {
+	e, err := d.service.Endpoint(r.Context(), caller(r), r.PathValue("endpointId"))
+	if err != nil {
+		return err
+	}
+	old := 0
+	for _, secret := range secretsOf(e) {
+		if secret.ExpiresAt != nil {
+			old++
+		}
+	}
+	if old == 0 {
+		return refusal.Of(refusal.Conflict, "The endpoint has no old secret.")
+	}
+	return d.ask(w, r, question{
+		Title: "End the old secrets of “" + titleOf(e) + "”?",
+		Text: counted(int64(old), "old secret") + " " + plural(old, "signs", "sign") + " nothing from now on. A receiver that still verifies by " +
+			plural(old, "it", "one of them") + " refuses every message until it has the newest. This cannot be undone.",
+		Button:  "End the old secrets",
+		Class:   "danger",
+		Dismiss: "Keep them",
+		Back:    endpointPath(e.ID),
+	}, aboveEndpoint(e)...)
 }
 
 func (d *Dashboard) endOverlap(w http.ResponseWriter, r *http.Request) error {

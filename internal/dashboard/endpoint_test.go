@@ -216,7 +216,7 @@ func TestAnEndpointIsPausedResumedAndDeleted(t *testing.T) {
 	require.Equal(t, path, b.post(t, path+"/pause", nil).header.Get("Location"))
 	require.Contains(t, b.get(t, path).body, "It is paused")
 	s.open(t, "mark")
-	require.Contains(t, b.get(t, path).body, "What waits for it is canceled: 2 of its messages.")
+	require.Contains(t, b.get(t, path+"/delete").body, "2 messages wait for it and will never be sent.")
 	require.Equal(t, path, b.post(t, path+"/resume", nil).header.Get("Location"))
 	require.Eventually(t, func() bool { return strings.Contains(b.get(t, path).body, "It answered 410") }, 10*time.Second, 10*time.Millisecond)
 	disabled := b.get(t, path).body

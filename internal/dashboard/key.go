@@ -118,6 +118,28 @@ func (d *Dashboard) makeKey(r *http.Request, form *form, filled keyForm) (servic
 	return d.service.CreateKey(r.Context(), caller(r), draft, form.once(r, kept))
 }
 
+func (d *Dashboard) askToRevokeKey(w http.ResponseWriter, r *http.Request) error {
+	key, err := d.service.Key(r.Context(), caller(r), r.PathValue("keyId"))
+	if err != nil {
+		return err
+	}
+	if key.RevokedAt != nil {
+		return refusal.Of(refusal.Conflict, "The key is revoked already.")
+	}
+	text := "Whatever uses it is refused from now on, and whoever signed in with it is signed out. This cannot be undone."
+	if key.ID == caller(r).KeyID {
+		text += " It is your own: you are signed out."
+	}
+	return d.ask(w, r, question{
+		Title:   "Revoke the key “" + key.Name + "”?",
+		Text:    text,
+		Button:  "Revoke",
+		Class:   "danger",
+		Dismiss: "Keep it",
+		Back:    "/keys",
+	}, crumb{"Keys", "/keys"})
+}
+
 func (d *Dashboard) revokeKey(w http.ResponseWriter, r *http.Request) error {
 	if err := d.service.RevokeKey(r.Context(), caller(r), r.PathValue("keyId")); err != nil {
 		return err

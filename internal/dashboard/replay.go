@@ -94,7 +94,7 @@ func (d *Dashboard) showReplayForm(w http.ResponseWriter, r *http.Request, f *fo
 	}
 	view.Spans = spanLinks(f, endpointPath(e.ID)+"/replay")
 	view.filled, view.Why = f.values, f.why()
-	p := page{Template: "replay_form", Title: "Replay", Crumbs: []crumb{{"Endpoints", "/endpoints"}, {titleOf(e), endpointPath(e.ID)}}, Data: view}
+	p := page{Template: "replay_form", Title: "Replay", Crumbs: aboveEndpoint(e), Data: view}
 	if view.Why != nil {
 		p.Status = http.StatusUnprocessableEntity
 	}
@@ -259,8 +259,7 @@ func (d *Dashboard) showReplay(w http.ResponseWriter, r *http.Request) error {
 	}
 	view := replayViewOf(replay)
 	view.Holdup = holdup(c)
-	crumbs := []crumb{{"Endpoints", "/endpoints"}, {titleOf(c.Endpoint), endpointPath(c.Endpoint.ID)}}
-	return d.show(w, r, page{Template: "replay", Title: "Replay", Crumbs: crumbs, Data: view})
+	return d.show(w, r, page{Template: "replay", Title: "Replay", Crumbs: aboveEndpoint(c.Endpoint), Data: view})
 }
 
 // holdup tells why an endpoint is sent nothing now, "" where it is.
@@ -278,6 +277,28 @@ func (d *Dashboard) replayOf(r *http.Request) (service.Replay, error) {
 		err = refusal.Of(refusal.NotFound, "There is no such replay of this endpoint.")
 	}
 	return replay, err
+}
+
+func (d *Dashboard) askToStopReplay(w http.ResponseWriter, r *http.Request) error {
+	replay, err := d.replayOf(r)
+	if err != nil {
+		return err
+	}
+	if replay.State != store.ReplayRunning {
+		return refusal.Of(refusal.Conflict, "The replay does not run any more.")
+	}
+	e, err := d.service.Endpoint(r.Context(), caller(r), replay.EndpointID)
+	if err != nil {
+		return err
+	}
+	view := replayViewOf(replay)
+	return d.ask(w, r, question{
+		Title:   "Stop the replay to “" + titleOf(e) + "”?",
+		Text:    "What it has sent again stays sent: until now " + view.Sent + ". The rest, of which " + view.Waiting + " in line, is as it was before.",
+		Button:  "Stop",
+		Dismiss: "Let it go on",
+		Back:    view.Path(),
+	}, append(aboveEndpoint(e), crumb{"Replay", view.Path()})...)
 }
 
 func (d *Dashboard) stopReplay(w http.ResponseWriter, r *http.Request) error {

@@ -23,7 +23,7 @@ var smallest = map[string]service.Role{
 	"listUsers": "reader", "getUser": "reader", "putUser": "writer",
 	"listKeys": "admin", "createKey": "admin", "revokeKey": "admin", "listAuditEntries": "admin",
 	"listDeliveries": "reader", "getDelivery": "reader", "revealDelivery": "reader",
-	"retryDelivery": "admin", "cancelDelivery": "admin",
+	"previewChange": "admin", "retryDelivery": "admin", "cancelDelivery": "admin",
 }
 
 func TestEveryRouteHasItsRole(t *testing.T) {

@@ -39,7 +39,9 @@ func (d *Dashboard) routes() []route {
 		{pattern: "GET /deliveries/{deliveryId}/progress", operation: "getDelivery", handler: d.showDelivery, refresh: true},
 		{pattern: "POST /deliveries/{deliveryId}/reveal", operation: "revealDelivery", handler: d.showDelivery, status: http.StatusOK},
 		{pattern: "POST /deliveries/{deliveryId}/body", operation: "revealDelivery", handler: d.saveBody, status: http.StatusOK},
+		{pattern: "GET /deliveries/{deliveryId}/retry", operation: "previewChange", handler: d.askToRetryDelivery},
 		{pattern: "POST /deliveries/{deliveryId}/retry", operation: "retryDelivery", handler: d.retryDelivery},
+		{pattern: "GET /deliveries/{deliveryId}/cancel", operation: "previewChange", handler: d.askToCancelDelivery},
 		{pattern: "POST /deliveries/{deliveryId}/cancel", operation: "cancelDelivery", handler: d.cancelDelivery},
 
 		{pattern: "GET /endpoints", operation: "listEndpoints", handler: d.listEndpoints, nav: "Endpoints"},
@@ -48,16 +50,19 @@ func (d *Dashboard) routes() []route {
 		{pattern: "GET /endpoints/{endpointId}", operation: "getEndpoint", handler: d.showEndpoint},
 		{pattern: "GET /endpoints/{endpointId}/edit", operation: "draftEndpoint", handler: d.redraftEndpoint},
 		{pattern: "POST /endpoints/{endpointId}", operation: "updateEndpoint", handler: d.updateEndpoint},
+		{pattern: "GET /endpoints/{endpointId}/delete", operation: "previewChange", handler: d.askToDeleteEndpoint},
 		{pattern: "POST /endpoints/{endpointId}/delete", operation: "deleteEndpoint", handler: d.deleteEndpoint},
 		{pattern: "POST /endpoints/{endpointId}/pause", operation: "pauseEndpoint", handler: d.pauseEndpoint},
 		{pattern: "POST /endpoints/{endpointId}/resume", operation: "resumeEndpoint", handler: d.resumeEndpoint},
 		{pattern: "POST /endpoints/{endpointId}/rotate-secret", operation: "rotateSecret", handler: d.rotateSecret, status: http.StatusOK},
+		{pattern: "GET /endpoints/{endpointId}/end-overlap", operation: "previewChange", handler: d.askToEndOverlap},
 		{pattern: "POST /endpoints/{endpointId}/end-overlap", operation: "endOverlap", handler: d.endOverlap},
 		{pattern: "POST /endpoints/{endpointId}/test", operation: "testEndpoint", handler: d.testEndpoint, status: http.StatusOK},
 		{pattern: "GET /endpoints/{endpointId}/replay", operation: "previewReplay", handler: d.previewReplay},
 		{pattern: "POST /endpoints/{endpointId}/replay", operation: "replay", handler: d.replay},
 		{pattern: "GET /endpoints/{endpointId}/replays/{replayId}", operation: "getReplay", handler: d.showReplay},
 		{pattern: "GET /endpoints/{endpointId}/replays/{replayId}/progress", operation: "getReplay", handler: d.showReplay, refresh: true},
+		{pattern: "GET /endpoints/{endpointId}/replays/{replayId}/stop", operation: "previewChange", handler: d.askToStopReplay},
 		{pattern: "POST /endpoints/{endpointId}/replays/{replayId}/stop", operation: "stopReplay", handler: d.stopReplay},
 
 		{pattern: "GET /live", operation: "watchLive", handler: d.showLive, nav: "Live"},
@@ -65,6 +70,7 @@ func (d *Dashboard) routes() []route {
 
 		{pattern: "GET /keys", operation: "listKeys", handler: d.listKeys, nav: "Keys"},
 		{pattern: "POST /keys", operation: "createKey", handler: d.createKey, status: http.StatusOK},
+		{pattern: "GET /keys/{keyId}/revoke", operation: "previewChange", handler: d.askToRevokeKey},
 		{pattern: "POST /keys/{keyId}/revoke", operation: "revokeKey", handler: d.revokeKey},
 
 		{pattern: "GET /users", operation: "listUsers", handler: d.listUsers, nav: "Users"},

@@ -84,6 +84,7 @@ var operations = map[string]Role{
 	"previewReplay":    Admin,
 	"replay":           Admin,
 	"stopReplay":       Admin,
+	"previewChange":    Admin, // what cannot be undone is asked about first
 	"retryDelivery":    Admin,
 	"cancelDelivery":   Admin,
 	"listKeys":         Admin,

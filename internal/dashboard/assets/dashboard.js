@@ -38,31 +38,38 @@
     if (event.target.closest("[data-theme-toggle]")) toggleTheme();
   });
 
-  // A form that is to be confirmed opens its dialog, which has a form of its own.
-  document.addEventListener("submit", (event) => {
-    const id = event.target.dataset.confirm;
-    if (!id) return;
-    event.preventDefault();
-    document.getElementById(id).showModal();
-  });
-
-  // A page does not change behind a dialog.
+  // What cannot be undone is asked about in a dialog, which takes the question from its page.
+  const asked = document.getElementById("asked");
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (document.querySelector("dialog[open]")) event.detail.shouldSwap = false;
+    const { target, xhr, pathInfo } = event.detail;
+    if (target !== asked) {
+      if (asked?.open) event.detail.shouldSwap = false; // a page does not change behind it
+    } else if (xhr.status !== 200) { // it cannot be asked now: the page says why
+      event.detail.shouldSwap = false;
+      location.assign(pathInfo.requestPath);
+    }
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target === asked) asked.showModal();
+  });
+  asked?.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-dismiss]")) return;
+    event.preventDefault();
+    asked.close();
   });
 
   // What is filled in while an answer is under way is not taken back by it: another one follows.
-  const asked = new WeakMap(); // what each request asks by a form
+  const sent = new WeakMap(); // what each request asks by a form
   const filled = (form) => new URLSearchParams(new FormData(form)).toString();
   document.addEventListener("htmx:beforeSend", (event) => {
     const { elt, xhr } = event.detail;
-    if (elt.matches("form[hx-get]")) asked.set(xhr, filled(elt));
+    if (elt.matches("form[hx-get]")) sent.set(xhr, filled(elt));
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { requestConfig, xhr } = event.detail;
-    if (!asked.has(xhr)) return;
+    if (!sent.has(xhr)) return;
     const form = requestConfig.elt, unfinished = [...form.elements].some((field) => field.validity?.badInput);
-    if (unfinished || filled(form) !== asked.get(xhr)) event.detail.shouldSwap = false;
+    if (unfinished || filled(form) !== sent.get(xhr)) event.detail.shouldSwap = false;
   });
 
   document.addEventListener("keydown", (event) => {
