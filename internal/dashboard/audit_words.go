@@ -18,7 +18,6 @@ var deeds = map[string]string{
 	"revealDelivery":       "Show what a delivery sent",
 	"getAttachmentContent": "Read a document",
 	"listUsers":            "List users",
-	"getUser":              "Open a user",
 	"listEvents":           "Read the log",
 	"listCaseEvents":       "Read the log of a case",
 	"listEndpoints":        "List endpoints",
@@ -30,6 +29,8 @@ var deeds = map[string]string{
 	"listReceipts":         "Read the receipts of a case",
 	"watchLive":            "Watch what happens",
 
+	"draftUser":         "Open the form of a user",
+	"getUser":           "Open a user",
 	"putUser":           "Register or change a user",
 	"tellEvents":        "Tell events",
 	"createCase":        "Make a case",

@@ -59,7 +59,7 @@ func New(s *service.Service, o Options) *Dashboard {
 		d.log = slog.Default()
 	}
 	d.doorway = doorway.Doorway{Log: d.log, Metrics: o.Metrics, Record: d.record, Fail: d.broken}
-	d.mux.HandleFunc("GET /assets/{name}", serveAsset)
+	d.mux.HandleFunc(assetPattern, serveAsset)
 	for _, route := range d.routes() {
 		d.mux.HandleFunc(route.pattern, d.handle(route))
 	}

@@ -73,11 +73,14 @@ func (d *Dashboard) signedOut(w http.ResponseWriter, r *http.Request, refused *r
 		d.log.Warn("could not end a session", "request", doorway.ExchangeOf(r.Context()).ID, "error", err)
 	}
 	if isPartial(r) {
-		w.Header().Set("HX-Redirect", "/login")
+		w.Header().Set("HX-Redirect", d.signInPath(r))
 		w.WriteHeader(http.StatusUnauthorized) // as it is on record
 		return
 	}
-	view := signInView{Next: "/", Why: sentence(refused.Detail)}
+	view := signInView{Next: d.pageOf(r), Why: sentence(refused.Detail)}
+	if r.Method == http.MethodPost {
+		view.Why += " " + lost
+	}
 	if err := d.askToSignIn(w, http.StatusUnauthorized, view); err != nil {
 		d.broken(w, doorway.ExchangeOf(r.Context()), http.StatusInternalServerError)
 	}

@@ -85,7 +85,7 @@ func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, p page) (err er
 		if err != nil {
 			return err
 		}
-		if route != "" { // else a browser may have asked by itself, and nobody reads the answer
+		if route != "" && !isPartial(r) { // else a browser, or a page that is open, may have asked by itself
 			if p.Flash, err = d.flash(w, r); err != nil {
 				return err
 			}

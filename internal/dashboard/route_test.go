@@ -20,7 +20,7 @@ var smallest = map[string]service.Role{
 	"pauseEndpoint": "admin", "resumeEndpoint": "admin", "rotateSecret": "admin", "endOverlap": "admin", "testEndpoint": "admin",
 	"previewReplay": "admin", "replay": "admin", "getReplay": "reader", "stopReplay": "admin",
 	"watchLive": "reader",
-	"listUsers": "reader", "getUser": "reader", "putUser": "writer",
+	"listUsers": "reader", "draftUser": "writer", "getUser": "writer", "putUser": "writer",
 	"listKeys": "admin", "createKey": "admin", "revokeKey": "admin", "listAuditEntries": "admin",
 	"listDeliveries": "reader", "getDelivery": "reader", "revealDelivery": "reader",
 	"previewChange": "admin", "retryDelivery": "admin", "cancelDelivery": "admin",

@@ -1,9 +1,11 @@
 package dashboard_test
 
 import (
+	"html"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +87,7 @@ func TestKeysAreNotTriedWithoutEnd(t *testing.T) {
 	}
 	got := s.browser(t).post(t, "/login", url.Values{"key": {adminKey}})
 	require.Equal(t, http.StatusTooManyRequests, got.status)
+	require.Contains(t, got.body, "Wait 6 seconds, then try again.")
 	require.Empty(t, got.header.Get("Set-Cookie"))
 }
 
@@ -153,7 +156,9 @@ func TestASessionKeepsNoKey(t *testing.T) {
 
 func TestAfterSigningInNobodyIsLedElsewhere(t *testing.T) {
 	s := newServer(t)
-	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "javascript:alert(1)", "cases", "/\t/evil.example"} {
+	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "javascript:alert(1)", "cases", "/\t/evil.example",
+		"/%2F/evil.example", "/%5Cevil.example", "%2F%2Fevil.example", "/..//evil.example", "/.//evil.example", "///evil.example", "https:evil.example", "/cases\n//evil.example",
+		"/login", "/logout", "/nothing", "/assets/dashboard.css"} {
 		in := s.browser(t).post(t, "/login", url.Values{"key": {adminKey}, "next": {next}})
 		require.Equal(t, "/", in.header.Get("Location"), next)
 	}
@@ -170,4 +175,73 @@ func TestWhatComesFromAnotherSiteIsNotDone(t *testing.T) {
 		}
 	}
 	require.Equal(t, http.StatusOK, b.get(t, "/cases").status)
+}
+
+func TestWhoseSessionHasEndedIsToldAndComesBack(t *testing.T) {
+	s := newServer(t)
+	e := s.receiver(t, http.StatusOK, "The pharmacy")
+	c := s.open(t, "mark")
+	const lost = "Your session has ended: sign in again. What you had typed was not saved, and nothing was done."
+	for _, test := range []struct {
+		method, path string
+		header       []string
+		next, told   string
+	}{
+		{http.MethodGet, "/cases?status=OPEN", nil, "/cases?status=OPEN", "Your session has ended: sign in again."},
+		{http.MethodPost, "/endpoints", nil, "/endpoints/new", lost},
+		{http.MethodPost, "/endpoints/" + e.ID, nil, "/endpoints/" + e.ID + "/edit", lost},
+		{http.MethodPost, "/endpoints/" + e.ID + "/pause", nil, "/endpoints/" + e.ID, lost},
+		{http.MethodPost, "/endpoints/" + e.ID + "/delete", nil, "/endpoints/" + e.ID + "/delete", lost},
+		{http.MethodPost, "/cases/" + c.ID + "/reveal?at=1", nil, "/cases/" + c.ID + "?at=1", lost},
+		{http.MethodPost, "/keys", nil, "/keys", lost},
+		{http.MethodPost, "/users", nil, "/users", lost},
+		{http.MethodPost, "/logout", nil, "/", lost},
+		{http.MethodGet, "/deliveries?state=failed", []string{"HX-Request", "true", "HX-Current-URL", s.URL + "/deliveries"}, "/deliveries", "Your session has ended"},
+		{http.MethodGet, "/home", []string{"HX-Request", "true", "HX-Current-URL", s.URL + "//evil.example"}, "/", "Your session has ended"},
+	} {
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			b := s.signedIn(t, adminKey)
+			s.exec(t, `UPDATE sessions SET expires_at = 1`)
+			led := b.do(t, test.method, test.path, url.Values{"description": {"typed"}}, test.header...)
+			asked := b.get(t, led.header.Get("Location")+led.header.Get("HX-Redirect"))
+			require.Equal(t, http.StatusOK, asked.status)
+			require.Contains(t, asked.body, test.told)
+			next := html.UnescapeString(regexp.MustCompile(`name="next" value="([^"]*)"`).FindStringSubmatch(asked.body)[1])
+			require.Equal(t, test.next, next)
+			require.Equal(t, test.next, b.post(t, "/login", url.Values{"key": {adminKey}, "next": {next}}).header.Get("Location"))
+			require.Equal(t, http.StatusOK, b.get(t, test.next).status)
+		})
+	}
+
+	key := s.key(t, service.Admin, service.FullClearance)
+	b := s.signedIn(t, key.Secret)
+	require.NoError(t, s.service.RevokeKey(t.Context(), s.admin, key.ID))
+	revoked := b.post(t, "/endpoints", nil)
+	require.Equal(t, http.StatusUnauthorized, revoked.status)
+	require.Contains(t, revoked.body, "The API key has expired or was revoked. What you had typed was not saved, and nothing was done.")
+	require.Contains(t, revoked.body, `name="next" value="/endpoints/new"`)
+
+	require.NotContains(t, s.browser(t).get(t, "/login?session=chk_forged").body, "chk_forged", "an address puts no words into the page")
+	require.NotContains(t, s.browser(t).get(t, "/login").body, "has ended", "who comes for the first time has had none")
+}
+
+func TestAKeyInAnAddressIsNotTaken(t *testing.T) {
+	s := newServer(t)
+	for _, form := range []url.Values{nil, {"next": {"/cases"}}} {
+		require.Equal(t, http.StatusUnauthorized, s.browser(t).post(t, "/login?key="+adminKey, form).status)
+	}
+}
+
+func TestWhatWasDoneIsToldByThePageAndNotByAPart(t *testing.T) {
+	s := newServer(t)
+	e := s.receiver(t, http.StatusOK, "The pharmacy")
+	b := s.signedIn(t, adminKey)
+	require.Equal(t, http.StatusSeeOther, b.post(t, "/endpoints/"+e.ID+"/pause", nil).status)
+	for _, path := range []string{"/home", "/endpoints/" + e.ID + "/delete", "/cases"} {
+		part := b.get(t, path, "HX-Request", "true")
+		require.Equal(t, http.StatusOK, part.status)
+		require.NotContains(t, part.body, "It is paused")
+	}
+	require.Contains(t, b.get(t, "/endpoints/"+e.ID).body, "It is paused")
+	require.NotContains(t, b.get(t, "/endpoints/"+e.ID).body, "It is paused", "it is told once")
 }

@@ -2,9 +2,11 @@ package dashboard
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/casehook/casehook/internal/doorway"
 	"github.com/casehook/casehook/internal/refusal"
@@ -13,34 +15,66 @@ import (
 
 // signInView is what the page to sign in shows.
 type signInView struct {
-	Next string // where it goes on
-	Why  string // what is wrong, or ""
+	Next  string // where it goes on
+	Ended string // that a session has ended, and what is lost by it; "" where none has
+	Why   string // what is wrong, or ""
 }
 
-// signInPath returns where to sign in to come back to what was asked for, or to the page that
-// asked for a part.
-func signInPath(r *http.Request) string {
-	next, known := r.URL, r.Method == http.MethodGet
+// ends tell that a session has ended, by what the address of the page to sign in says of it.
+var ends = map[string]string{
+	"ended": "Your session has ended: sign in again.",
+	"lost":  "Your session has ended: sign in again. " + lost,
+}
+
+// lost is what is said to whom a form was not answered.
+const lost = "What you had typed was not saved, and nothing was done."
+
+// signInPath returns where to sign in to come back to the page that a request came from.
+func (d *Dashboard) signInPath(r *http.Request) string {
+	query := url.Values{}
+	if page := d.pageOf(r); page != "/" {
+		query.Set("next", page)
+	}
+	if _, err := r.Cookie(d.sessions.Cookie.Name); err == nil {
+		query.Set("session", "ended")
+	}
+	if r.Method == http.MethodPost {
+		query.Set("session", "lost")
+	}
+	return strings.TrimSuffix("/login?"+query.Encode(), "?")
+}
+
+// pageOf returns the page that a request came from: what was asked for, the page of which it is
+// a part, or the one that has the form.
+func (d *Dashboard) pageOf(r *http.Request) string {
 	if page, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && isPartial(r) {
-		next, known = page, true
+		return d.within(page.RequestURI())
 	}
-	if !known || next.RequestURI() == "/" {
-		return "/login"
+	page := *r.URL
+	for _, route := range d.routes() {
+		if route.pattern == r.Pattern && route.page != "" {
+			page.RawPath = wildcard.ReplaceAllStringFunc(route.page, func(name string) string { return url.PathEscape(r.PathValue(name[1 : len(name)-1])) })
+			page.Path, _ = url.PathUnescape(page.RawPath) // it was escaped just now
+		}
 	}
-	return "/login?" + url.Values{"next": {next.RequestURI()}}.Encode()
+	return d.within(page.RequestURI())
 }
 
 // within returns the path where it leads to a page of the dashboard, else "/".
-func within(path string) string {
+func (d *Dashboard) within(path string) string {
 	u, err := url.Parse(path)
 	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\t\r\n") {
+		return "/"
+	}
+	_, pattern := d.mux.Handler(&http.Request{Method: http.MethodGet, URL: u})
+	if !strings.HasPrefix(pattern, http.MethodGet+" ") || pattern == signInPattern || pattern == assetPattern {
 		return "/"
 	}
 	return path
 }
 
 func (d *Dashboard) showSignIn(w http.ResponseWriter, r *http.Request) error {
-	return d.askToSignIn(w, http.StatusOK, signInView{Next: within(r.FormValue("next"))})
+	return d.askToSignIn(w, http.StatusOK, signInView{Next: d.within(r.FormValue("next")), Ended: ends[r.FormValue("session")]})
 }
 
 func (d *Dashboard) askToSignIn(w http.ResponseWriter, status int, v signInView) error {
@@ -52,10 +86,11 @@ func (d *Dashboard) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	next := within(form.text("next"))
+	form.values = r.PostForm // what is in an address, is in histories and logs
+	next := d.within(form.text("next"))
 	address := doorway.AddressOf(r)
 	if d.failures.tooMany(address) {
-		return d.askToSignIn(w, http.StatusTooManyRequests, signInView{next, "Too many keys were tried from your address. Wait a minute, then try again."})
+		return d.askToSignIn(w, http.StatusTooManyRequests, signInView{Next: next, Why: fmt.Sprintf("Too many keys were refused from your address. Wait %d seconds, then try again.", failureEvery/time.Second)})
 	}
 	who, err := d.service.Authenticate(r.Context(), strings.TrimSpace(form.text("key")), "")
 	if who.KeyID != "" {
@@ -68,7 +103,7 @@ func (d *Dashboard) signIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	if refused, ok := errors.AsType[*refusal.Error](err); ok {
 		d.failures.add(address)
-		return d.askToSignIn(w, doorway.StatusOf(refused.Kind), signInView{next, sentence(refused.Detail)})
+		return d.askToSignIn(w, doorway.StatusOf(refused.Kind), signInView{Next: next, Why: sentence(refused.Detail)})
 	}
 	if err != nil {
 		return err

@@ -56,5 +56,6 @@ func TestAReaderSeesUsersAndChangesNone(t *testing.T) {
 	require.Equal(t, http.StatusOK, page.status)
 	require.NotContains(t, page.body, "Register a user")
 	require.Equal(t, http.StatusForbidden, b.get(t, "/users/new").status)
+	require.Equal(t, http.StatusForbidden, b.get(t, "/users/edit?id=x").status)
 	require.Equal(t, http.StatusForbidden, b.post(t, "/users", url.Values{"id": {"x"}}).status)
 }

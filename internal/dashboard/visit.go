@@ -68,7 +68,7 @@ func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, route route, n
 	}
 	keyID := d.sessions.GetString(r.Context(), sessionKey)
 	if keyID == "" {
-		leadTo(w, r, signInPath(r))
+		leadTo(w, r, d.signInPath(r))
 		return nil, nil
 	}
 	if !route.refresh {

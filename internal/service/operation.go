@@ -34,7 +34,6 @@ var operations = map[string]Role{
 	"revealCase":           Reader,
 	"getAttachmentContent": Reader,
 	"listUsers":            Reader,
-	"getUser":              Reader,
 	"listEvents":           Reader,
 	"listCaseEvents":       Reader,
 	"listEndpoints":        Reader,
@@ -47,6 +46,8 @@ var operations = map[string]Role{
 	"listReceipts":         Reader,
 	"watchLive":            Reader,
 
+	"draftUser":         Writer, // the form to register one is opened
+	"getUser":           Writer, // and that to change one
 	"putUser":           Writer,
 	"tellEvents":        Writer,
 	"createCase":        Writer,
