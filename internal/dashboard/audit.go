@@ -38,7 +38,8 @@ type auditRow struct {
 	Actor     string // in whose name; "" where nobody was named
 	Deed      string
 	About     []subject
-	Word, Why string // how it was answered
+	Shown     []subject // the cases whose patients were shown beside, that which is looked for first
+	Word, Why string    // how it was answered
 	Status    int
 	From      string
 	Operation string
@@ -105,7 +106,7 @@ func (n *names) fillAudit(ctx context.Context, view *auditView, filter service.A
 	if form.text("cursor") != "" {
 		view.First = form.with("/audit", "cursor", "")
 	}
-	view.Rows, err = n.tell(ctx, entries)
+	view.Rows, err = n.tell(ctx, entries, filter.CaseID)
 	return err
 }
 
@@ -132,15 +133,26 @@ func operationChoices() []choice {
 	return choices
 }
 
-// tell returns entries in words.
-func (n *names) tell(ctx context.Context, entries []service.AuditEntry) (rows []auditRow, err error) {
+// maxShownCases is how many cases a row names whose patients were shown, before it is unfolded.
+const maxShownCases = 3
+
+// Beginning is as many of the cases whose patients were shown as a row names at once.
+func (r auditRow) Beginning() []subject { return r.Shown[:min(len(r.Shown), maxShownCases)] }
+
+// More is how many others there are.
+func (r auditRow) More() int { return len(r.Shown) - len(r.Beginning()) }
+
+// tell returns entries in words. The case that is looked for, where it is not "", is named first.
+func (n *names) tell(ctx context.Context, entries []service.AuditEntry, caseID string) (rows []auditRow, err error) {
 	var cases []string
 	for _, e := range entries {
 		if e.CaseID != "" {
 			cases = append(cases, e.CaseID)
 		}
+		cases = append(cases, e.Details.Shown...)
 	}
-	if n.cases, err = n.service.ShortIDs(ctx, n.who, cases); err != nil {
+	slices.Sort(cases)
+	if n.cases, err = n.service.ShortIDs(ctx, n.who, slices.Compact(cases)); err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
@@ -160,9 +172,24 @@ func (n *names) tell(ctx context.Context, entries []service.AuditEntry) (rows []
 		if row.About, err = n.about(ctx, e); err != nil {
 			return nil, err
 		}
+		for _, id := range e.Details.Shown {
+			if id == caseID {
+				row.Shown = slices.Insert(row.Shown, 0, n.subjectOf(id))
+			} else {
+				row.Shown = append(row.Shown, n.subjectOf(id))
+			}
+		}
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// subjectOf names a case; one that was erased has its id only.
+func (n *names) subjectOf(id string) subject {
+	if name := n.cases[id]; name != "" {
+		return subject{Noun: "case", ID: id, Name: name, Path: "/cases/" + url.PathEscape(id)}
+	}
+	return subject{Noun: "case", ID: id}
 }
 
 // about names what a call was about.
@@ -178,9 +205,7 @@ func (n *names) about(ctx context.Context, e service.AuditEntry) (all []subject,
 		a := subject{Noun: known.noun, ID: id}
 		switch known.name {
 		case "caseId":
-			if a.Name = n.cases[id]; a.Name != "" {
-				a.Path = "/cases/" + url.PathEscape(id)
-			}
+			a = n.subjectOf(id)
 		case "keyId":
 			a.Name, err = n.key(ctx, id)
 		case "userId":

@@ -3,12 +3,15 @@ package dashboard_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/subscription"
 )
 
 func TestTheAuditIsReadInWords(t *testing.T) {
@@ -35,6 +38,40 @@ func TestTheAuditIsReadInWords(t *testing.T) {
 	for filter, status := range map[string]int{"operation=nothing": 422, "since=soon": 422, "cursor=x": 422, "key=%00": 422} {
 		require.Equal(t, status, b.get(t, "/audit?"+filter).status, filter)
 	}
+}
+
+func TestTheAuditSaysWhosePatientsWereShown(t *testing.T) {
+	s := newServer(t)
+	first, second := s.open(t, "mark"), s.open(t, "mark")
+	s.partner(t, http.StatusOK)
+	s.change(t, second.ID, caselog.Escalate{})
+	delivery := s.sent(t, second.ID, 1)[0]
+	b := s.signedIn(t, s.key(t, service.Reader, service.FullClearance).Secret)
+	blind := s.signedIn(t, s.key(t, service.Reader, subscription.Clearance{Restricted: true}).Secret)
+	admin := s.signedIn(t, adminKey)
+	showed := func(operation string, c *caselog.Case) []string {
+		page := admin.get(t, "/audit?operation="+operation+"&case="+c.ShortID)
+		require.Equal(t, http.StatusOK, page.status)
+		return regexp.MustCompile(`(?s)<p class="shown">.*?</p>`).FindAllString(page.body, -1)
+	}
+	for _, path := range []string{"/cases", "/search?q=" + first.ShortID, "/deliveries/" + delivery.ID, "/search?q=" + delivery.ID, "/deliveries?caseId=" + second.ShortID} {
+		require.Less(t, b.get(t, path).status, 400)
+	}
+	require.Equal(t, http.StatusOK, blind.post(t, "/cases/reveal", nil).status)
+	require.Empty(t, showed("", first), "until they ask, and as far as they are cleared")
+	require.Empty(t, showed("", second))
+
+	require.Equal(t, http.StatusOK, b.post(t, "/cases/reveal", nil).status)
+	for _, c := range []*caselog.Case{first, second} {
+		told := showed("revealCases", c)
+		require.Len(t, told, 1)
+		require.Contains(t, told[0], `<a href="/cases/`+first.ID+`">`+first.ShortID+`</a>`)
+		require.Contains(t, told[0], `<a href="/cases/`+second.ID+`">`+second.ShortID+`</a>`)
+	}
+	require.Equal(t, http.StatusOK, b.post(t, "/deliveries/"+delivery.ID+"/reveal", nil).status)
+	require.Equal(t, http.StatusOK, b.post(t, "/deliveries/"+delivery.ID+"/body", nil).status)
+	require.Len(t, showed("revealDelivery", second), 2)
+	require.Empty(t, showed("revealDelivery", first))
 }
 
 func TestWhatWasAskedForIsShownAsText(t *testing.T) {

@@ -64,11 +64,11 @@ func (d *Dashboard) listCases(w http.ResponseWriter, r *http.Request) error {
 	if view.Why != nil {
 		return d.show(w, r, page{Template: "cases", Title: "Cases", Status: http.StatusUnprocessableEntity, Data: view})
 	}
-	cases, next, err := d.service.Cases(r.Context(), caller(r), filter, service.Page{Cursor: form.text("cursor")})
+	veil := newVeil(caller(r), r.Method == http.MethodPost)
+	cases, next, err := d.service.Cases(r.Context(), seeing(caller(r), veil.lifted), filter, service.Page{Cursor: form.text("cursor")})
 	if err != nil {
 		return err
 	}
-	veil := newVeil(caller(r), r.Method == http.MethodPost)
 	view.Revealed = veil.lifted
 	if next != "" {
 		view.Next = form.with("/cases", "cursor", next)

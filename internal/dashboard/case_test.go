@@ -47,7 +47,7 @@ func TestWhatTellsOfAPatientIsHiddenUntilItIsAskedFor(t *testing.T) {
 		operations[e.Operation]++
 		require.Equal(t, http.StatusOK, e.Status)
 	}
-	require.Equal(t, map[string]int{"getCase": 4, "revealCase": 2}, operations)
+	require.Equal(t, map[string]int{"getCase": 4, "revealCase": 2, "revealCases": 1}, operations)
 }
 
 func TestWhatTheKeeperOfACaseHasWrittenOfItsEventsIsHidden(t *testing.T) {

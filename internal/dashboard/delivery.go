@@ -201,7 +201,8 @@ type attemptView struct {
 
 func (d *Dashboard) showDelivery(w http.ResponseWriter, r *http.Request) error {
 	ctx, who := r.Context(), caller(r)
-	delivery, attempts, err := d.service.Delivery(ctx, who, r.PathValue("deliveryId"))
+	veil := newVeil(who, r.Method == http.MethodPost)
+	delivery, attempts, err := d.service.Delivery(ctx, seeing(who, veil.lifted), r.PathValue("deliveryId"))
 	if err != nil {
 		return err
 	}
@@ -213,7 +214,6 @@ func (d *Dashboard) showDelivery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	veil := newVeil(who, r.Method == http.MethodPost)
 	view := deliveryView{deliveryRow: rows[0], Outlook: outlookOf(rows[0], prospect, attempts), Revealed: veil.lifted, More: delivery.Tries - len(attempts)}
 	if !veil.lifted {
 		view.Refresh = view.Outlook.refresh()

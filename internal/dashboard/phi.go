@@ -23,11 +23,14 @@ type veil struct {
 
 // newVeil returns the veil over what a caller sees.
 func newVeil(who service.Caller, lifted bool) veil {
-	v := veil{lifted, who.Clearance}
-	if !lifted {
-		v.clearance.PHI = false
-	}
-	return v
+	return veil{lifted, seeing(who, lifted).Clearance}
+}
+
+// seeing returns the caller as far as a page shows what may tell of a patient: by that the
+// audit says of whom a page tells.
+func seeing(who service.Caller, lifted bool) service.Caller {
+	who.Clearance.PHI = who.Clearance.PHI && lifted
+	return who
 }
 
 // private is a text that may tell of a patient. It holds nothing while it is hidden.

@@ -45,7 +45,7 @@ func (d *Dashboard) find(ctx context.Context, who service.Caller, name string) (
 		find func() error
 	}{
 		{"/deliveries?" + url.Values{"eventId": {id}}.Encode(), func() error { _, err := d.service.FindEvent(ctx, who, id); return err }},
-		{"/deliveries/" + id, func() error { _, _, err := d.service.Delivery(ctx, who, id); return err }},
+		{"/deliveries/" + id, func() error { _, _, err := d.service.Delivery(ctx, seeing(who, false), id); return err }},
 		{"/endpoints/" + id, func() error { _, err := d.service.Endpoint(ctx, who, id); return err }},
 	} {
 		if err = known.find(); !isNotFound(err) {
@@ -68,7 +68,7 @@ func (d *Dashboard) findCase(ctx context.Context, who service.Caller, name strin
 	if name == "" {
 		return "", refusal.Of(refusal.NotFound, "nothing has no id")
 	}
-	found, _, err := d.service.Cases(ctx, who, service.CaseFilter{ShortID: strings.ToUpper(name)}, service.Page{Limit: 1})
+	found, _, err := d.service.Cases(ctx, seeing(who, false), service.CaseFilter{ShortID: strings.ToUpper(name)}, service.Page{Limit: 1})
 	if err != nil {
 		return "", err
 	}

@@ -93,8 +93,9 @@ func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, route route, n
 	if route.refresh && d.recorded.lately(x.Entry) {
 		x.Entry = nil
 	}
+	r = r.WithContext(service.WithCall(ctx, x.Entry))
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		r = r.WithContext(service.WithAuditEntry(ctx, x.Entry))
+		r = r.WithContext(service.WithAuditEntry(r.Context(), x.Entry))
 	}
 	return r, nil
 }

@@ -32,6 +32,7 @@ type auditEntry struct {
 	Method    string            `json:"method"`
 	Operation string            `json:"operation" doc:"The operationId of the call in this document, or what the dashboard did: signIn, signOut, or that it showed what tells of a patient, such as revealCase." example:"getCase"`
 	Resources map[string]string `json:"resources" doc:"The ids in the path, and of the case that was made." example:"{\"caseId\":\"01937b1c-5f0e-7a64-9d0c-2f1f4a1b7c3d\"}"`
+	Shown     []string          `json:"shown" doc:"The ids of the cases whose patients it showed beside the one in resources: those of a list, of a part of the log, or of a delivery."`
 	Status    int               `json:"status" doc:"Of the answer."`
 	From      string            `json:"from" doc:"The address that the call came from."`
 	Digest    string            `json:"digest" doc:"Of this entry, as a block of the chain covers it, in hex."`
@@ -45,6 +46,7 @@ func shownAuditEntry(e service.AuditEntry) auditEntry {
 		Method:    e.Method,
 		Operation: e.Operation,
 		Resources: map[string]string{},
+		Shown:     append([]string{}, e.Details.Shown...),
 		Status:    e.Status,
 		From:      e.Details.From,
 		Digest:    hex.EncodeToString(e.Digest[:]),
@@ -68,7 +70,7 @@ func shownAuditEntry(e service.AuditEntry) auditEntry {
 type auditFilter struct {
 	Paging
 	KeyID     string    `query:"keyId" doc:"By this API key."`
-	CaseID    string    `query:"caseId" doc:"On this case."`
+	CaseID    string    `query:"caseId" doc:"On this case, or that showed its patient."`
 	Operation string    `query:"operation" doc:"The operationId of a call in this document." example:"getCase"`
 	Since     time.Time `query:"since" doc:"Not before it."`
 	Until     time.Time `query:"until" doc:"Before it."`

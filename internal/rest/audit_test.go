@@ -105,6 +105,37 @@ func TestEveryCallOfAKnownKeyIsOnRecord(t *testing.T) {
 	require.NotContains(t, string(s.get(t, "/v1/audit?limit=100").body), "marker")
 }
 
+func TestWhosePatientsACallShowedIsOnRecord(t *testing.T) {
+	s := newServer(t)
+	first, second := s.newCase(t), s.newCase(t)
+	blind := as(s.post(t, "/v1/api-keys", `{"name":"not cleared","role":"reader","clearance":{"phi":false,"restricted":true}}`).text(t, "key"))
+	showed := func(operation, caseID string) (all [][]string) {
+		found := s.get(t, "/v1/audit?operation="+operation+"&caseId="+caseID)
+		for i := range found.at(t, "data").([]any) {
+			var shown []string
+			for j := range found.at(t, "data", i, "shown").([]any) {
+				shown = append(shown, found.text(t, "data", i, "shown", j))
+			}
+			all = append(all, shown)
+		}
+		return all
+	}
+	s.get(t, "/v1/cases", blind)
+	require.Empty(t, showed("listCases", first), "of the patient nothing was shown")
+	s.get(t, "/v1/cases?limit=1", as(s.reader))
+	require.Empty(t, showed("listCases", first), "the page had another case only")
+	require.Equal(t, [][]string{{second}}, showed("listCases", second))
+	s.get(t, "/v1/cases", as(s.reader))
+	require.Equal(t, [][]string{{second, first}}, showed("listCases", first))
+
+	log := s.get(t, "/v1/events?limit=1", blind) // what somebody has written is blanked for nobody
+	require.Equal(t, [][]string{{first}}, showed("listEvents", first))
+	s.get(t, "/v1/events?after="+log.text(t, "nextCursor"), as(s.reader))
+	require.Equal(t, [][]string{{second}}, showed("listEvents", second))
+	s.get(t, "/v1/cases/"+first+"/events", as(s.reader))
+	require.Equal(t, [][]string{nil}, showed("listCaseEvents", first), "it is named already")
+}
+
 func TestAChangeIsOnRecordOnceItIsAnswered(t *testing.T) {
 	s := newServer(t)
 	before := s.audit(t, "")

@@ -44,6 +44,7 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	x.Caller = who
+	ctx = huma.WithContext(ctx, service.WithCall(ctx.Context(), x.Entry))
 	if r.Method != http.MethodGet {
 		ctx = huma.WithContext(ctx, service.WithAuditEntry(ctx.Context(), x.Entry))
 	}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/casehook/casehook/internal/refusal"
@@ -33,6 +34,28 @@ func (s *Service) Attribute(ctx context.Context, e *AuditEntry, caller Caller) e
 // entry, are recorded at once or not at all.
 func WithAuditEntry(ctx context.Context, e *AuditEntry) context.Context {
 	return store.WithAuditEntry(ctx, e)
+}
+
+type callKey struct{}
+
+// WithCall returns a context of a call whose entry is attributed: it will say whose patients
+// the call is shown.
+func WithCall(ctx context.Context, e *AuditEntry) context.Context {
+	return context.WithValue(ctx, callKey{}, e)
+}
+
+// shows puts into the entry of the call that ctx is of that it is shown the patients of cases.
+func (s *Service) shows(ctx context.Context, caseIDs ...string) error {
+	e, _ := ctx.Value(callKey{}).(*AuditEntry)
+	if e == nil {
+		return nil
+	}
+	for _, id := range caseIDs {
+		if id != e.CaseID && !slices.Contains(e.Details.Shown, id) {
+			e.Details.Shown = append(e.Details.Shown, id)
+		}
+	}
+	return s.Store.SealAuditEntry(ctx, e)
 }
 
 // RecordAuditEntry has an entry recorded soon, unless it is recorded already, or nobody

@@ -25,7 +25,7 @@ func (s *Service) ShortIDs(ctx context.Context, caller Caller, ids []string) (ma
 // CaseFilter narrows a list of cases; zero values do not.
 type CaseFilter = store.CaseFilter
 
-// Cases lists cases, the newest first.
+// Cases lists cases, the newest first. To a caller who is cleared for PHI it shows their patients.
 func (s *Service) Cases(ctx context.Context, caller Caller, filter CaseFilter, page Page) (cases []*caselog.Case, next string, err error) {
 	var after store.CasePosition
 	if err := page.decode(&after.CreatedAt, &after.ID); err != nil {
@@ -36,8 +36,20 @@ func (s *Service) Cases(ctx context.Context, caller Caller, filter CaseFilter, p
 		return nil, "", err
 	}
 	cases, position, err := s.Store.Cases(ctx, caller.OrganizationID, filter, after, limit)
-	if err != nil || position == nil {
-		return cases, "", err
+	if err != nil {
+		return nil, "", err
+	}
+	if caller.Clearance.PHI {
+		ids := make([]string, len(cases))
+		for i, c := range cases {
+			ids[i] = c.ID
+		}
+		if err := s.shows(ctx, ids...); err != nil {
+			return nil, "", err
+		}
+	}
+	if position == nil {
+		return cases, "", nil
 	}
 	return cases, encode(position.CreatedAt, position.ID), nil
 }

@@ -53,8 +53,12 @@ func (s *Service) Delivery(ctx context.Context, caller Caller, id string) (Deliv
 		for i := range attempts {
 			attempts[i].Answer = nil
 		}
+		return d, attempts, nil
 	}
-	return d, attempts, nil
+	if len(attempts) > 0 {
+		err = s.shows(ctx, d.CaseID)
+	}
+	return d, attempts, err
 }
 
 // visible returns those items of which the caller may know: all, or those whose events

@@ -85,10 +85,11 @@ func (s *Service) FindEvent(ctx context.Context, caller Caller, id string) (Know
 // is done with, whether it was told or withheld.
 func (s *Service) page(ctx context.Context, caller Caller, entries []store.Entry, limit int) (events []json.RawMessage, last *store.Entry, more bool, err error) {
 	var size int64
+	var shown []string // the cases
 	for i := range entries {
 		entry := &entries[i]
-		if i == limit {
-			return events, last, true, nil
+		if more = i == limit; more {
+			break
 		}
 		if caller.Clearance.Withholds(entry.Event.Activity()) {
 			last = entry
@@ -103,15 +104,16 @@ func (s *Service) page(ctx context.Context, caller Caller, entries []store.Entry
 			return nil, nil, false, err
 		}
 		if size += body.Len(); size > maxFeed && len(events) > 0 {
-			return events, last, true, nil
+			more = true
+			break
 		}
 		event, err := whole(ctx, body)
 		if err != nil {
 			return nil, nil, false, err
 		}
-		events, last = append(events, event), entry
+		events, last, shown = append(events, event), entry, append(shown, entry.Case.ID)
 	}
-	return events, last, false, nil
+	return events, last, more, s.shows(ctx, shown...)
 }
 
 // whole returns all bytes of a body.

@@ -67,6 +67,9 @@ func (s *Service) Sent(ctx context.Context, caller Caller, deliveryID string) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := s.shows(ctx, d.CaseID); err != nil {
+		return nil, err
+	}
 	sent := &Sent{At: attempt.StartedAt, URL: masked(endpoint), Header: header, Body: body, Narrowed: as.Clearance != endpoint.Clearance}
 	for name := range endpoint.Headers {
 		header.Del(name)

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +42,8 @@ type AuditEntry struct {
 type AuditDetails struct {
 	From      string            `json:"from"`      // the address of who called
 	Resources map[string]string `json:"resources"` // the ids in the path, by what they are of
+	// Shown are the ids of the cases whose patients the call showed, beside the one that it names.
+	Shown []string `json:"shown,omitempty"`
 }
 
 // Written reports whether the entry was written, with the status that it has.
@@ -72,15 +73,48 @@ func insertEntries(d dialect) *batch {
 		ON CONFLICT DO NOTHING`)
 }
 
-// entryStep writes the entries of the calls that asked for changes, and others.
-func (w *writer) entryStep(changes []*change, entries [][]any) step {
-	rows := slices.Clone(entries)
+// insertShown writes for which cases an entry is found that shows their patients.
+var insertShown = over(`organization_id text, request_id text, status bigint, case_id text`, `
+	INSERT INTO audit_shown (shown_case_id, shown_at, entry_position)
+	SELECT u.case_id, audit_entries.at, audit_entries.position
+	FROM u
+	JOIN audit_entries ON audit_entries.organization_id = u.organization_id AND audit_entries.request_id = u.request_id AND audit_entries.status = u.status
+	WHERE true
+	ON CONFLICT DO NOTHING`)
+
+// entryRows are entries as they are to be written.
+type entryRows struct {
+	entries [][]any
+	shown   [][]any // a row for each case that one of them shows
+}
+
+// add adds an entry; caseID is the case that the call made, or "".
+func (r *entryRows) add(e *AuditEntry, caseID string) {
+	r.entries = append(r.entries, e.row(caseID))
+	for _, shown := range e.Details.Shown {
+		r.shown = append(r.shown, []any{e.OrganizationID, e.RequestID, int64(e.Status), shown})
+	}
+}
+
+func (r *entryRows) addAll(others entryRows) {
+	r.entries = append(r.entries, others.entries...)
+	r.shown = append(r.shown, others.shown...)
+}
+
+// entrySteps write entries.
+func (w *writer) entrySteps(rows entryRows) []step {
+	return []step{{batch: w.insertEntries, rows: rows.entries}, {batch: insertShown, rows: rows.shown}}
+}
+
+// withEntries returns entries, and those of the calls that asked for changes.
+func withEntries(changes []*change, entries entryRows) (all entryRows) {
+	all.addAll(entries)
 	for _, c := range changes {
 		if c.entry != nil {
-			rows = append(rows, c.entry.row(c.created()))
+			all.add(c.entry, c.created())
 		}
 	}
-	return step{batch: w.insertEntries, rows: rows}
+	return all
 }
 
 // created returns the id of the case that the change makes; "" for none, or one of many.
@@ -96,7 +130,7 @@ func (e *AuditEntry) carry(j *job) {
 	if len(j.changes) > 0 {
 		j.changes[0].entry = e
 	} else {
-		j.entries = append(j.entries, e.row(""))
+		j.entries.add(e, "")
 	}
 }
 
@@ -218,7 +252,7 @@ func (s *Store) ChainAudit(ctx context.Context) (more bool, err error) {
 // AuditFilter narrows a list of entries. What is empty does not.
 type AuditFilter struct {
 	KeyID     string
-	CaseID    string
+	CaseID    string // that the call names, made, or showed the patient of
 	Operation string
 	Since     *time.Time // not before it
 	Until     *time.Time // before it
@@ -228,6 +262,53 @@ type AuditFilter struct {
 type AuditPosition struct {
 	At       int64 // in milliseconds
 	Position int64 // among all entries
+}
+
+// query returns the text that reads at most limit entries before a position, and its arguments. Those
+// about a case and those that showed it are each read in the order of their index.
+func (f AuditFilter) query(organizationID string, before *AuditPosition, limit int) (string, []any) {
+	const latest = `
+	WHERE %s
+	ORDER BY %s DESC, %s DESC
+	LIMIT $2`
+	where := conditions{arguments: []any{organizationID, limit}}
+	f.narrow(&where, before, "at", "position")
+	if f.CaseID == "" {
+		return fmt.Sprintf(selectEntries+latest, where.text, "at", "position"), where.arguments
+	}
+	where.and(`case_id = ?`, f.CaseID)
+	shown := conditions{arguments: where.arguments}
+	f.narrow(&shown, before, "shown_at", "entry_position")
+	shown.and(`shown_case_id = ?`, f.CaseID)
+	return `
+	SELECT *
+	FROM (` + fmt.Sprintf(selectEntries+latest, where.text, "at", "position") + `) AS named
+	UNION ALL
+	SELECT *
+	FROM (` + fmt.Sprintf(selectEntries+`
+	JOIN audit_shown ON entry_position = position`+latest, shown.text, "shown_at", "entry_position") + `) AS shown
+	ORDER BY at DESC, position DESC
+	LIMIT $2`, shown.arguments
+}
+
+// narrow adds the conditions of an organisation's entries before a position, where at and position
+// are the columns of that. The organisation is the first argument.
+func (f AuditFilter) narrow(where *conditions, before *AuditPosition, at, position string) {
+	where.text = `organization_id = $1`
+	for _, equal := range []struct{ column, value string }{{"key_id", f.KeyID}, {"operation", f.Operation}} {
+		if equal.value != "" {
+			where.and(equal.column+` = ?`, equal.value)
+		}
+	}
+	if f.Since != nil {
+		where.and(at+` >= ?`, f.Since.UnixMilli())
+	}
+	if f.Until != nil {
+		where.and(at+` < ?`, f.Until.UnixMilli())
+	}
+	if before != nil {
+		where.and(`(`+at+`, `+position+`) < (?, ?)`, before.At, before.Position)
+	}
 }
 
 // AuditEntries returns at most limit entries of an organisation that come before a position,
@@ -241,26 +322,8 @@ func (s *Store) AuditEntries(ctx context.Context, organizationID string, f Audit
 	if err != nil {
 		return nil, err
 	}
-	where := conditions{text: `organization_id = $1`, arguments: []any{organizationID}}
-	for _, equal := range []struct{ column, value string }{{"key_id", f.KeyID}, {"case_id", f.CaseID}, {"operation", f.Operation}} {
-		if equal.value != "" {
-			where.and(equal.column+` = ?`, equal.value)
-		}
-	}
-	if f.Since != nil {
-		where.and(`at >= ?`, f.Since.UnixMilli())
-	}
-	if f.Until != nil {
-		where.and(`at < ?`, f.Until.UnixMilli())
-	}
-	if before != nil {
-		where.and(`(at, position) < (?, ?)`, before.At, before.Position)
-	}
-	where.arguments = append(where.arguments, limit)
-	rows, err := s.readers.QueryContext(ctx, fmt.Sprintf(selectEntries+`
-	WHERE %s
-	ORDER BY at DESC, position DESC
-	LIMIT $%d`, where.text, len(where.arguments)), where.arguments...)
+	query, arguments := f.query(organizationID, before, limit)
+	rows, err := s.readers.QueryContext(ctx, query, arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit: %w", err)
 	}

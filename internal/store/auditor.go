@@ -41,9 +41,9 @@ type auditor struct {
 	shut    bool
 }
 
-// unwritten is an entry, or the question how the writing of those before it went.
+// unwritten is an entry as it is to be written, or the question how the writing of those before it went.
 type unwritten struct {
-	row   []any
+	entry entryRows
 	asked chan<- error // nil for an entry
 }
 
@@ -68,7 +68,9 @@ func (s *Store) RecordAuditEntry(ctx context.Context, e *AuditEntry) error {
 		return nil
 	}
 	s.auditor.waiting.Add(1)
-	if err := s.auditor.put(ctx, unwritten{row: e.row("")}); err != nil {
+	var entry entryRows
+	entry.add(e, "")
+	if err := s.auditor.put(ctx, unwritten{entry: entry}); err != nil {
 		s.auditor.waiting.Add(-1)
 		return fmt.Errorf("record an entry of the audit: %w", err)
 	}
@@ -148,16 +150,16 @@ func (a *auditor) run() {
 			err = a.insist(rows, err)
 		}
 		if err != nil {
-			a.lost += len(rows)
+			a.lost += len(rows.entries)
 			continue
 		}
-		a.waiting.Add(-int64(len(rows)))
+		a.waiting.Add(-int64(len(rows.entries)))
 	}
 }
 
 // insist tries to write entries again, until they are written or the store is closed.
-func (a *auditor) insist(rows [][]any, err error) error {
-	a.log.Error("cannot write the audit", "entries", len(rows), "error", err)
+func (a *auditor) insist(rows entryRows, err error) error {
+	a.log.Error("cannot write the audit", "entries", len(rows.entries), "error", err)
 	for a.again(err) {
 		if err = a.write(rows); err == nil {
 			a.log.Info("the audit is written again")
@@ -169,11 +171,11 @@ func (a *auditor) insist(rows [][]any, err error) error {
 
 // write writes entries as one transaction. After one that was given up there is none, and
 // who asks is told so.
-func (a *auditor) write(rows [][]any) error {
+func (a *auditor) write(rows entryRows) error {
 	switch {
 	case a.lost > 0:
 		return errClosed
-	case len(rows) == 0:
+	case len(rows.entries) == 0:
 		return nil
 	}
 	return a.writer.do(context.Background(), job{entries: rows})
@@ -181,15 +183,15 @@ func (a *auditor) write(rows [][]any) error {
 
 // gather returns the rows of first and of what comes soon after it, and who asks how it
 // goes: for them there is no waiting.
-func (a *auditor) gather(first unwritten) (rows [][]any, asked []chan<- error) {
+func (a *auditor) gather(first unwritten) (rows entryRows, asked []chan<- error) {
 	full := time.NewTimer(gathering)
 	defer full.Stop()
 	for next, ok := first, true; ok; {
 		if next.asked != nil {
 			return rows, append(asked, next.asked)
 		}
-		rows = append(rows, next.row)
-		if len(rows) == maxBatch {
+		rows.addAll(next.entry)
+		if len(rows.entries)+len(rows.shown) >= maxBatch {
 			return rows, asked
 		}
 		select {

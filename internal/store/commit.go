@@ -71,7 +71,7 @@ var (
 // Rows that other processes change too are taken in one order, so that two do not
 // wait for each other: the cases, the attempts, the lanes, the health of endpoints,
 // their traffic, each by their keys.
-func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, outcomes []*outcome, entries [][]any) error {
+func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, outcomes []*outcome, entries entryRows) error {
 	made := newAttempts(outcomes)
 	winners, err := w.writeCases(ctx, tx, changes, made.step())
 	if err != nil {
@@ -92,7 +92,8 @@ func (w *writer) write(ctx context.Context, tx *transaction, changes []*change, 
 	steps = append(steps, deliveryStep(outcomes))
 	steps = append(steps, ends.steps()...)
 	steps = append(steps, w.verdicts.steps()...)
-	steps = append(steps, failedAttempts(fresh), w.receiptStep(outcomes), w.entryStep(winners, entries))
+	steps = append(steps, failedAttempts(fresh), w.receiptStep(outcomes))
+	steps = append(steps, w.entrySteps(withEntries(winners, entries))...)
 	if err := tx.run(ctx, steps...); err != nil {
 		return err
 	}

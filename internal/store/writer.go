@@ -51,7 +51,7 @@ type writer struct {
 type job struct {
 	changes []*change                              // of cases: committed with others, all or none
 	outcome *outcome                               // of attempts: committed with others
-	entries [][]any                                // of the audit: committed with others, or with the task
+	entries entryRows                              // of the audit: committed with others, or with the task
 	task    func(context.Context, *sql.Conn) error // anything else: a transaction of its own
 	after   func()                                 // called once the task is on disk, before anything else is written
 	result  chan error
@@ -178,7 +178,7 @@ func (w *writer) runTask(ctx context.Context, j job) error {
 		if err := j.task(ctx, w.conn); err != nil {
 			return err
 		}
-		return tx.commit(ctx, step{batch: w.insertEntries, rows: j.entries})
+		return tx.commit(ctx, w.entrySteps(j.entries)...)
 	})
 	if err == nil && j.after != nil {
 		j.after()
@@ -266,9 +266,9 @@ func (w *writer) tell(group []job) {
 }
 
 // contents returns the changes, the outcomes and the entries of a group.
-func contents(group []job) (changes []*change, outcomes []*outcome, entries [][]any) {
+func contents(group []job) (changes []*change, outcomes []*outcome, entries entryRows) {
 	for _, j := range group {
-		entries = append(entries, j.entries...)
+		entries.addAll(j.entries)
 		if j.outcome != nil {
 			outcomes = append(outcomes, j.outcome)
 		}

@@ -166,6 +166,46 @@ var auditTests = []test{
 			require.Equal(t, test.want, append([]string{}, paged...))
 		}
 	}},
+	{"an entry is found by each case whose patient it showed, in the order of all", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		cases := []string{newID(), newID(), newID()}
+		for i, shown := range [][]string{nil, cases[:2], {cases[1]}, nil, cases} {
+			e := c.entry(fmt.Sprint(i), []string{"getCase", "revealCases"}[min(len(shown), 1)])
+			if e.KeyID, e.At, e.Details.Shown = []string{"key-1", "key-2"}[i%2], begin.Add(time.Duration(i/2)*time.Minute), shown; shown == nil {
+				e.CaseID = cases[0]
+			}
+			c.recordCall(e)
+		}
+		for i, want := range [][]string{{"4", "3", "1", "0"}, {"4", "2", "1"}, {"4"}} {
+			require.Equal(t, want, requests(c.entries(store.AuditFilter{CaseID: cases[i]})))
+			var paged []string
+			for last := (*store.AuditPosition)(nil); ; {
+				page, err := c.AuditEntries(t.Context(), c.org.ID, store.AuditFilter{CaseID: cases[i]}, last, 1)
+				require.NoError(t, err)
+				if len(page) == 0 {
+					break
+				}
+				paged, last = append(paged, page[0].RequestID), &store.AuditPosition{At: page[0].At.UnixMilli(), Position: page[0].Position}
+			}
+			require.Equal(t, want, paged)
+		}
+		require.Equal(t, cases, c.entries(store.AuditFilter{CaseID: cases[2]})[0].Details.Shown)
+		minute := begin.Add(time.Minute)
+		for want, filter := range map[string]store.AuditFilter{
+			"[3 1]": {CaseID: cases[0], KeyID: "key-2"}, "[4 1]": {CaseID: cases[0], Operation: "revealCases"},
+			"[4 2]": {CaseID: cases[1], Since: &minute}, "[1]": {CaseID: cases[1], Until: &minute},
+		} {
+			require.Equal(t, want, fmt.Sprint(requests(c.entries(filter))))
+		}
+		require.Empty(t, c.neighbour().entries(store.AuditFilter{CaseID: cases[0]}))
+		again := c.sealed("5", "revealCases")
+		again.Details.Shown = cases
+		other := *again
+		for _, e := range []*store.AuditEntry{again, &other} { // the answer to the commit was lost
+			c.recordCall(e)
+		}
+		require.Equal(t, []string{"4", "5"}, requests(c.entries(store.AuditFilter{CaseID: cases[2]})))
+	}},
 	{"what was recorded before the store is closed is written", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		for i := range 700 {
