@@ -122,10 +122,10 @@ func (a *App) open(ctx context.Context, cfg config.Config, p patience) (err erro
 		MaxDocument:         int64(cfg.MaxDocumentBytes),
 	})
 	pages := dashboard.New(s, dashboard.Options{Log: a.log, Metrics: metrics, PublicURL: publicURL})
-	a.server = newServer(doors{
+	a.server = newServer(proxies(cfg.TrustedProxies).behind(doors{
 		rest:      rest.New(s, rest.Options{Version: Version(), Log: a.log, Metrics: metrics, PublicURL: publicURL}),
 		dashboard: pages,
-	}, p, a.log)
+	}), p, a.log)
 	a.server.RegisterOnShutdown(pages.EndStreams)
 	return nil
 }

@@ -45,6 +45,9 @@ type Config struct {
 	// AllowCIDRs are the private networks that endpoints may be in, with plain http
 	// too. Empty means none.
 	AllowCIDRs []netip.Prefix
+	// TrustedProxies are the networks of proxies that are believed about the address of a
+	// client, in X-Forwarded-For. Empty means none.
+	TrustedProxies []netip.Prefix
 	// KeepDays is how many days what was delivered is kept, and what failed three times
 	// as long.
 	KeepDays int
@@ -78,6 +81,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("public-url", c.PublicURL),
 		slog.Bool("dev", c.Dev),
 		slog.String("allow-cidrs", joinCIDRs(c.AllowCIDRs)),
+		slog.String("trusted-proxies", joinCIDRs(c.TrustedProxies)),
 		slog.Int("keep-days", c.KeepDays),
 		slog.Int("max-document-bytes", c.MaxDocumentBytes),
 		slog.String("log-level", c.LogLevel),

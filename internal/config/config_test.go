@@ -127,6 +127,11 @@ func TestLoad(t *testing.T) {
 			want:    func(*config.Config) {},
 		},
 		{
+			name:    "trusted proxies are networks like those",
+			environ: []string{"CASEHOOK_TRUSTED_PROXIES=10.0.0.0/8,fd00::1/128"},
+			want:    func(c *config.Config) { c.TrustedProxies = networks("10.0.0.0/8", "fd00::1/128") },
+		},
+		{
 			name: "a SQLite database is a path",
 			args: []string{"--database", "sqlite:/srv/casehook.db"},
 			want: func(c *config.Config) { c.Database = "sqlite:/srv/casehook.db" },
@@ -336,7 +341,7 @@ func TestLoadOfAFileThatIsNotThere(t *testing.T) {
 func TestAddFlagsDefinesNoFlagForASecret(t *testing.T) {
 	var names []string
 	parse(t).VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	require.Equal(t, []string{"allow-cidrs", "config", "data", "database", "dev", "documents", "keep-days", "listen", "log-format", "log-level", "max-document-bytes", "public-url", "shares"}, names)
+	require.Equal(t, []string{"allow-cidrs", "config", "data", "database", "dev", "documents", "keep-days", "listen", "log-format", "log-level", "max-document-bytes", "public-url", "shares", "trusted-proxies"}, names)
 }
 
 func TestAddFlagsDefinesOnlyWhatIsNamed(t *testing.T) {
@@ -380,8 +385,8 @@ func TestSecretThatIsEmptyIsUnset(t *testing.T) {
 func TestAllowedNetworksAreShown(t *testing.T) {
 	c := config.Default()
 	require.Contains(t, c.String(), "allow-cidrs= ")
-	c.AllowCIDRs = networks("10.0.0.0/8", "fd00::/8")
-	require.Contains(t, c.String(), "allow-cidrs=10.0.0.0/8,fd00::/8 ")
+	c.AllowCIDRs, c.TrustedProxies = networks("10.0.0.0/8", "fd00::/8"), networks("192.0.2.1/32")
+	require.Contains(t, c.String(), "allow-cidrs=10.0.0.0/8,fd00::/8 trusted-proxies=192.0.2.1/32 ")
 }
 
 // networks returns parsed CIDRs.
@@ -413,8 +418,8 @@ func writeFile(t testing.TB, content string) string {
 func plain(c config.Config) map[string]any {
 	return map[string]any{
 		"listen": c.Listen, "database": c.Database, "data": c.Data, "documents": c.Documents, "shares": c.Shares, "public-url": c.PublicURL, "dev": c.Dev,
-		"allow-cidrs": fmt.Sprint(c.AllowCIDRs),
-		"log-level":   c.LogLevel, "log-format": c.LogFormat,
+		"allow-cidrs": fmt.Sprint(c.AllowCIDRs), "trusted-proxies": fmt.Sprint(c.TrustedProxies),
+		"log-level": c.LogLevel, "log-format": c.LogFormat,
 		"admin-key": string(c.AdminKey), "master-key": string(c.MasterKey),
 	}
 }

@@ -87,11 +87,13 @@ func FuzzFile(f *testing.F) {
 			fmt.Fprintf(&file, "%s: %s\n", name, inYAML(value))
 		}
 		fmt.Fprintf(&file, "dev: %t\nkeep-days: %d\nmax-document-bytes: %d\n", c.Dev, c.KeepDays, c.MaxDocumentBytes)
-		var networks []string
-		for _, network := range c.AllowCIDRs {
-			networks = append(networks, network.String())
+		for name, networks := range map[string][]netip.Prefix{"allow-cidrs": c.AllowCIDRs, "trusted-proxies": c.TrustedProxies} {
+			texts := make([]string, len(networks))
+			for i, network := range networks {
+				texts[i] = network.String()
+			}
+			fmt.Fprintf(&file, "%s: %q\n", name, strings.Join(texts, ","))
 		}
-		fmt.Fprintf(&file, "allow-cidrs: %q\n", strings.Join(networks, ","))
 
 		again, err := config.Load(parse(t, "--config", writeFile(t, file.String())), nil)
 		require.NoError(t, err)

@@ -32,6 +32,7 @@ var settings = []setting{
 	{"public-url", "be reached at `URL` (default where it listens)", func(c *Config) any { return &c.PublicURL }, checkPublicURL},
 	{"dev", "allow endpoints with plain http and private addresses", func(c *Config) any { return &c.Dev }, nil},
 	{"allow-cidrs", "allow endpoints in the private networks `CIDR,CIDR`, such as 10.0.0.0/8", func(c *Config) any { return &c.AllowCIDRs }, checkCIDRs},
+	{"trusted-proxies", "believe proxies in the networks `CIDR,CIDR` which address a client has, by X-Forwarded-For", func(c *Config) any { return &c.TrustedProxies }, checkCIDRs},
 	{"keep-days", "remove what was delivered after `DAYS`, and what failed after three times as long", func(c *Config) any { return &c.KeepDays }, checkDays},
 	{"max-document-bytes", "refuse documents of more than `BYTES`", func(c *Config) any { return &c.MaxDocumentBytes }, checkDocumentBytes},
 	{"log-level", "log from `LEVEL` on: debug, info, warn or error", func(c *Config) any { return &c.LogLevel }, oneOf("debug", "info", "warn", "error")},

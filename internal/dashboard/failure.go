@@ -8,7 +8,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// From one address 10 keys that are refused can be tried at once, and then one every 6 seconds.
+// Of what is refused from one address 10 keys are told why at once, and then one every 6 seconds.
+// It is no lock: a good key is let in, so that nobody can shut out those who share an address.
 const (
 	maxFailures  = 10
 	failureEvery = 6 * time.Second
@@ -24,16 +25,8 @@ type failures struct {
 
 func newFailures() *failures { return &failures{from: make(map[netip.Prefix]*rate.Limiter)} }
 
-// tooMany reports whether nothing more is tried from an address for now.
+// tooMany counts a refused key, and reports whether there were too many from its address.
 func (f *failures) tooMany(address string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	limiter, ok := f.from[network(address)]
-	return ok && limiter.Tokens() < 1
-}
-
-// add counts a refused key.
-func (f *failures) add(address string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	from := network(address)
@@ -43,7 +36,7 @@ func (f *failures) add(address string) {
 		limiter = rate.NewLimiter(rate.Every(failureEvery), maxFailures)
 		f.from[from] = limiter
 	}
-	limiter.Allow()
+	return !limiter.Allow()
 }
 
 // makeRoom forgets who has waited long enough, or everybody where nobody has.

@@ -88,10 +88,6 @@ func (d *Dashboard) signIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	form.values = r.PostForm // what is in an address, is in histories and logs
 	next := d.within(form.text("next"))
-	address := doorway.AddressOf(r)
-	if d.failures.tooMany(address) {
-		return d.askToSignIn(w, http.StatusTooManyRequests, signInView{Next: next, Why: fmt.Sprintf("Too many keys were refused from your address. Wait %d seconds, then try again.", failureEvery/time.Second)})
-	}
 	who, err := d.service.Authenticate(r.Context(), strings.TrimSpace(form.text("key")), "")
 	if who.KeyID != "" {
 		if broken := d.service.Attribute(r.Context(), doorway.ExchangeOf(r.Context()).Entry, who); broken != nil {
@@ -102,7 +98,9 @@ func (d *Dashboard) signIn(w http.ResponseWriter, r *http.Request) error {
 		err = refusal.Of(refusal.Forbidden, "The operator's key makes and lists organizations, and sees nothing inside of them. Sign in with a key of an organization.")
 	}
 	if refused, ok := errors.AsType[*refusal.Error](err); ok {
-		d.failures.add(address)
+		if d.failures.tooMany(doorway.AddressOf(r)) {
+			return d.askToSignIn(w, http.StatusTooManyRequests, signInView{Next: next, Why: fmt.Sprintf("Too many keys were refused from your address. Wait %d seconds, then try again.", failureEvery/time.Second)})
+		}
 		return d.askToSignIn(w, doorway.StatusOf(refused.Kind), signInView{Next: next, Why: sentence(refused.Detail)})
 	}
 	if err != nil {
