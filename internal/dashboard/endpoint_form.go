@@ -23,17 +23,17 @@ type endpointForm struct {
 	Name   string
 	Once   string
 	Events []caseupdate.Event
-	Seen   string         // the endpoint that the form was filled in with, by its last change
-	Stale  bool           // it was changed since
+	Was    string         // what the form was filled in with
+	Stale  *conflict      // the endpoint was changed since; nil where it was not
 	Why    *refusal.Error // it was refused; nil where it was not
 	filled url.Values
 }
 
 // endpointFields are the fields of the form, in their order, and what they are called.
-var endpointFields = []struct{ Field, Name string }{
+var endpointFields = []field{
 	{"url", "URL"}, {"description", "Description"}, {"phi", "Patient data (PHI)"}, {"restricted", "Restricted content"},
 	{"events", "Events"}, {"payload", "Case"}, {"documents", "Documents"}, {"maxInlineBytes", "Largest document in a message"},
-	{"ordering", "Order"}, {"signing", "Signatures"}, {"headers", "Headers"},
+	{"ordering", "Order"}, {"signing", "Signatures"}, {"headers", "Own headers"},
 	{"timeoutSeconds", "Timeout"}, {"maxInFlight", "In flight"}, {"rateLimit", "Rate"},
 }
 
@@ -48,15 +48,8 @@ func (f endpointForm) Has(field string, value any) bool {
 // Options returns what can be chosen in a field.
 func (f endpointForm) Options(field string) []option { return options[field] }
 
-// Wrong returns the fields that are not fine, in the order of the form.
-func (f endpointForm) Wrong() (fields []struct{ Field, Name string }) {
-	for _, field := range endpointFields {
-		if wrong(f.Why, field.Field) != "" {
-			fields = append(fields, field)
-		}
-	}
-	return fields
-}
+// Fields are those of the form.
+func (f endpointForm) Fields() []field { return endpointFields }
 
 // draftEndpoint shows the form to make an endpoint. What it may be told is not filled in: nobody
 // is sent PHI because a default said so.
@@ -74,22 +67,31 @@ func (d *Dashboard) redraftEndpoint(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	return d.showEndpointForm(w, r, e, &form{values: filledOf(e)})
+	filled := filledOf(e)
+	filled.Set("was", filled.Encode())
+	return d.showEndpointForm(w, r, e, &form{values: filled})
 }
 
 // showEndpointForm shows the form to change an endpoint, or to make one where it is nil, as it
 // is filled in, with what is wrong in it.
 func (d *Dashboard) showEndpointForm(w http.ResponseWriter, r *http.Request, e *subscription.Endpoint, f *form) error {
-	view := endpointForm{Once: f.text("once"), Seen: f.text("seen"), Events: caseupdate.Events(), Why: f.why(), filled: f.values}
+	view := endpointForm{Once: f.text("once"), Was: f.text("was"), Events: caseupdate.Events(), filled: f.values}
 	p := page{Template: "endpoint_form", Title: "New endpoint", Crumbs: []crumb{{"Endpoints", "/endpoints"}}}
 	if e != nil {
 		view.ID, view.Name = e.ID, titleOf(e)
-		if view.Stale = view.Seen != seenOf(e); view.Stale {
-			view.Seen, p.Status = seenOf(e), http.StatusConflict
-		}
 		p.Title, p.Crumbs = "Edit", append(p.Crumbs, crumb{view.Name, endpointPath(e.ID)})
+		if f.isStale(e) {
+			var err error
+			if view.Stale, err = d.reconcile(r.Context(), caller(r), f, e); err != nil {
+				return err
+			}
+			view.Was = f.text("was")
+		}
 	}
-	if view.Why != nil {
+	switch view.Why = f.why(); {
+	case view.Stale != nil:
+		p.Status = http.StatusConflict
+	case view.Why != nil:
 		p.Status = http.StatusUnprocessableEntity
 	}
 	p.Data = view
@@ -130,6 +132,9 @@ func (d *Dashboard) updateEndpoint(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
+	if f.isStale(known) {
+		return d.showEndpointForm(w, r, known, f)
+	}
 	change := f.endpoint(known)
 	if f.err() != nil {
 		draft := *known
@@ -139,7 +144,7 @@ func (d *Dashboard) updateEndpoint(w http.ResponseWriter, r *http.Request) error
 	}
 	isStale := false
 	e, err := d.service.UpdateEndpoint(ctx, who, known.ID, func(e *subscription.Endpoint) {
-		if isStale = f.text("seen") != seenOf(e); !isStale {
+		if isStale = f.isStale(e); !isStale {
 			change(e)
 		}
 	})
@@ -154,10 +159,6 @@ func (d *Dashboard) updateEndpoint(w http.ResponseWriter, r *http.Request) error
 	}
 	return d.goTo(w, r, endpointPath(e.ID), "It is changed. That holds from the next attempt on.")
 }
-
-// seenOf tells one change of an endpoint from the others. Who saves a form says by it what they
-// have seen: they must not take back unawares what somebody else has changed since.
-func seenOf(e *subscription.Endpoint) string { return e.UpdatedAt.UTC().Format(time.RFC3339Nano) }
 
 // filledOf returns the form as it is filled in for an endpoint. Of its headers there are the
 // names only.
@@ -255,24 +256,33 @@ func (f *form) endpoint(known *subscription.Endpoint) (change func(*subscription
 // headers reads headers, one a line. Where the value of one that an endpoint has already is the
 // mask, it stays as it is.
 func (f *form) headers(known *subscription.Endpoint) map[string]string {
-	headers := make(map[string]string)
+	headers, named := make(map[string]string), make(map[string]bool)
+	var faults []string
+	number := 0
 	for line := range strings.Lines(f.text("headers")) {
+		number++
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
 		name, value, ok := strings.Cut(line, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		_, twice := headers[name]
 		_, there := known.Headers[name]
+		allowed := subscription.CheckHeader(name, value)
 		switch {
 		case !ok:
-			f.fault("headers", "must be one a line, as name: value")
-		case twice:
-			f.fault("headers", "must not name a header twice")
+			allowed = "must be a name, a colon and a value"
+		case named[strings.ToLower(name)]:
+			allowed = "must not name a header twice"
 		case value == service.Mask && !there:
-			f.fault("headers", "must have values of their own: "+service.Mask+" stands for one that is kept")
+			allowed = "must have a value of its own: " + service.Mask + " stands for one that is kept"
 		}
-		headers[name] = value
+		if allowed != "" {
+			faults = append(faults, fmt.Sprintf("line %d %s", number, allowed))
+		}
+		headers[name], named[strings.ToLower(name)] = value, true
+	}
+	if len(faults) > 0 {
+		f.fault("headers", strings.Join(faults, "; "))
 	}
 	return headers
 }

@@ -20,7 +20,7 @@ import (
 
 var (
 	whsec = regexp.MustCompile(`data-copy="(whsec_[^"]+)"`)
-	seen  = regexp.MustCompile(`name="seen" value="([^"]+)"`)
+	was   = regexp.MustCompile(`name="was" value="([^"]+)"`)
 )
 
 // filled is the form of an endpoint as it is sent where nobody has made a mistake, but for
@@ -97,7 +97,7 @@ func TestWhatIsWrongIsToldBesideItsField(t *testing.T) {
 	s := newServer(t)
 	b := s.signedIn(t, adminKey)
 	existing := s.receiver(t, http.StatusOK, "Kept")
-	opened := seen.FindStringSubmatch(b.get(t, "/endpoints/"+existing.ID+"/edit").body)[1]
+	was := opened(t, b.get(t, "/endpoints/"+existing.ID+"/edit").body)
 	for _, test := range []struct{ field, value, told string }{
 		{"url", "ftp://partner.example", "Must begin with https://"},
 		{"url", "", "Must not be empty"},
@@ -109,19 +109,22 @@ func TestWhatIsWrongIsToldBesideItsField(t *testing.T) {
 		{"documents", "paper", "base64&#34; or &#34;url"},
 		{"ordering", "any", "case&#34; or &#34;none"},
 		{"maxInlineBytes", "-1", "from 0 to 2,000,000,000"},
-		{"headers", "no colon", "one a line, as name: value"},
-		{"headers", "a: 1\na: 2", "not name a header twice"},
-		{"headers", "authorization: ***", "values of their own"},
-		{"headers", "host: partner.example", "casehook or HTTP sets"},
+		{"headers", "no colon", "Line 1 must be a name, a colon and a value"},
+		{"headers", "a: 1\n\nA: 2", "Line 3 must not name a header twice"},
+		{"headers", "a: 1\r\nauthorization: ***", "Line 2 must have a value of its own"},
+		{"headers", "a b: 1\nc: \x01\nd: 4", "Line 1 must have names of letters, digits and hyphens (RFC 9110, section 5.1); line 2 must have values of visible ASCII"},
+		{"headers", "host: partner.example", "Line 1 must not name a header that casehook or HTTP sets"},
 		{"timeoutSeconds", "61", "from 1 to 60"},
 		{"maxInFlight", "many", "from 1 to 256"},
 		{"rateLimit", "0", "from 1 to 10,000"},
 	} {
 		for _, path := range []string{"/endpoints", "/endpoints/" + existing.ID} {
-			answer := b.post(t, path, filled("https://127.0.0.1/typed", url.Values{test.field: {test.value}, "once": {"typed"}, "seen": {opened}}))
+			answer := b.post(t, path, filled("https://127.0.0.1/typed", url.Values{test.field: {test.value}, "once": {"typed"}, "was": {was}}))
 			require.Equal(t, http.StatusUnprocessableEntity, answer.status, test)
 			require.Regexp(t, `id="`+test.field+`-wrong">[^<]*`+regexp.QuoteMeta(test.told), answer.body, test)
-			require.Contains(t, answer.body, `<a href="#`+test.field+`">`)
+			require.Regexp(t, `<div class="fault" role="alert" tabindex="-1" autofocus><p>Not done yet: look at what is marked.</p>\s*<ul><li><a href="#`+test.field+`">`, answer.body)
+			require.Regexp(t, `id="`+test.field+`"`, answer.body, "the link leads somewhere")
+			require.NotContains(t, answer.body, `maxlength="500"`, "a browser would cut what is too long without a word")
 			if test.field != "url" {
 				require.Contains(t, answer.body, `value="https://127.0.0.1/typed"`, "what was typed is there still")
 			}
@@ -148,7 +151,7 @@ func TestAnEndpointIsChangedAndKeepsWhatIsNotShown(t *testing.T) {
 	require.Contains(t, form, `value="1000"`)
 
 	fields := filled("https://127.0.0.1/hooks", url.Values{
-		"description": {naughty[0]}, "phi": {"no"}, "headers": {"authorization: ***\nx-new: new"}, "maxInlineBytes": {""}, "seen": {seen.FindStringSubmatch(form)[1]},
+		"description": {naughty[0]}, "phi": {"no"}, "headers": {"authorization: ***\nx-new: new"}, "maxInlineBytes": {""}, "was": {opened(t, form)},
 	})
 	changed := b.post(t, "/endpoints/"+e.ID, fields)
 	require.Equal(t, "/endpoints/"+e.ID, changed.header.Get("Location"))
@@ -166,7 +169,7 @@ func TestAnEndpointIsChangedAndKeepsWhatIsNotShown(t *testing.T) {
 	stale := b.post(t, "/endpoints/"+e.ID, fields)
 	require.Equal(t, http.StatusConflict, stale.status, "what has changed since the form was opened is not taken back unawares")
 	require.Equal(t, subscription.Clearance{}, s.endpoints(t)[0].Clearance)
-	fields.Set("seen", seen.FindStringSubmatch(stale.body)[1])
+	fields.Set("was", opened(t, stale.body))
 	require.Equal(t, http.StatusSeeOther, b.post(t, "/endpoints/"+e.ID, fields).status)
 	require.True(t, s.endpoints(t)[0].Clearance.PHI)
 }

@@ -22,6 +22,9 @@ type form struct {
 	faults []refusal.Fault
 }
 
+// field is one of a form, and what it is called.
+type field struct{ Field, Name string }
+
 // readForm reads the form of a request.
 func readForm(r *http.Request) (*form, error) {
 	err := r.ParseForm()

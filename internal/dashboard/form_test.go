@@ -23,6 +23,7 @@ func TestARefusedFilterSaysSoAtItsField(t *testing.T) {
 		refused := b.get(t, path)
 		require.Equal(t, http.StatusUnprocessableEntity, refused.status, path)
 		require.Contains(t, refused.body, want, path)
+		require.Contains(t, refused.body, "Not done yet: look at what is marked.", path)
 		require.Contains(t, refused.body, `value="kept"`, "what was typed is kept")
 		require.NotContains(t, refused.body, "<tbody>", "nothing is listed")
 		require.NotContains(t, refused.body, `class="empty"`, "nor said to be missing")

@@ -21,6 +21,11 @@ type keysView struct {
 	Why   *refusal.Error // the form was refused; nil: it was not
 }
 
+// Fields are those of the form.
+func (keysView) Fields() []field {
+	return []field{{"name", "Name"}, {"role", "Role"}, {"clearance", "Cleared for"}, {"expiresAt", "Expires"}}
+}
+
 // keyRow is an API key in the list.
 type keyRow struct {
 	service.Key

@@ -70,6 +70,7 @@ func TestAKeyThatCannotBeIsNotMade(t *testing.T) {
 			got := b.post(t, "/keys", test.form)
 			require.Equal(t, http.StatusUnprocessableEntity, got.status)
 			require.Contains(t, got.body, test.told)
+			require.Regexp(t, `autofocus><p>Not done yet: look at what is marked.</p>\s*<ul><li><a href="#(name|role|expiresAt)">`, got.body)
 			require.Contains(t, got.body, `value="`+test.form.Get("name")+`"`, "what was filled in is still there")
 		})
 	}

@@ -20,6 +20,7 @@ var functions = template.FuncMap{
 	"words":    words,
 	"told":     told,
 	"wrong":    wrong,
+	"wrongs":   wrongs,
 	"dict":     dict,
 	"sentence": sentence,
 }
@@ -161,6 +162,16 @@ func wrong(refused *refusal.Error, field string) string {
 		}
 	}
 	return ""
+}
+
+// wrongs returns those of the fields of a form that was refused that are not as they must be.
+func wrongs(refused *refusal.Error, fields []field) (these []field) {
+	for _, f := range fields {
+		if wrong(refused, f.Field) != "" {
+			these = append(these, f)
+		}
+	}
+	return these
 }
 
 // dict returns the arguments of a partial, given as names and values in turn.

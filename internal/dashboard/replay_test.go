@@ -27,7 +27,7 @@ func TestAReplayIsPreviewedAndBegunAsItIsFilledIn(t *testing.T) {
 		"":                                     "4 messages",
 		"?caseId=" + first.ShortID:             "2 messages",
 		"?caseId=" + first.ID:                  "2 messages",
-		"?event=CREATE_CASE&event=ADD_PAYMENT": "Something in the form is not right.",
+		"?event=CREATE_CASE&event=ADD_PAYMENT": "Not done yet: look at what is marked.",
 		"?event=CREATE_CASE":                   "2 messages",
 		"?until=2020-01-01T00:00":              "Nothing",
 		"?since=2020-01-01T00:00":              "4 messages",

@@ -55,6 +55,11 @@ type userView struct {
 	Why                 *refusal.Error // the form was refused; nil: it was not
 }
 
+// Fields are those of the form.
+func (userView) Fields() []field {
+	return []field{{"id", "Id"}, {"firstName", "First name"}, {"lastName", "Last name"}, {"email", "E-mail"}, {"role", "Role"}}
+}
+
 func (d *Dashboard) registerUser(w http.ResponseWriter, r *http.Request) error {
 	return d.showUser(w, r, http.StatusOK, userView{IsNew: true})
 }

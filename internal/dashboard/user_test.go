@@ -45,6 +45,7 @@ func TestAUserThatCannotBeIsNotRegistered(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, got.status)
 	require.Contains(t, got.body, "Must be an e-mail address.")
 	require.Contains(t, got.body, "Must not be empty.")
+	require.Regexp(t, `autofocus><p>Not done yet: look at what is marked.</p>\s*<ul><li><a href="#lastName">Last name</a></li><li><a href="#email">E-mail</a></li></ul>`, got.body)
 	require.Contains(t, got.body, `value="Nora"`)
 	require.Equal(t, http.StatusNotFound, b.get(t, "/users/edit?id=nurse-7").status)
 }

@@ -134,16 +134,9 @@ func checkHeaders(headers map[string]string) []refusal.Fault {
 	seen := make(map[string]bool, len(headers))
 	for name, value := range headers {
 		lower := strings.ToLower(name)
-		var allowed string
-		switch {
-		case name == "" || len(name) > MaxHeaderName || strings.ContainsFunc(name, notToken):
-			allowed = "must have names of letters, digits and hyphens (RFC 9110, section 5.1)"
-		case slices.Contains(reserved, lower), strings.HasPrefix(lower, "webhook-"), strings.HasPrefix(lower, "casehook-"):
-			allowed = "must not name a header that casehook or HTTP sets"
-		case seen[lower]:
+		allowed := CheckHeader(name, value)
+		if allowed == "" && seen[lower] {
 			allowed = "must not name a header twice"
-		case len(value) > MaxHeaderValue || strings.ContainsFunc(value, notVisible) || strings.TrimSpace(value) != value:
-			allowed = fmt.Sprintf("must have values of visible ASCII, at most %d bytes long", MaxHeaderValue)
 		}
 		seen[lower] = true
 		if allowed != "" && !slices.Contains(faults, refusal.Fault{Field: "headers", Allowed: allowed}) {
@@ -151,6 +144,21 @@ func checkHeaders(headers map[string]string) []refusal.Fault {
 		}
 	}
 	return faults
+}
+
+// CheckHeader says what the headers of an endpoint must be, where one of them cannot be; "" where
+// it is fine.
+func CheckHeader(name, value string) (allowed string) {
+	lower := strings.ToLower(name)
+	switch {
+	case name == "" || len(name) > MaxHeaderName || strings.ContainsFunc(name, notToken):
+		return "must have names of letters, digits and hyphens (RFC 9110, section 5.1)"
+	case slices.Contains(reserved, lower), strings.HasPrefix(lower, "webhook-"), strings.HasPrefix(lower, "casehook-"):
+		return "must not name a header that casehook or HTTP sets"
+	case len(value) > MaxHeaderValue || strings.ContainsFunc(value, notVisible) || strings.TrimSpace(value) != value:
+		return fmt.Sprintf("must have values of visible ASCII, at most %d bytes long", MaxHeaderValue)
+	}
+	return ""
 }
 
 // notToken reports whether r may not stand in a header's name (RFC 9110, section 5.6.2).
