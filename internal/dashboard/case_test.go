@@ -50,6 +50,24 @@ func TestWhatTellsOfAPatientIsHiddenUntilItIsAskedFor(t *testing.T) {
 	require.Equal(t, map[string]int{"getCase": 4, "revealCase": 2, "revealCases": 1}, operations)
 }
 
+func TestWhoIsNotClearedForPHIIsToldSo(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "mark")
+	s.partner(t, http.StatusOK)
+	s.change(t, c.ID, caselog.Escalate{})
+	delivery := "/deliveries/" + s.sent(t, c.ID, 1)[0].ID
+	const told = "Your key is not cleared for PHI"
+	blind := s.signedIn(t, s.key(t, service.Reader, subscription.Clearance{Restricted: true}).Secret)
+	for page, rest := range map[string]string{"/cases": "", "/cases/" + c.ID: ">Show what was written<", delivery: ">Show what was sent<"} {
+		got := blind.get(t, page).body
+		require.Contains(t, got, told)
+		require.NotContains(t, got, "Show patient data")
+		require.Contains(t, got, rest)
+		require.NotContains(t, s.signedIn(t, adminKey).get(t, page).body, told)
+	}
+	require.NotContains(t, blind.get(t, "/cases").body, "/cases/reveal", "there is nothing to be shown")
+}
+
 func TestWhatTheKeeperOfACaseHasWrittenOfItsEventsIsHidden(t *testing.T) {
 	s := newServer(t)
 	c := s.open(t, "mark")

@@ -31,6 +31,7 @@ type page struct {
 	Organization string
 	KeyName      string
 	Role         service.Role
+	Cleared      bool   // for PHI
 	Flash        string // what was done just now
 }
 
@@ -91,6 +92,7 @@ func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, p page) (err er
 			}
 		}
 		p.Organization, p.KeyName, p.Role = org.Name, who.Actor.FirstName, who.Role
+		p.Cleared = who.Clearance.PHI
 		p.Nav = d.navigation(who.Role, route)
 	}
 	if p.Status == 0 {
