@@ -32,7 +32,7 @@ func (s *Store) Backlogs(ctx context.Context, organizationID string) (map[string
 				SELECT created_at
 				FROM deliveries
 				WHERE deliveries.endpoint_id >= endpoints.id AND deliveries.endpoint_id <= endpoints.id
-					AND deliveries.state = 'pending' AND deliveries.replay_id IS NULL
+					AND deliveries.state = 'pending' AND deliveries.tries >= 0 AND deliveries.replay_id IS NULL
 				ORDER BY deliveries.endpoint_id, deliveries.id
 				LIMIT 1)
 		FROM endpoints

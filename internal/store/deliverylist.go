@@ -42,7 +42,9 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 // each state, by endpoint or by organisation. Then however many others there are of another
 // state, endpoint or case, they are not looked at. Conditions that are to take no index add
 // an empty text to their column, and the bounds and the order of a state's index are such that no other has them:
-// PostgreSQL would go through all deliveries by their ids, and hope to find some soon.
+// PostgreSQL would go through all deliveries by their ids, and hope to find some soon. The
+// other way round, the indexes of what is pending are of what has tries >= 0, so that only
+// lists take them: else they would take the place of the one by lanes.
 func (f DeliveryFilter) query(organizationID, before string, limit int) (query string, arguments []any) {
 	where := conditions{arguments: []any{organizationID}} // which is $1 of the caller, too
 	ofFew := f.EventID != "" || f.CaseID != ""
@@ -94,6 +96,10 @@ func (f DeliveryFilter) bounds(before string) (first, end string) {
 	return first, end
 }
 
+// listed is true of all deliveries, and has those that are pending found by the indexes of
+// lists; see [DeliveryFilter.query].
+const listed = ` AND d.tries >= 0`
+
 // states returns the conditions of deliveries d, of which each is of one state, but where
 // few come into question: then no index of a state is to be taken.
 func (f DeliveryFilter) states(ofFew bool) []string {
@@ -106,7 +112,7 @@ func (f DeliveryFilter) states(ofFew bool) []string {
 		if ofFew {
 			return []string{`true`}
 		}
-		return []string{`d.state = 'pending'`, `d.state = 'delivered'`, `d.state = 'failed'`, `d.state = 'canceled'`}
+		return []string{`d.state = 'pending'` + listed, `d.state = 'delivered'`, `d.state = 'failed'`, `d.state = 'canceled'`}
 	case Sending: // found from the lanes: few are worked on, many may be pending
 		return []string{column + ` = 'pending'
 				AND d.id IN (
@@ -119,7 +125,7 @@ func (f DeliveryFilter) states(ofFew bool) []string {
 					FROM lanes
 					WHERE lanes.owner IS NOT NULL)`}
 	case Pending:
-		return []string{column + ` = 'pending' AND NOT ` + isSending}
+		return []string{column + ` = 'pending'` + listed + ` AND NOT ` + isSending}
 	case Delivered, Failed, Canceled:
 		return []string{column + ` = '` + string(f.State) + `'`}
 	}

@@ -113,7 +113,7 @@ func (s *Store) outcomesSince(ctx context.Context, organizationID string, after 
 		SELECT EXISTS (
 			SELECT 1
 			FROM receipts
-			WHERE (transaction_id, position) > ($1, $2) AND (transaction_id, position) <= ($3, $4) AND repeated = 0
+			WHERE (transaction_id, position) > ($1, $2) AND (transaction_id, position) <= ($3, $4) AND repeated + 0 = 0
 			ORDER BY transaction_id DESC, position DESC
 			LIMIT 1 OFFSET $5)`, after.Transaction, after.Event, until.Transaction, until.Event, maxGlanced).Scan(&left)
 	if err != nil {

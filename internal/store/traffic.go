@@ -207,7 +207,8 @@ func (s *Store) countReceipts(ctx context.Context) (more bool, err error) {
 // tally counts receipts after a place, and returns how many and the place of the last.
 // What is older than traffic is kept is not counted.
 func (s *Store) tally(ctx context.Context, from place) (counted tallies, to place, n int, err error) {
-	// What was delivered before has its latency already.
+	// What was delivered before has its latency already. An index of what is not repeated has
+	// no order that is of use here.
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT transaction_id, position, organization_id, endpoint_id, delivery_id, outcome, at,
 			attempts > 1 AND EXISTS (
@@ -216,7 +217,7 @@ func (s *Store) tally(ctx context.Context, from place) (counted tallies, to plac
 				WHERE before.delivery_id = receipts.delivery_id AND before.attempts < receipts.attempts AND before.outcome = 'delivered'
 					AND before.repeated = 0)
 		FROM receipts
-		WHERE `+s.connection.after("$1", "$2")+` AND repeated = 0 AND `+s.connection.settled()+`
+		WHERE `+s.connection.after("$1", "$2")+` AND repeated + 0 = 0 AND `+s.connection.settled()+`
 		ORDER BY transaction_id, position
 		LIMIT $3`, from.transaction, from.number, maxCounted)
 	if err != nil {

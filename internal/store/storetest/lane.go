@@ -13,6 +13,16 @@ import (
 )
 
 var laneTests = []test{
+	{"what waits in a lane is looked for in no other, also where the database knows of no rows yet", func(t *testing.T, url string) {
+		_, _, err := store.Migrate(t.Context(), url)
+		require.NoError(t, err)
+		for _, query := range []string{
+			`SELECT 1 FROM deliveries WHERE endpoint_id = 'e' AND lane = 'l' AND state = 'pending' AND sequence <= 1`,
+			`SELECT due_at FROM deliveries WHERE endpoint_id = 'e' AND lane = 'l' AND state = 'pending' ORDER BY sequence LIMIT 1`,
+		} {
+			require.Contains(t, plan(t, url, query), "deliveries_pending")
+		}
+	}},
 	{"an empty lane is handed over with the change, and stays with who has it", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		e := c.endpoint()

@@ -31,3 +31,34 @@ func rows(t *testing.T, url, query string, arguments ...any) int {
 	require.NoError(t, database(t, url).QueryRowContext(t.Context(), query, arguments...).Scan(&n))
 	return n
 }
+
+// plan returns how a database finds the rows of a query, in its own words. PostgreSQL is told
+// to use indexes, as the store tells it.
+func plan(t *testing.T, url, query string) string {
+	t.Helper()
+	conn, err := database(t, url).Conn(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	explain, column := "EXPLAIN ", 0
+	if strings.HasPrefix(url, "sqlite:") {
+		explain, column = "EXPLAIN QUERY PLAN ", 3
+	} else {
+		_, err := conn.ExecContext(t.Context(), "SET enable_seqscan = off")
+		require.NoError(t, err)
+	}
+	found, err := conn.QueryContext(t.Context(), explain+query)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, found.Close()) }()
+	var all strings.Builder
+	for found.Next() {
+		line := make([]string, column+1)
+		targets := make([]any, len(line))
+		for i := range line {
+			targets[i] = &line[i]
+		}
+		require.NoError(t, found.Scan(targets...))
+		all.WriteString(line[column] + "\n")
+	}
+	require.NoError(t, found.Err())
+	return all.String()
+}
