@@ -22,15 +22,15 @@ var options = map[string][]option{
 		{"some", "Only some", ""},
 	},
 	"payload": {
-		{string(subscription.PayloadEvent), "The basic case", "What happened, and the head of the case: its status, its patient, who is assigned."},
-		{string(subscription.PayloadFull), "The full case", "And all that belongs to the case as of the event: comments, answers, documents, decisions, payments, orders."},
+		{string(subscription.PayloadEvent), "The basic case", "What happened, and the main facts of the case: its status, its patient, who is assigned."},
+		{string(subscription.PayloadFull), "The full case", "The same, with all that the case had by then: comments, answers, documents, decisions, payments, orders."},
 	},
 	"documents": {
-		{string(subscription.DocumentsBase64), "In the message", "Their bytes, in base64."},
-		{string(subscription.DocumentsURL), "As signed links", "Each is good for 15 minutes and needs no key. Messages stay small."},
+		{string(subscription.DocumentsBase64), "In the message", "Each document is part of the message, in base64."},
+		{string(subscription.DocumentsURL), "As signed links", "In the place of each document is a link that works for 15 minutes, without a key. Messages stay small."},
 	},
 	"ordering": {
-		{string(subscription.OrderingCase), "In the order of each case", "A message waits until the one before it, of the same case, is over. Cases do not wait for each other."},
+		{string(subscription.OrderingCase), "In the order of each case", "A message waits until the one before it, of the same case, was delivered or given up. Cases do not wait for each other."},
 		{string(subscription.OrderingNone), "Each as soon as it can be", "No message waits for another: one that fails holds up nothing, and a later one may come first."},
 	},
 }
