@@ -279,7 +279,7 @@ func (d *Dashboard) askToRetryDelivery(w http.ResponseWriter, r *http.Request) e
 		return err
 	}
 	return d.ask(w, r, question{
-		Title:   "Send it again?",
+		Title:   "Send it again",
 		Text:    row.what() + " is sent to " + row.Recipient + " once more, under the same webhook-id and casehook-sequence. A receiver that has it already should answer 2xx and do nothing.",
 		Button:  "Send again",
 		Class:   "primary",
@@ -305,7 +305,7 @@ func (d *Dashboard) askToCancelDelivery(w http.ResponseWriter, r *http.Request) 
 		return refusal.Of(refusal.Conflict, "The delivery is finished already.")
 	}
 	return d.ask(w, r, question{
-		Title:   "Cancel this delivery?",
+		Title:   "Cancel this delivery",
 		Text:    row.what() + " is not sent to " + row.Recipient + " any more, which will see a hole in casehook-sequence. What waits behind it goes on.",
 		Button:  "Cancel delivery",
 		Class:   "danger",

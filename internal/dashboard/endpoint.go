@@ -314,7 +314,8 @@ func (d *Dashboard) askToDeleteEndpoint(w http.ResponseWriter, r *http.Request) 
 		lost = messages + " messages wait for it and will never be sent."
 	}
 	return d.ask(w, r, question{
-		Title:   "Delete the endpoint “" + titleOf(e) + "”?",
+		Title:   "Delete the endpoint",
+		About:   titleOf(e),
 		Text:    e.Recipient() + " is sent nothing any more, and its secrets are gone. " + lost + " This cannot be undone.",
 		Button:  "Delete",
 		Class:   "danger",

@@ -96,7 +96,8 @@ func (d *Dashboard) askToEndOverlap(w http.ResponseWriter, r *http.Request) erro
 		return refusal.Of(refusal.Conflict, "The endpoint has no old secret.")
 	}
 	return d.ask(w, r, question{
-		Title: "End the old secrets of “" + titleOf(e) + "”?",
+		Title: "End the old secrets of",
+		About: titleOf(e),
 		Text: counted(int64(old), "old secret") + " " + plural(old, "signs", "sign") + " nothing from now on. A receiver that still verifies by " +
 			plural(old, "it", "one of them") + " refuses every message until it has the newest. This cannot be undone.",
 		Button:  "End the old secrets",

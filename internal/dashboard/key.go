@@ -136,7 +136,8 @@ func (d *Dashboard) askToRevokeKey(w http.ResponseWriter, r *http.Request) error
 		text += " It is your own: you are signed out."
 	}
 	return d.ask(w, r, question{
-		Title:   "Revoke the key “" + key.Name + "”?",
+		Title:   "Revoke the key",
+		About:   key.Name,
 		Text:    text,
 		Button:  "Revoke",
 		Class:   "danger",

@@ -197,7 +197,7 @@ func (d *Dashboard) tell(ctx context.Context, names *names, seen service.Happeni
 	if seen.More {
 		name = "left"
 	}
-	return stream.send(name, seen.Next, lines.String())
+	return stream.send(name, seen.Next, string(visible(lines.Bytes())))
 }
 
 // stream is an answer of server-sent events.

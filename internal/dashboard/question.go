@@ -6,7 +6,8 @@ import "net/http"
 // Its page is at the path of the change itself, which POST then does. With a script, the page
 // that leads there shows it as a dialog.
 type question struct {
-	Title   string
+	Title   string // without its question mark
+	About   string // the name of what it is about, where that has one
 	Text    string
 	Button  string // the word for doing it
 	Class   string // of that button: "danger" where something is lost

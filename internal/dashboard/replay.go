@@ -293,7 +293,8 @@ func (d *Dashboard) askToStopReplay(w http.ResponseWriter, r *http.Request) erro
 	}
 	view := replayViewOf(replay)
 	return d.ask(w, r, question{
-		Title:   "Stop the replay to “" + titleOf(e) + "”?",
+		Title:   "Stop the replay to",
+		About:   titleOf(e),
 		Text:    "What it has sent again stays sent: until now " + view.Sent + ". The rest, of which " + view.Waiting + " in line, is as it was before.",
 		Button:  "Stop",
 		Dismiss: "Let it go on",

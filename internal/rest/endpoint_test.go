@@ -263,9 +263,10 @@ func TestADocumentIsSavedUnderItsName(t *testing.T) {
 	s := newServer(t)
 	path := "/v1/cases/" + s.newCase(t) + "/attachments"
 	for name, want := range map[string]string{
-		"scan.pdf":    `attachment; filename=scan.pdf`,
-		`my "scan"\;`: `attachment; filename="my \"scan\"\\;"`,
-		"Überweisung": `attachment; filename*=utf-8''%C3%9Cberweisung`,
+		"scan.pdf":           `attachment; filename=scan.pdf`,
+		`my "scan"\;`:        `attachment; filename="my \"scan\"\\;"`,
+		"Überweisung":        `attachment; filename*=utf-8''%C3%9Cberweisung`,
+		"photo\u202egpj.exe": `attachment; filename=photo_gpj.exe`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			quoted, err := json.Marshal(name)
