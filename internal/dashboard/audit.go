@@ -144,12 +144,18 @@ func (r auditRow) More() int { return len(r.Shown) - len(r.Beginning()) }
 
 // tell returns entries in words. The case that is looked for, where it is not "", is named first.
 func (n *names) tell(ctx context.Context, entries []service.AuditEntry, caseID string) (rows []auditRow, err error) {
-	var cases []string
+	var cases, endpoints []string
 	for _, e := range entries {
 		if e.CaseID != "" {
 			cases = append(cases, e.CaseID)
 		}
 		cases = append(cases, e.Details.Shown...)
+		if id := e.Details.Resources["endpointId"]; id != "" {
+			endpoints = append(endpoints, id)
+		}
+	}
+	if _, err = n.endpointsBy(ctx, endpoints...); err != nil {
+		return nil, err
 	}
 	slices.Sort(cases)
 	if n.cases, err = n.service.ShortIDs(ctx, n.who, slices.Compact(cases)); err != nil {
@@ -211,9 +217,7 @@ func (n *names) about(ctx context.Context, e service.AuditEntry) (all []subject,
 		case "userId":
 			a.Name, err = n.user(ctx, id)
 		case "endpointId":
-			if a.Name, err = n.endpoint(ctx, id); a.Name != id {
-				a.Path = "/endpoints/" + url.PathEscape(id)
-			}
+			a.Name, a.Path = n.endpoints[id].String(), n.endpoints[id].Path
 		case "deliveryId":
 			a.Name, a.Path = known.noun, "/deliveries/"+url.PathEscape(id)
 		}

@@ -31,10 +31,9 @@ type entry struct {
 
 // sent is an event to an endpoint.
 type sent struct {
-	Recipient  string // the endpoint's URL, as far as it holds no secret
-	EndpointID string
-	State      string
-	Why        string // it is not delivered, or ""
+	Endpoint endpointName
+	State    string
+	Why      string // it is not delivered, or ""
 	service.Delivery
 }
 
@@ -96,11 +95,12 @@ func (d *Dashboard) tellDeliveries(ctx context.Context, who service.Caller, time
 	if err != nil {
 		return err
 	}
-	withheld, err := d.tellWithheld(ctx, who, timeline, eventIDs)
+	names := newNames(d.service, who)
+	withheld, err := d.tellWithheld(ctx, names, timeline, eventIDs)
 	if err != nil {
 		return err
 	}
-	told, err := d.recipients(ctx, who, deliveries)
+	told, err := names.recipients(ctx, deliveries)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (d *Dashboard) tellDeliveries(ctx context.Context, who service.Caller, time
 	for i := range timeline {
 		timeline[i].Sent = of[timeline[i].ID]
 		for _, s := range withheld[timeline[i].ID] {
-			if !slices.ContainsFunc(timeline[i].Sent, func(other sent) bool { return other.EndpointID == s.EndpointID }) {
+			if !slices.ContainsFunc(timeline[i].Sent, func(other sent) bool { return other.Endpoint.ID == s.Endpoint.ID }) {
 				timeline[i].Sent = append(timeline[i].Sent, s)
 			}
 		}
@@ -124,12 +124,20 @@ const uncleared = "the endpoint is not cleared for what is restricted"
 
 // tellWithheld returns the endpoints, by the ids of events, that would be sent an event if they
 // were cleared for it. For those there is no delivery.
-func (d *Dashboard) tellWithheld(ctx context.Context, who service.Caller, timeline []entry, eventIDs []string) (map[string][]sent, error) {
-	endpoints, _, err := d.service.Endpoints(ctx, who, service.Page{Limit: service.MaxLimit})
+func (d *Dashboard) tellWithheld(ctx context.Context, names *names, timeline []entry, eventIDs []string) (map[string][]sent, error) {
+	endpoints, _, err := d.service.Endpoints(ctx, names.who, service.Page{Limit: service.MaxLimit})
 	if err != nil {
 		return nil, err
 	}
-	recorded, err := d.service.WhenRecorded(ctx, who, eventIDs)
+	ids := make([]string, len(endpoints))
+	for i, endpoint := range endpoints {
+		ids[i] = endpoint.ID
+	}
+	named, err := names.endpointsBy(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	recorded, err := d.service.WhenRecorded(ctx, names.who, eventIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +145,7 @@ func (d *Dashboard) tellWithheld(ctx context.Context, who service.Caller, timeli
 	for _, e := range timeline {
 		for _, endpoint := range endpoints {
 			if endpoint.Subscribes(e.Type) && endpoint.Clearance.Withholds(e.Activity) && !endpoint.CreatedAt.After(recorded[e.ID]) {
-				withheld[e.ID] = append(withheld[e.ID], sent{EndpointID: endpoint.ID, Recipient: endpoint.Recipient(), State: "withheld", Why: uncleared})
+				withheld[e.ID] = append(withheld[e.ID], sent{Endpoint: named[endpoint.ID], State: "withheld", Why: uncleared})
 			}
 		}
 	}
@@ -145,21 +153,24 @@ func (d *Dashboard) tellWithheld(ctx context.Context, who service.Caller, timeli
 }
 
 // recipients tells to whom deliveries go, and what keeps them from it.
-func (d *Dashboard) recipients(ctx context.Context, who service.Caller, deliveries []service.Delivery) ([]sent, error) {
-	names := newNames(d.service, who)
+func (n *names) recipients(ctx context.Context, deliveries []service.Delivery) ([]sent, error) {
+	ids := make([]string, len(deliveries))
+	for i, delivery := range deliveries {
+		ids[i] = delivery.EndpointID
+	}
+	named, err := n.endpointsBy(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
 	all := make([]sent, len(deliveries))
 	for i, delivery := range deliveries {
-		recipient, err := names.recipient(ctx, delivery.EndpointID)
-		if err != nil {
-			return nil, err
-		}
-		all[i] = sentTo(recipient, delivery)
+		all[i] = sentTo(named[delivery.EndpointID], delivery)
 	}
 	return all, nil
 }
 
-func sentTo(recipient string, delivery service.Delivery) sent {
-	s := sent{EndpointID: delivery.EndpointID, Recipient: recipient, State: string(delivery.State), Delivery: delivery}
+func sentTo(endpoint endpointName, delivery service.Delivery) sent {
+	s := sent{Endpoint: endpoint, State: string(delivery.State), Delivery: delivery}
 	switch {
 	case delivery.Sequence == 0 && delivery.FinishedAt != nil && delivery.Tries == 0:
 		s.State, s.Why = "withheld", uncleared

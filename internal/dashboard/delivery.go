@@ -114,7 +114,7 @@ func (d *Dashboard) fillDeliveries(ctx context.Context, who service.Caller, view
 
 // rowsOf tells of deliveries to whom they go, and of which cases they are.
 func (d *Dashboard) rowsOf(ctx context.Context, who service.Caller, deliveries []service.Delivery) ([]deliveryRow, error) {
-	all, err := d.recipients(ctx, who, deliveries)
+	all, err := newNames(d.service, who).recipients(ctx, deliveries)
 	if err != nil {
 		return nil, err
 	}
@@ -280,7 +280,7 @@ func (d *Dashboard) askToRetryDelivery(w http.ResponseWriter, r *http.Request) e
 	}
 	return d.ask(w, r, question{
 		Title:   "Send it again",
-		Text:    row.what() + " is sent to " + row.Recipient + " once more, under the same webhook-id and casehook-sequence. A receiver that has it already should answer 2xx and do nothing.",
+		Text:    row.what() + " is sent to " + row.Endpoint.String() + " once more, under the same webhook-id and casehook-sequence. A receiver that has it already should answer 2xx and do nothing.",
 		Button:  "Send again",
 		Class:   "primary",
 		Dismiss: "Do not send it",
@@ -306,7 +306,7 @@ func (d *Dashboard) askToCancelDelivery(w http.ResponseWriter, r *http.Request) 
 	}
 	return d.ask(w, r, question{
 		Title:   "Cancel this delivery",
-		Text:    row.what() + " is not sent to " + row.Recipient + " any more, which will see a hole in casehook-sequence. What waits behind it goes on.",
+		Text:    row.what() + " is not sent to " + row.Endpoint.String() + " any more, which will see a hole in casehook-sequence. What waits behind it goes on.",
 		Button:  "Cancel delivery",
 		Class:   "danger",
 		Dismiss: "Keep it",

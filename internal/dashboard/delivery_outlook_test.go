@@ -102,14 +102,14 @@ func TestWhatBecomesOfADeliveryIsToldInWords(t *testing.T) {
 			if test.prospect.Endpoint == nil {
 				test.prospect.Endpoint = active
 			}
-			row := deliveryRow{sentTo("https://partner.example", test.delivery), "ADA-7K2QX"}
+			row := deliveryRow{sentTo(endpointName{}, test.delivery), "ADA-7K2QX"}
 			if test.erased {
 				row.ShortID = ""
 			}
 			require.Equal(t, test.want, outlookOf(row, test.prospect, test.attempts))
 		})
 	}
-	deleted := deliveryRow{sentTo("", service.Delivery{State: store.Canceled, Sequence: 1, FinishedAt: &past}), "ADA-7K2QX"}
+	deleted := deliveryRow{sentTo(endpointName{}, service.Delivery{State: store.Canceled, Sequence: 1, FinishedAt: &past}), "ADA-7K2QX"}
 	require.Equal(t, "Its endpoint was deleted.", outlookOf(deleted, service.Prospect{}, nil).Then)
 }
 

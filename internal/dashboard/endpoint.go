@@ -25,6 +25,7 @@ type endpointsView struct {
 // endpointRow is an endpoint, and how it is now.
 type endpointRow struct {
 	ID          string
+	Endpoint    endpointName
 	URL         string // without its query, which may hold a secret, for whoever is no admin
 	Description string
 	Clearance   subscription.Clearance
@@ -84,9 +85,19 @@ func (d *Dashboard) listEndpoints(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
+	ids := make([]string, len(conditions))
+	for i, c := range conditions {
+		ids[i] = c.Endpoint.ID
+	}
+	named, err := newNames(d.service, caller(r)).endpointsBy(r.Context(), ids...)
+	if err != nil {
+		return err
+	}
 	var view endpointsView
 	for _, c := range conditions {
-		view.Rows = append(view.Rows, endpointRowOf(c, caller(r)))
+		row := endpointRowOf(c, caller(r))
+		row.Endpoint = named[row.ID]
+		view.Rows = append(view.Rows, row)
 	}
 	view.First, view.Next = pagesOf(r, "/endpoints", next)
 	return d.show(w, r, page{Template: "endpoints", Title: "Endpoints", Data: view})
@@ -158,7 +169,7 @@ func (d *Dashboard) showTested(w http.ResponseWriter, r *http.Request, sample ca
 		return err
 	}
 	for _, delivery := range deliveries {
-		view.Messages = append(view.Messages, sentTo(e.Recipient(), delivery))
+		view.Messages = append(view.Messages, sentTo(endpointName{}, delivery))
 	}
 	replays, _, err := d.service.Replays(ctx, who, e.ID, service.Page{Limit: shownReplays})
 	if err != nil {
@@ -168,17 +179,6 @@ func (d *Dashboard) showTested(w http.ResponseWriter, r *http.Request, sample ca
 		view.Replays = append(view.Replays, replayViewOf(replay))
 	}
 	return d.show(w, r, page{Template: "endpoint", Title: titleOf(e), Crumbs: []crumb{{"Endpoints", "/endpoints"}}, Data: view})
-}
-
-// titleOf is what an endpoint is called: as its owner says, or by where it is.
-func titleOf(e *subscription.Endpoint) string {
-	if e.Description != "" {
-		return e.Description
-	}
-	if u, err := url.Parse(e.URL); err == nil {
-		return u.Host
-	}
-	return "Endpoint"
 }
 
 // resumption is what it is called to have an endpoint sent messages again, "" where it is.

@@ -179,16 +179,19 @@ func TestWhatAnEndpointIsCalledIsShownAsText(t *testing.T) {
 	b := s.signedIn(t, adminKey)
 	for _, text := range naughty {
 		e := s.receiver(t, http.StatusOK, text)
-		for _, path := range []string{"", "/edit", "/replay"} {
+		for _, path := range []string{"", "/edit"} {
 			shown := b.get(t, "/endpoints/"+e.ID+path)
 			require.Equal(t, http.StatusOK, shown.status)
 			require.Contains(t, shown.body, html.EscapeString(strings.ReplaceAll(text, "\u202e", "[U+202E]")))
 		}
 		require.Contains(t, b.get(t, "/endpoints/"+e.ID+"/edit").body, html.EscapeString(text), "what is sent back is as it was")
 	}
-	list := b.get(t, "/endpoints").body
-	for _, text := range naughty[:3] {
-		require.NotContains(t, list, text)
+	for _, path := range []string{"/endpoints", "/endpoints/" + s.endpoints(t)[0].ID + "/replay"} {
+		shown := b.get(t, path)
+		require.Equal(t, http.StatusOK, shown.status)
+		for _, text := range naughty[:3] {
+			require.NotContains(t, shown.body, text)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/casehook/casehook/internal/doorway"
@@ -66,8 +67,8 @@ func (d *Dashboard) viewHome(r *http.Request) (view homeView, err error) {
 	if err != nil {
 		return view, err
 	}
-	for _, c := range trouble.Endpoints {
-		view.Trouble = append(view.Trouble, troubleOf(c))
+	if view.Trouble, err = d.tellTrouble(ctx, who, trouble.Endpoints); err != nil {
+		return view, err
 	}
 	view.More = trouble.More
 	if view.Failed, err = d.failedSince(ctx, who, trouble.Failed, view.At.AddDate(0, 0, -1)); err != nil {
@@ -79,20 +80,29 @@ func (d *Dashboard) viewHome(r *http.Request) (view homeView, err error) {
 	return view, err
 }
 
+// tellTrouble tells of the endpoints with which something is wrong.
+func (d *Dashboard) tellTrouble(ctx context.Context, who service.Caller, conditions []service.Condition) (rows []troubleRow, err error) {
+	ids := make([]string, len(conditions))
+	for i, c := range conditions {
+		ids[i] = c.Endpoint.ID
+	}
+	named, err := newNames(d.service, who).endpointsBy(ctx, ids...)
+	for _, c := range conditions {
+		rows = append(rows, troubleOf(named[c.Endpoint.ID], c))
+	}
+	return rows, err
+}
+
 // failedSince tells of the messages that failed for good since a moment.
 func (d *Dashboard) failedSince(ctx context.Context, who service.Caller, failed []service.Delivery, since time.Time) (rows []failedRow, err error) {
-	names := newNames(d.service, who)
-	for _, delivery := range failed {
-		if delivery.FinishedAt == nil || delivery.FinishedAt.Before(since) {
-			continue
-		}
-		recipient, err := names.recipient(ctx, delivery.EndpointID)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, failedOf(recipient, delivery))
+	failed = slices.DeleteFunc(failed, func(delivery service.Delivery) bool {
+		return delivery.FinishedAt == nil || delivery.FinishedAt.Before(since)
+	})
+	deliveries, err := d.rowsOf(ctx, who, failed)
+	for _, row := range deliveries {
+		rows = append(rows, failedOf(row))
 	}
-	return rows, nil
+	return rows, err
 }
 
 // findBeginning returns what to do first, nil where something was sent before.

@@ -92,7 +92,7 @@ func TestHomeTellsWhatIsWrong(t *testing.T) {
 func TestHomeTellsWhatFailedInTheLastDay(t *testing.T) {
 	s := newServer(t)
 	endpoint := s.receiver(t, http.StatusServiceUnavailable, "")
-	s.open(t, mark)
+	c := s.open(t, mark)
 	s.troubled(t, 1)
 	_, err := s.service.PauseEndpoint(t.Context(), s.admin, endpoint.ID, nil)
 	require.NoError(t, err)
@@ -105,6 +105,8 @@ func TestHomeTellsWhatFailedInTheLastDay(t *testing.T) {
 
 	got := s.signedIn(t, adminKey).get(t, "/").body
 	require.Contains(t, got, `href="/deliveries/`+waiting[0].ID+`"`)
+	require.Contains(t, got, `href="/cases/`+c.ID+`">`+c.ShortID+`</a>`)
+	require.Contains(t, got, `href="/endpoints/`+endpoint.ID+`"`)
 	require.NotContains(t, got, waiting[1].ID)
 	require.Contains(t, got, `href="/deliveries?state=failed"`)
 }

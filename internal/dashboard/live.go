@@ -36,10 +36,10 @@ type liveView struct {
 // happeningRow is a line of what happens. It tells of no patient.
 type happeningRow struct {
 	service.Happening
-	State     string
-	Recipient string // whom it was sent to; "" where an event was recorded
-	Path      string // where more of it is shown; "" for nowhere
-	Took      string // "" where nothing was sent
+	State    string
+	Endpoint *endpointName // that it was sent to; nil where an event was recorded
+	Path     string        // where more of it is shown; "" for nowhere
+	Took     string        // "" where nothing was sent
 }
 
 // liveFilters are the fields by which what happens is filtered.
@@ -84,6 +84,16 @@ func (d *Dashboard) showLive(w http.ResponseWriter, r *http.Request) error {
 
 // tellHappenings returns the lines of what has happened, the latest first.
 func (n *names) tellHappenings(ctx context.Context, happenings []service.Happening) ([]happeningRow, error) {
+	var ids []string
+	for _, h := range happenings {
+		if h.EndpointID != "" {
+			ids = append(ids, h.EndpointID)
+		}
+	}
+	named, err := n.endpointsBy(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]happeningRow, len(happenings))
 	for i, h := range happenings {
 		row := happeningRow{Happening: h, State: string(h.State)}
@@ -98,10 +108,7 @@ func (n *names) tellHappenings(ctx context.Context, happenings []service.Happeni
 		}
 		if h.DeliveryID != "" {
 			row.Path = "/deliveries/" + url.PathEscape(h.DeliveryID)
-			var err error
-			if row.Recipient, err = n.recipient(ctx, h.EndpointID); err != nil {
-				return nil, err
-			}
+			row.Endpoint = new(named[h.EndpointID])
 		}
 		if h.Attempt > 0 {
 			row.Took = fmt.Sprintf("%d ms", h.Took.Milliseconds())

@@ -17,12 +17,13 @@ type names struct {
 	who     service.Caller
 	keys    map[string]string
 	users   map[string]string
-	urls    map[string]string // of endpoints
 	cases   map[string]string // their short ids
+
+	endpoints map[string]endpointName
 }
 
 func newNames(s *service.Service, who service.Caller) *names {
-	n := &names{service: s, who: who, keys: map[string]string{}, users: map[string]string{}, urls: map[string]string{}}
+	n := &names{service: s, who: who, keys: map[string]string{}, users: map[string]string{}, endpoints: map[string]endpointName{}}
 	for id, name := range outside {
 		n.keys[id] = name
 	}
@@ -50,25 +51,6 @@ func (n *names) keyChoices(ctx context.Context, chosen string) ([]choice, error)
 	return append(choices, choice{chosen, name}), err
 }
 
-// endpointChoices returns the endpoints to choose from: the first hundred, and the one that is
-// chosen.
-func (n *names) endpointChoices(ctx context.Context, chosen string) ([]choice, error) {
-	endpoints, _, err := n.service.Endpoints(ctx, n.who, service.Page{Limit: service.MaxLimit})
-	if err != nil {
-		return nil, err
-	}
-	var choices []choice
-	for _, e := range endpoints {
-		n.urls[e.ID] = e.Recipient()
-		choices = append(choices, choice{e.ID, e.Recipient()})
-	}
-	if _, known := n.urls[chosen]; chosen == "" || known {
-		return choices, nil
-	}
-	name, err := n.recipient(ctx, chosen)
-	return append(choices, choice{chosen, name}), err
-}
-
 // key names a key; one that is not there by its id.
 func (n *names) key(ctx context.Context, id string) (string, error) {
 	return remembered(n.keys, id, func() (string, error) {
@@ -82,25 +64,6 @@ func (n *names) user(ctx context.Context, id string) (string, error) {
 		user, err := n.service.User(ctx, n.who, id)
 		return fullName(caseupdate.Name{FirstName: user.FirstName, LastName: user.LastName}), err
 	})
-}
-
-func (n *names) endpoint(ctx context.Context, id string) (string, error) {
-	return remembered(n.urls, id, func() (string, error) {
-		endpoint, err := n.service.Endpoint(ctx, n.who, id)
-		if err != nil {
-			return "", err
-		}
-		return endpoint.Recipient(), nil
-	})
-}
-
-// recipient names an endpoint, also one that was deleted.
-func (n *names) recipient(ctx context.Context, id string) (string, error) {
-	name, err := n.endpoint(ctx, id)
-	if name == id {
-		name = "an endpoint that was deleted"
-	}
-	return name, err
 }
 
 // remembered returns the name of an id, which is asked for where it is not known; what is

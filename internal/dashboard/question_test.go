@@ -42,7 +42,7 @@ func TestWhatCannotBeUndoneIsAskedAboutFirst(t *testing.T) {
 		destroys           bool
 	}{
 		{canceled, canceled + "/retry", "Send again", []string{"Comment added", c.ShortID, "same webhook-id"}, canceled, false},
-		{waiting, waiting + "/cancel", "Cancel delivery", []string{"Case opened", c.ShortID, e.Recipient(), "a hole in casehook-sequence"}, waiting, true},
+		{waiting, waiting + "/cancel", "Cancel delivery", []string{"Case opened", c.ShortID, "The pharmacy", "a hole in casehook-sequence"}, waiting, true},
 		{endpoint + "/replays/" + replay.ID, endpoint + "/replays/" + replay.ID + "/stop", "Stop", []string{"as it was before"}, endpoint + "/replays/" + replay.ID, false},
 		{"/keys", "/keys/" + key.ID + "/revoke", "Revoke", []string{"the writer's", "refused from now on"}, "/keys", true},
 		{endpoint, endpoint + "/end-overlap", "End the old secrets", []string{"The pharmacy", "1 old secret signs nothing"}, endpoint, true},

@@ -6,16 +6,13 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/subscription"
 )
 
 // troubleRow is an endpoint with which something is wrong.
 type troubleRow struct {
-	EndpointID  string
-	Recipient   string // its URL, as far as it holds no secret
-	Description string
+	Endpoint endpointName
 	condition
 	LastAnswer string     // to the last attempt, which failed; "" where that did not
 	LastAt     *time.Time // when that was
@@ -23,15 +20,14 @@ type troubleRow struct {
 	Oldest     *time.Time // since when the first of them waits
 }
 
-func troubleOf(c service.Condition) troubleRow {
+func troubleOf(endpoint endpointName, c service.Condition) troubleRow {
+	endpoint.Anchor = "endpoint-" + endpoint.ID
 	row := troubleRow{
-		EndpointID:  c.Endpoint.ID,
-		Recipient:   c.Endpoint.Recipient(),
-		Description: c.Endpoint.Description,
-		condition:   conditionOf(c),
-		LastAt:      c.Health.FailedAt,
-		Waiting:     waiting(c.Backlog),
-		Oldest:      c.Backlog.Since,
+		Endpoint:  endpoint,
+		condition: conditionOf(c),
+		LastAt:    c.Health.FailedAt,
+		Waiting:   waiting(c.Backlog),
+		Oldest:    c.Backlog.Since,
 	}
 	if c.Health.FailedAt != nil {
 		row.LastAnswer = answered(c.Health.StatusCode)
@@ -41,16 +37,14 @@ func troubleOf(c service.Condition) troubleRow {
 
 // failedRow is a message that failed for good.
 type failedRow struct {
-	DeliveryID string
-	EventType  caseupdate.Event
-	Recipient  string
+	deliveryRow
 	LastAnswer string
 	Attempts   string
-	FinishedAt *time.Time
 }
 
-func failedOf(recipient string, d service.Delivery) failedRow {
-	return failedRow{d.ID, d.EventType, recipient, answered(d.LastStatusCode), counted(int64(d.Tries), "attempt"), d.FinishedAt}
+func failedOf(row deliveryRow) failedRow {
+	row.Endpoint.Anchor = "to-" + row.ID
+	return failedRow{row, answered(row.LastStatusCode), counted(int64(row.Tries), "attempt")}
 }
 
 // condition is how an endpoint is, in words for people.

@@ -33,11 +33,11 @@ func TestAnEndpointIsToldInWords(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			endpoint := subscription.New("https://partner.example/hooks?token=secret", service.FullClearance)
 			endpoint.State = test.state
-			row := troubleOf(service.Condition{Endpoint: endpoint, Health: test.health, Backlog: test.backlog})
+			row := troubleOf(endpointNames([]*subscription.Endpoint{endpoint})[0], service.Condition{Endpoint: endpoint, Health: test.health, Backlog: test.backlog})
 			require.Equal(t, test.want, row.State)
 			require.Equal(t, test.want == "active", row.Why == "")
 			require.Equal(t, test.waiting, row.Waiting)
-			require.Equal(t, "https://partner.example/hooks", row.Recipient)
+			require.Equal(t, "partner.example/hooks", row.Endpoint.String())
 			require.Contains(t, tones, row.State)
 		})
 	}

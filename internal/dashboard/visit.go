@@ -51,7 +51,7 @@ func (d *Dashboard) handle(route route) http.HandlerFunc {
 			err = refusal.Of(refusal.NotFound, "There is nothing here.")
 		}
 		if err == nil {
-			err = route.handler(w, r)
+			err = d.unlessDeleted(w, r, route.handler(w, r))
 		}
 		if err != nil {
 			d.refuse(w, r, err)

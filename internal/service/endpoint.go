@@ -68,6 +68,20 @@ func (s *Service) Endpoints(ctx context.Context, caller Caller, page Page) ([]*s
 	})
 }
 
+// KnownEndpoints returns all endpoints as this process last saw them, in the order in which they
+// were made: it seldom asks the database. The caller must not change them.
+func (s *Service) KnownEndpoints(ctx context.Context, caller Caller) ([]*subscription.Endpoint, error) {
+	return s.Store.KnownEndpoints(ctx, caller.OrganizationID)
+}
+
+// DeletedEndpoint is what is kept of an endpoint that was deleted.
+type DeletedEndpoint = store.DeletedEndpoint
+
+// DeletedEndpoints returns what is kept of those of the endpoints that were deleted, in no order.
+func (s *Service) DeletedEndpoints(ctx context.Context, caller Caller, ids []string) ([]DeletedEndpoint, error) {
+	return s.Store.DeletedEndpoints(ctx, caller.OrganizationID, ids)
+}
+
 // UpdateEndpoint has a copy of the endpoint changed, and keeps it.
 func (s *Service) UpdateEndpoint(ctx context.Context, caller Caller, id string, change func(*subscription.Endpoint)) (*subscription.Endpoint, error) {
 	known, err := s.Endpoint(ctx, caller, id)

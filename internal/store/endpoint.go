@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/casehook/casehook/internal/subscription"
 	"github.com/casehook/casehook/internal/vault"
@@ -53,12 +54,8 @@ func (s *Store) UpdateEndpoint(ctx context.Context, organizationID, id string, c
 	}
 	var endpoint *subscription.Endpoint
 	err = s.changeEndpoints(ctx, organizationID, func(ctx context.Context, conn *sql.Conn) (err error) {
-		endpoint, err = openEndpoint(org, conn.QueryRowContext(ctx, `
-			SELECT id, state, settings, moved_to IS NOT NULL
-			FROM endpoints
-			WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`, id, organizationID))
-		if err != nil {
-			return oneRow("an endpoint", err)
+		if endpoint, err = readEndpoint(ctx, conn, org, id); err != nil {
+			return err
 		}
 		was := endpoint.Ordering
 		once, err := change(endpoint)
@@ -112,21 +109,38 @@ func (s *Store) DisableEndpoint(ctx context.Context, organizationID, id string) 
 	return s.Endpoint(ctx, organizationID, id)
 }
 
-// DeleteEndpoint forgets an endpoint and its settings, and cancels what still waits
-// for it. Its deliveries can still be read. The error is ErrNotFound where there is
-// none.
+// DeletedEndpoint is what is kept of an endpoint that was deleted: what it was called, so that
+// its deliveries tell to whom they went.
+type DeletedEndpoint struct {
+	ID          string    `json:"-"`
+	Recipient   string    `json:"recipient"` // see [subscription.Endpoint.Recipient]
+	Description string    `json:"description"`
+	DeletedAt   time.Time `json:"deletedAt"`
+}
+
+// DeleteEndpoint forgets an endpoint and its settings but for a [DeletedEndpoint], and cancels
+// what still waits for it. Its deliveries can still be read. The error is ErrNotFound where
+// there is none.
 func (s *Store) DeleteEndpoint(ctx context.Context, organizationID, id string) error {
-	known := make(map[string]*subscription.Endpoint)
-	if endpoint, err := s.Endpoint(ctx, organizationID, id); err == nil {
-		known[id] = endpoint
+	org, err := s.organization(ctx, organizationID)
+	if err != nil {
+		return err
 	}
-	err := s.changeEndpoints(ctx, organizationID, func(ctx context.Context, conn *sql.Conn) error {
-		result, err := conn.ExecContext(ctx, `
+	known := make(map[string]*subscription.Endpoint)
+	err = s.changeEndpoints(ctx, organizationID, func(ctx context.Context, conn *sql.Conn) error {
+		endpoint, err := readEndpoint(ctx, conn, org, id)
+		if err != nil {
+			return err
+		}
+		known[id] = endpoint
+		kept, err := sealSettings(org, id, DeletedEndpoint{Recipient: endpoint.Recipient(), Description: endpoint.Description, DeletedAt: s.now().UTC()})
+		if err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, `
 			UPDATE endpoints
-			SET state = 'deleted', settings = $3
-			WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`,
-			id, organizationID, []byte{})
-		if err := oneChanged(result, err); err != nil {
+			SET state = 'deleted', settings = $2
+			WHERE id = $1`, id, kept); err != nil {
 			return err
 		}
 		_, err = conn.ExecContext(ctx, `
@@ -283,6 +297,61 @@ func (s *Store) Endpoints(ctx context.Context, organizationID, after string, lim
 	return s.readEndpoints(ctx, org, after, limit)
 }
 
+// KnownEndpoints returns all endpoints of an organisation as this process last saw them, in the
+// order in which they were made. The caller must not change them.
+func (s *Store) KnownEndpoints(ctx context.Context, organizationID string) ([]*subscription.Endpoint, error) {
+	org, err := s.organization(ctx, organizationID)
+	if err != nil {
+		return nil, err
+	}
+	return org.endpoints, nil
+}
+
+// DeletedEndpoints returns what is kept of those of the endpoints of an organisation that were
+// deleted, in no order.
+func (s *Store) DeletedEndpoints(ctx context.Context, organizationID string, ids []string) ([]DeletedEndpoint, error) {
+	org, err := s.organization(ctx, organizationID)
+	if err != nil {
+		return nil, err
+	}
+	where := among(ids)
+	where.and(`organization_id || '' = ?`, org.ID)
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT id, settings
+		FROM endpoints
+		WHERE `+where.text+` AND state = 'deleted'`, where.arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("read deleted endpoints: %w", err)
+	}
+	var deleted []DeletedEndpoint
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		e, err := openDeleted(org, rows)
+		deleted = append(deleted, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read deleted endpoints: %w", err)
+	}
+	return deleted, nil
+}
+
+// openDeleted returns what is kept of a deleted endpoint, of a row of its id and settings. They
+// are empty where nothing was kept yet when it was deleted.
+func openDeleted(org *organization, row scanner) (e DeletedEndpoint, err error) {
+	var sealed []byte
+	if err := row.Scan(&e.ID, &sealed); err != nil || len(sealed) == 0 {
+		return e, err
+	}
+	settings, err := org.key.Open(sealed, endpointPlace(e.ID))
+	if err != nil {
+		return e, fmt.Errorf("open endpoint %s: %w", e.ID, err)
+	}
+	if err := json.Unmarshal(settings, &e); err != nil {
+		return e, fmt.Errorf("decode endpoint %s: what was kept of it is not readable", e.ID)
+	}
+	return e, nil
+}
+
 // readEndpoints returns endpoints as they are in the database.
 func (s *Store) readEndpoints(ctx context.Context, org *organization, after string, limit int) ([]*subscription.Endpoint, error) {
 	query := `
@@ -315,15 +384,32 @@ func (s *Store) readEndpoints(ctx context.Context, org *organization, after stri
 	return endpoints, nil
 }
 
+// readEndpoint returns an endpoint as it is in the database, for who changes it.
+func readEndpoint(ctx context.Context, conn *sql.Conn, org *organization, id string) (*subscription.Endpoint, error) {
+	endpoint, err := openEndpoint(org, conn.QueryRowContext(ctx, `
+		SELECT id, state, settings, moved_to IS NOT NULL
+		FROM endpoints
+		WHERE id = $1 AND organization_id = $2 AND state <> 'deleted'`, id, org.ID))
+	if err != nil {
+		return nil, oneRow("an endpoint", err)
+	}
+	return endpoint, nil
+}
+
 // sealEndpoint returns an endpoint as it is kept.
 func sealEndpoint(org *organization, e *subscription.Endpoint) ([]byte, error) {
-	settings, err := json.Marshal(e)
+	return sealSettings(org, e.ID, e)
+}
+
+// sealSettings returns what is kept of an endpoint.
+func sealSettings(org *organization, id string, settings any) ([]byte, error) {
+	encoded, err := json.Marshal(settings)
 	if err != nil {
-		return nil, fmt.Errorf("encode endpoint %s: %w", e.ID, err)
+		return nil, fmt.Errorf("encode endpoint %s: %w", id, err)
 	}
-	sealed, err := org.key.Seal(settings, endpointPlace(e.ID))
+	sealed, err := org.key.Seal(encoded, endpointPlace(id))
 	if err != nil {
-		return nil, fmt.Errorf("seal endpoint %s: %w", e.ID, err)
+		return nil, fmt.Errorf("seal endpoint %s: %w", id, err)
 	}
 	return sealed, nil
 }

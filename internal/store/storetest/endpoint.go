@@ -113,7 +113,41 @@ var endpointTests = []test{
 		c.comments(1, id, nil)
 		require.Len(t, c.find(store.DeliveryFilter{EndpointID: e.ID, CaseID: id}), 2)
 		require.Len(t, c.find(store.DeliveryFilter{EndpointID: other.ID, CaseID: id}), 3)
-		require.Zero(t, rows(t, url, `SELECT count(*) FROM endpoints WHERE id = $1 AND length(settings) > 0`, e.ID), "nor are its settings kept")
+	}},
+	{"of a deleted endpoint only what it was called is kept", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e, other, stranger := c.endpoint(), c.endpoint(), c.neighbour()
+		e, err := c.UpdateEndpoint(t.Context(), c.org.ID, e.ID, func(e *subscription.Endpoint) (*store.Kept, error) {
+			e.URL, e.Description = "https://partner.example/hooks?token=secret", "The pharmacy"
+			return nil, nil
+		})
+		require.NoError(t, err)
+		size := func() int {
+			return rows(t, url, `SELECT length(settings) FROM endpoints WHERE id = $1`, e.ID)
+		}
+		before := size()
+		require.NoError(t, c.DeleteEndpoint(t.Context(), c.org.ID, e.ID))
+		require.Less(t, size(), before/2, "its settings and secrets are gone")
+		ids := []string{e.ID, other.ID, "none"}
+		deleted, err := c.DeletedEndpoints(t.Context(), c.org.ID, ids)
+		require.NoError(t, err)
+		require.Len(t, deleted, 1)
+		require.False(t, deleted[0].DeletedAt.IsZero())
+		require.Equal(t, store.DeletedEndpoint{ID: e.ID, Recipient: "https://partner.example/hooks", Description: "The pharmacy", DeletedAt: deleted[0].DeletedAt}, deleted[0])
+		known, err := c.KnownEndpoints(t.Context(), c.org.ID)
+		require.NoError(t, err)
+		require.Len(t, known, 1)
+		require.Equal(t, other.ID, known[0].ID)
+		deleted, err = stranger.DeletedEndpoints(t.Context(), stranger.org.ID, ids)
+		require.NoError(t, err)
+		require.Empty(t, deleted)
+
+		// Nothing was kept of those that were deleted by an older casehook.
+		_, err = database(t, url).ExecContext(t.Context(), `UPDATE endpoints SET settings = $2 WHERE id = $1`, e.ID, []byte{})
+		require.NoError(t, err)
+		deleted, err = c.DeletedEndpoints(t.Context(), c.org.ID, ids)
+		require.NoError(t, err)
+		require.Equal(t, []store.DeletedEndpoint{{ID: e.ID}}, deleted)
 	}},
 	{"endpoints are their organisation's only", func(t *testing.T, url string) {
 		c := newClinic(t, url)

@@ -1,0 +1,73 @@
+package dashboard_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/subscription"
+)
+
+func TestEachPageNamesAnEndpointTheSameWay(t *testing.T) {
+	s := newServer(t)
+	pharmacy, _ := s.partner(t, http.StatusOK, func(e *subscription.Endpoint) { e.Description = "The pharmacy"; e.URL += "?token=s3cr3t" })
+	c := s.open(t, "mark")
+	d := s.sent(t, c.ID, 2)[0]
+	b := s.signedIn(t, s.key(t, service.Reader, service.FullClearance).Secret)
+	pages := []string{"/deliveries", "/deliveries?endpointId=" + pharmacy.ID, "/deliveries/" + d.ID, "/cases/" + c.ID, "/live"}
+	for _, path := range append(pages, "/endpoints") {
+		page := b.get(t, path)
+		require.Equal(t, http.StatusOK, page.status, path)
+		require.Contains(t, page.body, `href="/endpoints/`+pharmacy.ID+`"><bdi>The pharmacy</bdi></a>`, path)
+		require.NotContains(t, page.body, "s3cr3t", path)
+	}
+
+	end := pharmacy.ID[len(pharmacy.ID)-6:]
+	twin, _ := s.partner(t, http.StatusOK, func(e *subscription.Endpoint) { e.Description = "The pharmacy" })
+	for _, path := range append(pages, "/endpoints") {
+		require.Contains(t, b.get(t, path).body, `href="/endpoints/`+pharmacy.ID+`"><bdi>The pharmacy</bdi> <code>…`+end+`</code></a>`, path)
+	}
+	choices := b.get(t, "/live").body
+	require.Contains(t, choices, ">The pharmacy …"+end+"</option>")
+	require.Contains(t, choices, ">The pharmacy …"+twin.ID[len(twin.ID)-6:]+"</option>")
+
+	require.Equal(t, http.StatusSeeOther, s.signedIn(t, adminKey).post(t, "/endpoints/"+pharmacy.ID+"/delete", url.Values{}).status)
+	for _, path := range pages {
+		page := b.get(t, path).body
+		require.Contains(t, page, `<bdi>The pharmacy</bdi> <code>…`+end+`</code> <span class="muted">deleted</span>`, path)
+		require.NotContains(t, page, `href="/endpoints/`+pharmacy.ID, path)
+	}
+	require.Contains(t, b.get(t, "/deliveries?endpointId="+pharmacy.ID).body, " selected>The pharmacy …"+end+" (deleted)</option>")
+	require.Contains(t, s.signedIn(t, adminKey).get(t, "/audit?operation=deleteEndpoint").body, "The pharmacy …"+end+" (deleted)")
+}
+
+func TestOfADeletedEndpointThePagesSaySoAndOfferNoForm(t *testing.T) {
+	s := newServer(t)
+	pharmacy, _ := s.partner(t, http.StatusOK, func(e *subscription.Endpoint) { e.Description = "The pharmacy" })
+	require.NoError(t, s.service.DeleteEndpoint(t.Context(), s.admin, pharmacy.ID))
+	deleted, err := s.service.DeletedEndpoints(t.Context(), s.admin, []string{pharmacy.ID})
+	require.NoError(t, err)
+	require.Len(t, deleted, 1)
+	b, path := s.signedIn(t, adminKey), "/endpoints/"+pharmacy.ID
+	for name, page := range map[string]answer{
+		"its page":             b.get(t, path),
+		"edit":                 b.get(t, path+"/edit"),
+		"a form that was open": b.post(t, path, url.Values{"url": {"https://partner.example"}, "phi": {"no"}, "restricted": {"no"}}),
+		"replay":               b.get(t, path+"/replay"),
+		"a replay":             b.post(t, path+"/replay", url.Values{}),
+		"delete":               b.get(t, path+"/delete"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, http.StatusNotFound, page.status)
+			require.Contains(t, page.body, "The pharmacy")
+			require.Contains(t, page.body, "This endpoint was deleted")
+			require.Contains(t, page.body, deleted[0].DeletedAt.Format("2006-01-02 15:04:05 UTC"))
+			require.NotContains(t, page.body, `action="`+path)
+			require.Contains(t, page.body, `href="/deliveries?endpointId=`+pharmacy.ID+`"`)
+		})
+	}
+	require.NotContains(t, b.get(t, "/endpoints/none/edit").body, "deleted")
+}
