@@ -109,7 +109,7 @@ type caseView struct {
 	Query    string // of this page, with its "?"
 	AsOf     int64  // the sequence of the event; 0: now
 	Events   int64  // how many there are by now
-	Facts    []fact
+	Ordered  []privateFact
 	About    []privateFact // the patient
 	Sections []section
 	Timeline []entry
@@ -154,7 +154,7 @@ func (d *Dashboard) showCase(w http.ResponseWriter, r *http.Request) error {
 		Query:    form.with("", "", ""),
 		AsOf:     at,
 		Events:   now.Version,
-		Facts:    factsOf(shown),
+		Ordered:  veil.ordered(shown),
 		About:    veil.about(shown.Submitter),
 		Sections: sectionsOf(shown, content{veil, who, now}),
 	}

@@ -75,19 +75,14 @@ func (v veil) about(s caseupdate.Submitter) []privateFact {
 	return facts
 }
 
-// factsOf is what is known of a case and tells of no patient.
-func factsOf(c *caseupdate.Case) []fact {
-	var facts []fact
-	add := func(name string, value *string) {
-		if value != nil && *value != "" {
-			facts = append(facts, fact{name, *value})
-		}
-	}
-	add("Type", &c.Type)
+// ordered is what was asked for, and how whoever asked came here.
+func (v veil) ordered(c *caseupdate.Case) (facts []privateFact) {
 	if c.ProductBundle != nil {
-		add("Product", &c.ProductBundle.Name)
+		facts = append(facts, privateFact{"Product", v.text(c.ProductBundle.Name)})
 	}
-	add("Referral code", c.ReferralCode)
+	if c.ReferralCode != nil {
+		facts = append(facts, privateFact{"Referral code", v.text(*c.ReferralCode)})
+	}
 	return facts
 }
 
@@ -152,10 +147,15 @@ func (v content) attachment(a caseupdate.Attachment) item {
 	}
 }
 
+// submission: whoever answers need not be of the staff, and what is asked tells of who is asked.
 func (v veil) submission(s caseupdate.FormSubmission) item {
-	shown := item{At: s.CreatedAt, By: new(v.person(s.Respondent)), Facts: []fact{{"Form", s.Form.Name}}}
-	for _, r := range s.Responses {
-		shown.Fields = append(shown.Fields, privateFact{r.Question.Text, v.text(r.Text)})
+	shown := item{At: s.CreatedAt, By: new(v.text(v.person(s.Respondent).Text)), Fields: []privateFact{{"Form", v.text(s.Form.Name)}}}
+	for i, r := range s.Responses {
+		question := r.Question.Text
+		if !v.lifted {
+			question = "Question " + strconv.Itoa(i+1)
+		}
+		shown.Fields = append(shown.Fields, privateFact{question, v.text(r.Text)})
 	}
 	return shown
 }

@@ -71,6 +71,9 @@ func (d *Dashboard) tellTimeline(ctx context.Context, who service.Caller, view *
 			IsShown:  sequence == view.AsOf,
 			IsLater:  view.AsOf != 0 && sequence > view.AsOf,
 		}
+		if activity.Type == caseupdate.EventAddFormResponse { // see submission
+			e.By = v.text(e.By.Text)
+		}
 		if activity.TargetUser != nil {
 			e.Target = new(v.person(activity.TargetUser.Person()))
 		}

@@ -109,8 +109,9 @@ func TestAKeyIsShownNoMoreOfADeliveryThanItIsClearedFor(t *testing.T) {
 	saved := b.post(t, "/deliveries/"+deliveries[2].ID+"/body", nil)
 	require.Equal(t, http.StatusOK, saved.status)
 	require.NotContains(t, saved.body, "mail.example")
-	for _, path := range []string{"/deliveries/" + deliveries[0].ID, "/search?q=" + deliveries[0].EventID, "/search?q=" + deliveries[0].ID} {
-		require.Equal(t, http.StatusNotFound, b.get(t, path).status, "it is of a restricted event")
+	require.Equal(t, http.StatusNotFound, b.get(t, "/deliveries/"+deliveries[0].ID).status, "it is of a restricted event")
+	for _, q := range []string{deliveries[0].EventID, deliveries[0].ID} {
+		require.Equal(t, http.StatusNotFound, b.search(t, q).status, "it is of a restricted event")
 	}
 }
 
@@ -190,12 +191,12 @@ func TestADeliveryIsFoundByWhatAPartnerKnowsOfIt(t *testing.T) {
 	d := s.sent(t, s.open(t, "mark").ID, 2)[0]
 	b := s.signedIn(t, adminKey)
 	for q, want := range map[string]string{
-		d.ID:                      "/deliveries/" + d.ID,
-		d.EventID:                 "/deliveries?eventId=" + d.EventID,
-		"%20" + d.EventID + "%20": "/deliveries?eventId=" + d.EventID,
-		d.EndpointID:              "/endpoints/" + d.EndpointID,
+		d.ID:                  "/deliveries/" + d.ID,
+		d.EventID:             "/deliveries?eventId=" + d.EventID,
+		" " + d.EventID + " ": "/deliveries?eventId=" + d.EventID,
+		d.EndpointID:          "/endpoints/" + d.EndpointID,
 	} {
-		require.Equal(t, want, b.get(t, "/search?q="+q).header.Get("Location"))
+		require.Equal(t, want, b.search(t, q).header.Get("Location"))
 	}
 	require.Equal(t, http.StatusNotFound, b.get(t, "/deliveries/none").status)
 }

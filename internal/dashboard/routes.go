@@ -33,7 +33,7 @@ func (d *Dashboard) routes() []route {
 		{pattern: "GET /{$}", operation: "getHome", handler: d.home, nav: "Home"},
 		{pattern: "GET /home", operation: "getHome", handler: d.refreshHome, refresh: true},
 
-		{pattern: "GET /search", operation: "listCases", handler: d.search},
+		{pattern: "POST /search", operation: "listCases", handler: d.search},
 
 		{pattern: "GET /cases", operation: "listCases", handler: d.listCases, nav: "Cases"},
 		{pattern: "POST /cases/reveal", operation: "revealCases", page: "/cases", handler: d.listCases, status: http.StatusOK},

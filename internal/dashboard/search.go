@@ -13,7 +13,8 @@ import (
 	"github.com/casehook/casehook/internal/service"
 )
 
-// search leads to what is meant by a short id, or by an id of whatever has one.
+// search leads to what is meant by a short id, or by an id of whatever has one. What somebody
+// looks for may be a name: it is in no address, which histories and the logs of proxies keep.
 func (d *Dashboard) search(w http.ResponseWriter, r *http.Request) error {
 	form, err := readForm(r)
 	if err != nil {

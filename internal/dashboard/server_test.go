@@ -187,6 +187,12 @@ func (b *browser) post(t *testing.T, path string, form url.Values, header ...str
 	return b.do(t, http.MethodPost, path, form, header...)
 }
 
+// search looks for what has an id.
+func (b *browser) search(t *testing.T, q string) answer {
+	t.Helper()
+	return b.post(t, "/search", url.Values{"q": {q}})
+}
+
 // noMetrics counts nothing.
 type noMetrics struct{}
 

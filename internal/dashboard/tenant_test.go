@@ -55,8 +55,10 @@ func TestNobodyReachesWhatIsAnotherOrganizations(t *testing.T) {
 			require.NotContains(t, stranger.get(t, path).body, "marker", pattern)
 		}
 	}
+	for _, q := range []string{c.ID, c.ShortID, c.Activity[0].ID, deliveries[0].ID, endpoint.ID} {
+		require.Equal(t, http.StatusNotFound, stranger.search(t, q).status, q)
+	}
 	for _, path := range []string{
-		"/search?q=" + c.ID, "/search?q=" + c.ShortID, "/search?q=" + c.Activity[0].ID, "/search?q=" + deliveries[0].ID, "/search?q=" + endpoint.ID,
 		"/deliveries?endpointId=" + endpoint.ID, "/deliveries?caseId=" + c.ID, "/deliveries?caseId=" + c.ShortID, "/deliveries?eventId=" + c.Activity[0].ID,
 		"/audit?case=" + c.ID, "/audit?key=" + key.ID, "/live?endpoint=" + endpoint.ID,
 	} {
