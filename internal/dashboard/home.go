@@ -15,7 +15,7 @@ import (
 // homeView is what is wrong now, and what went to endpoints.
 type homeView struct {
 	Trouble   []troubleRow // endpoints, the worst first
-	More      bool         // there are more of them
+	More      string       // how many more of them there are; "" for none
 	Failed    []failedRow  // messages that failed for good in the last day, the last one first
 	Traffic   trafficView
 	Beginning *beginning // what to do first; nil once something was sent
@@ -70,7 +70,9 @@ func (d *Dashboard) viewHome(r *http.Request) (view homeView, err error) {
 	if view.Trouble, err = d.tellTrouble(ctx, who, trouble.Endpoints); err != nil {
 		return view, err
 	}
-	view.More = trouble.More
+	if trouble.More > 0 {
+		view.More = "and " + count(int64(trouble.More)) + " more"
+	}
 	if view.Failed, err = d.failedSince(ctx, who, trouble.Failed, view.At.AddDate(0, 0, -1)); err != nil {
 		return view, err
 	}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -13,7 +14,8 @@ import (
 	"github.com/casehook/casehook/internal/subscription"
 )
 
-// CreateEndpoint makes an endpoint of a draft, and returns it with its first secret.
+// CreateEndpoint makes an endpoint of a draft, and returns it with its first secret. One more
+// than an organisation may have is refused (Conflict).
 func (s *Service) CreateEndpoint(ctx context.Context, caller Caller, draft *subscription.Endpoint, request *Repeatable) (endpoint *subscription.Endpoint, err error) {
 	if err := s.checkEndpoint(ctx, draft, ""); err != nil {
 		return nil, err
@@ -31,6 +33,9 @@ func (s *Service) CreateEndpoint(ctx context.Context, caller Caller, draft *subs
 		}
 		return s.Store.InsertEndpoint(ctx, endpoint, kept)
 	})
+	if errors.Is(err, store.ErrTooManyEndpoints) {
+		return nil, refusal.Of(refusal.Conflict, "an organisation has at most 2,000 endpoints: delete one that is not used any more")
+	}
 	return endpoint, err
 }
 

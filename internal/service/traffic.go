@@ -45,10 +45,12 @@ func (s *Service) Traffic(ctx context.Context, caller Caller, filter TrafficFilt
 	if err := filter.check(); err != nil {
 		return Traffic{}, err
 	}
+	var of []string
 	if filter.EndpointID != "" {
 		if _, err := s.Endpoint(ctx, caller, filter.EndpointID); err != nil {
 			return Traffic{}, err
 		}
+		of = []string{filter.EndpointID}
 	}
 	since := filter.Since.UTC().Truncate(filter.Step)
 	until := filter.Until.UTC().Add(filter.Step - 1).Truncate(filter.Step)
@@ -57,7 +59,7 @@ func (s *Service) Traffic(ctx context.Context, caller Caller, filter TrafficFilt
 		points[i].At = since.Add(time.Duration(i) * filter.Step)
 	}
 	total := sum{TrafficPoint: TrafficPoint{At: since}}
-	err := s.Store.Traffic(ctx, caller.OrganizationID, filter.EndpointID, since, until, func(m *store.MinuteTraffic) {
+	err := s.Store.Traffic(ctx, caller.OrganizationID, of, since, until, func(m *store.MinuteTraffic) {
 		total.add(m)
 		points[m.Minute.Sub(since)/filter.Step].add(m)
 	})

@@ -115,6 +115,26 @@ func TestWhatIsWrongNowIsToldTheWorstFirst(t *testing.T) {
 	})
 }
 
+func TestOfManyEndpointsWithWhichSomethingIsWrongTheFirstAreTold(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w, gone := newWorldOn(t, dir, database), newReceiver(t)
+		gone.answer = func(message) int { return http.StatusGone }
+		for range 23 {
+			w.endpoint(t, gone.URL, nil)
+		}
+		w.newCase(t)
+		var trouble service.Trouble
+		require.Eventually(t, func() bool {
+			var err error
+			trouble, err = w.Trouble(t.Context(), w.caller)
+			require.NoError(t, err)
+			return len(trouble.Endpoints)+trouble.More == 23
+		}, 10*time.Second, 10*time.Millisecond)
+		require.Len(t, trouble.Endpoints, 20)
+		require.Equal(t, 3, trouble.More)
+	})
+}
+
 // requireRefused requires a refusal of a kind, and for a field where that is not "".
 func requireRefused(t *testing.T, kind refusal.Kind, field string, err error) {
 	t.Helper()

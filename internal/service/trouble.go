@@ -3,6 +3,7 @@ package service
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -54,21 +55,28 @@ func (s *Service) Condition(ctx context.Context, caller Caller, id string) (Cond
 }
 
 func (s *Service) conditions(ctx context.Context, caller Caller, endpoints []*subscription.Endpoint) ([]Condition, error) {
-	healths, err := s.Store.Healths(ctx, caller.OrganizationID)
+	if len(endpoints) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(endpoints))
+	for i, e := range endpoints {
+		ids[i] = e.ID
+	}
+	healths, err := s.Store.Healths(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	backlogs, err := s.Store.Backlogs(ctx, caller.OrganizationID)
+	backlogs, err := s.Store.Backlogs(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	delivered, err := s.Store.LastDelivered(ctx, caller.OrganizationID)
+	delivered, err := s.Store.LastDelivered(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	since := now().Add(-time.Hour)
 	hours := make(map[string]*sum)
-	err = s.Store.Traffic(ctx, caller.OrganizationID, "", since, now(), func(m *store.MinuteTraffic) {
+	err = s.Store.Traffic(ctx, caller.OrganizationID, ids, since, now(), func(m *store.MinuteTraffic) {
 		if hours[m.EndpointID] == nil {
 			hours[m.EndpointID] = &sum{TrafficPoint: TrafficPoint{At: since}}
 		}
@@ -97,37 +105,36 @@ func (s *Service) conditions(ctx context.Context, caller Caller, endpoints []*su
 // Trouble is what is wrong now, the worst first.
 type Trouble struct {
 	// Endpoints are those that are disabled, closed or flagged, whose last attempt failed, or
-	// for which something has waited for longer than a minute; at most MaxLimit.
+	// for which something has waited for longer than a minute; at most 20.
 	Endpoints []Condition
-	More      bool       // there are more of them
+	More      int        // how many more of them there are
 	Failed    []Delivery // messages that failed for good, the last one first; at most 20
 }
 
 const (
-	maxFailed = 20
+	maxTroubled = 20
+	maxFailed   = 20
 	// patience is how long a message may wait before that is trouble.
 	patience = time.Minute
 )
 
 // Trouble returns what is wrong now. Messages of restricted events are left out for a caller
 // who is not cleared for them.
-func (s *Service) Trouble(ctx context.Context, caller Caller) (Trouble, error) {
-	endpoints, err := s.Store.Endpoints(ctx, caller.OrganizationID, "", store.AllEndpoints)
-	if err != nil {
-		return Trouble{}, err
-	}
-	conditions, err := s.conditions(ctx, caller, endpoints)
+func (s *Service) Trouble(ctx context.Context, caller Caller) (t Trouble, err error) {
+	pulses, err := s.Store.Pulses(ctx, caller.OrganizationID)
 	if err != nil {
 		return Trouble{}, err
 	}
 	overdue := now().Add(-patience)
-	var t Trouble
-	t.Endpoints = slices.DeleteFunc(conditions, func(c Condition) bool { return c.severity(overdue) == well })
-	slices.SortStableFunc(t.Endpoints, func(a, b Condition) int {
-		return cmp.Or(cmp.Compare(b.severity(overdue), a.severity(overdue)), oldest(a.Backlog, b.Backlog))
+	pulses = slices.DeleteFunc(pulses, func(e store.Pulse) bool { return severityOf(e, overdue) == well })
+	slices.SortStableFunc(pulses, func(a, b store.Pulse) int {
+		return cmp.Or(cmp.Compare(severityOf(b, overdue), severityOf(a, overdue)), oldest(a.Since, b.Since))
 	})
-	if len(t.Endpoints) > MaxLimit {
-		t.Endpoints, t.More = t.Endpoints[:MaxLimit], true
+	if t.More = len(pulses) - maxTroubled; t.More < 0 {
+		t.More = 0
+	}
+	if t.Endpoints, err = s.troubled(ctx, caller, pulses[:len(pulses)-t.More]); err != nil {
+		return Trouble{}, err
 	}
 	failed, err := s.Store.FailedLately(ctx, caller.OrganizationID, maxFailed)
 	if err != nil {
@@ -137,7 +144,24 @@ func (s *Service) Trouble(ctx context.Context, caller Caller) (Trouble, error) {
 	return t, err
 }
 
-// severity is how bad the condition of an endpoint is.
+// troubled returns the conditions of endpoints, in their order. One that was deleted meanwhile
+// is left out.
+func (s *Service) troubled(ctx context.Context, caller Caller, pulses []store.Pulse) ([]Condition, error) {
+	var endpoints []*subscription.Endpoint
+	for _, e := range pulses {
+		endpoint, err := s.Store.Endpoint(ctx, caller.OrganizationID, e.EndpointID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		endpoints = append(endpoints, endpoint)
+	}
+	return s.conditions(ctx, caller, endpoints)
+}
+
+// severity is how bad it is how an endpoint is.
 type severity int
 
 const (
@@ -147,27 +171,27 @@ const (
 	down             // it is sent nothing, or probes only
 )
 
-func (c Condition) severity(overdue time.Time) severity {
+func severityOf(e store.Pulse, overdue time.Time) severity {
 	switch {
-	case c.Endpoint.State == subscription.Disabled || c.Health.Gate() != subscription.Open:
+	case e.State == subscription.Disabled || e.Health.Gate() != subscription.Open:
 		return down
-	case c.Health.Failures > 0 || c.Health.FlaggedAt != nil:
+	case e.Health.Failures > 0 || e.Health.FlaggedAt != nil:
 		return failing
-	case c.Backlog.Since != nil && c.Backlog.Since.Before(overdue):
+	case e.Since != nil && e.Since.Before(overdue):
 		return waiting
 	}
 	return well
 }
 
-// oldest compares backlogs by how long they wait, the longest first; nothing waits last.
-func oldest(a, b Backlog) int {
+// oldest compares since when something waits, the longest first; where nothing does last.
+func oldest(a, b *time.Time) int {
 	switch {
-	case a.Since == nil && b.Since == nil:
+	case a == nil && b == nil:
 		return 0
-	case a.Since == nil:
+	case a == nil:
 		return 1
-	case b.Since == nil:
+	case b == nil:
 		return -1
 	}
-	return a.Since.Compare(*b.Since)
+	return a.Compare(*b)
 }

@@ -17,10 +17,24 @@ type Backlog struct {
 	Since    *time.Time // when the oldest of them was recorded, but for what is replayed; nil where there is none
 }
 
-// Backlogs returns what waits for each endpoint of an organisation for which something
-// waits, by its id.
-func (s *Store) Backlogs(ctx context.Context, organizationID string) (map[string]Backlog, error) {
-	// The oldest is found by an index that has this order alone; see [DeliveryFilter.query].
+// oldestWaiting is when the oldest of what waits for an endpoint was recorded, but for what is
+// replayed. It is found by an index that has this order alone; see [DeliveryFilter.query].
+const oldestWaiting = `
+				SELECT created_at
+				FROM deliveries
+				WHERE deliveries.endpoint_id >= endpoints.id AND deliveries.endpoint_id <= endpoints.id
+					AND deliveries.state = 'pending' AND deliveries.tries >= 0 AND deliveries.replay_id IS NULL
+				ORDER BY deliveries.endpoint_id, deliveries.id
+				LIMIT 1`
+
+// Backlogs returns what waits for those of some endpoints for which something waits, by their
+// ids.
+func (s *Store) Backlogs(ctx context.Context, endpointIDs []string) (map[string]Backlog, error) {
+	if len(endpointIDs) == 0 {
+		return nil, nil
+	}
+	where := conditions{text: `state <> 'deleted'`, arguments: []any{MaxBacklog}}
+	where.among(`id`, endpointIDs)
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT id, (
 				SELECT COUNT(*)
@@ -28,15 +42,9 @@ func (s *Store) Backlogs(ctx context.Context, organizationID string) (map[string
 					SELECT 1
 					FROM deliveries
 					WHERE deliveries.endpoint_id = endpoints.id AND deliveries.state = 'pending'
-					LIMIT $2) AS waiting), (
-				SELECT created_at
-				FROM deliveries
-				WHERE deliveries.endpoint_id >= endpoints.id AND deliveries.endpoint_id <= endpoints.id
-					AND deliveries.state = 'pending' AND deliveries.tries >= 0 AND deliveries.replay_id IS NULL
-				ORDER BY deliveries.endpoint_id, deliveries.id
-				LIMIT 1)
+					LIMIT $1) AS waiting), (`+oldestWaiting+`)
 		FROM endpoints
-		WHERE organization_id = $1 AND state <> 'deleted'`, organizationID, MaxBacklog)
+		WHERE `+where.text, where.arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("read what waits: %w", err)
 	}

@@ -12,7 +12,15 @@ import (
 	"github.com/casehook/casehook/internal/vault"
 )
 
-// InsertEndpoint keeps a new endpoint, which has its id and its organisation.
+// MaxEndpoints is how many endpoints an organisation has at most, beside those that were deleted:
+// each change is looked at for all of them.
+const MaxEndpoints = 2000
+
+// ErrTooManyEndpoints means that an organisation has MaxEndpoints.
+var ErrTooManyEndpoints = errors.New("the organisation has as many endpoints as it may")
+
+// InsertEndpoint keeps a new endpoint, which has its id and its organisation. The error is
+// ErrTooManyEndpoints where there may be no more.
 func (s *Store) InsertEndpoint(ctx context.Context, e *subscription.Endpoint, once *Kept) error {
 	org, err := s.organization(ctx, e.OrganizationID)
 	if err != nil {
@@ -27,6 +35,17 @@ func (s *Store) InsertEndpoint(ctx context.Context, e *subscription.Endpoint, on
 		return err
 	}
 	err = s.changeEndpoints(ctx, org.ID, func(ctx context.Context, conn *sql.Conn) error {
+		var n int
+		err := conn.QueryRowContext(ctx, `
+			SELECT COUNT(*)
+			FROM endpoints
+			WHERE organization_id = $1 AND state <> 'deleted'`, org.ID).Scan(&n)
+		if err != nil {
+			return err
+		}
+		if n >= MaxEndpoints {
+			return ErrTooManyEndpoints
+		}
 		if _, err := conn.ExecContext(ctx, `
 			INSERT INTO endpoints (id, organization_id, state, settings)
 			VALUES ($1, $2, $3, $4)`,

@@ -25,14 +25,18 @@ func (s *Store) Health(ctx context.Context, endpointID string) (subscription.Hea
 	return h, nil
 }
 
-// Healths returns how the endpoints of an organisation have answered of late, by their ids;
-// none for those that are well.
-func (s *Store) Healths(ctx context.Context, organizationID string) (map[string]subscription.Health, error) {
+// Healths returns how some endpoints have answered of late, by their ids; none for those that
+// are well.
+func (s *Store) Healths(ctx context.Context, endpointIDs []string) (map[string]subscription.Health, error) {
+	if len(endpointIDs) == 0 {
+		return nil, nil
+	}
+	where := conditions{text: `true`}
+	where.among(`endpoint_id`, endpointIDs)
 	rows, err := s.readers.QueryContext(ctx, `
-		SELECT endpoints.id, failures, closed_at, probe_at, probing, flagged_at, failed_at, status_code
-		FROM endpoints
-		JOIN endpoint_health ON endpoint_health.endpoint_id = endpoints.id
-		WHERE endpoints.organization_id = $1`, organizationID)
+		SELECT endpoint_id, failures, closed_at, probe_at, probing, flagged_at, failed_at, status_code
+		FROM endpoint_health
+		WHERE `+where.text, where.arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("read the health of endpoints: %w", err)
 	}

@@ -13,9 +13,14 @@ type Answer struct {
 	StatusCode int // 0: there was no answer
 }
 
-// LastDelivered returns how the newest message that was delivered to each endpoint of an
-// organisation was answered, by the endpoint's id.
-func (s *Store) LastDelivered(ctx context.Context, organizationID string) (map[string]Answer, error) {
+// LastDelivered returns how the newest message that was delivered to each of some endpoints
+// was answered, by the endpoint's id.
+func (s *Store) LastDelivered(ctx context.Context, endpointIDs []string) (map[string]Answer, error) {
+	if len(endpointIDs) == 0 {
+		return nil, nil
+	}
+	where := conditions{text: `endpoints.state <> 'deleted'`}
+	where.among(`endpoints.id`, endpointIDs)
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT d.endpoint_id, d.finished_at, COALESCE((
 				SELECT attempts.status_code
@@ -28,7 +33,7 @@ func (s *Store) LastDelivered(ctx context.Context, organizationID string) (map[s
 			WHERE newest.endpoint_id = endpoints.id AND newest.state = 'delivered'
 			ORDER BY newest.id DESC
 			LIMIT 1)
-		WHERE endpoints.organization_id = $1 AND endpoints.state <> 'deleted'`, organizationID)
+		WHERE `+where.text, where.arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("read what was delivered last: %w", err)
 	}

@@ -203,3 +203,12 @@ func (c *conditions) and(text string, arguments ...any) {
 		c.text += "$" + strconv.Itoa(len(c.arguments)) + parts[i+1]
 	}
 }
+
+// among adds the condition that a column has one of some values, of which there is one at least.
+func (c *conditions) among(column string, values []string) {
+	arguments := make([]any, len(values))
+	for i, value := range values {
+		arguments[i] = value
+	}
+	c.and(column+` IN (`+strings.Repeat(`?, `, len(values)-1)+`?)`, arguments...)
+}

@@ -16,21 +16,21 @@ import (
 // TrafficKept is how long traffic is kept.
 const TrafficKept = 8 * 24 * time.Hour
 
-// MinuteTraffic is what went to an endpoint in a minute.
+// MinuteTraffic is what went to an endpoint in a minute, or to all of an organisation.
 type MinuteTraffic struct {
 	Minute         time.Time // its beginning
-	EndpointID     string
+	EndpointID     string    // "" for all
 	Delivered      int64     // messages, each time that they were
 	Failed         int64     // messages, for good
 	FailedAttempts int64     // attempts that did not succeed
-	Waiting        int64     // messages, when they were counted last; at most 100,000
+	Waiting        int64     // messages, when they were counted last; at most 100,000 of each endpoint
 	Latencies      Latencies // from an event's record to the first 2xx
 }
 
 // trafficKey is the key of a MinuteTraffic.
 type trafficKey struct {
 	organizationID string
-	endpointID     string
+	endpointID     string // "" for all
 	minute         int64
 }
 
@@ -43,13 +43,16 @@ type tally struct {
 // tallies are added to traffic. All who write it take its rows in one order.
 type tallies map[trafficKey]*tally
 
-// of returns the tally of the minute of a moment, in milliseconds.
-func (t tallies) of(organizationID, endpointID string, moment int64) *tally {
-	key := trafficKey{organizationID, endpointID, minuteOf(moment)}
-	if t[key] == nil {
-		t[key] = new(tally)
+// count adds to the tally of an endpoint, and to that of all, in the minute of a moment, in
+// milliseconds.
+func (t tallies) count(organizationID, endpointID string, moment int64, add func(*tally)) {
+	for _, id := range []string{"", endpointID} {
+		key := trafficKey{organizationID, id, minuteOf(moment)}
+		if t[key] == nil {
+			t[key] = new(tally)
+		}
+		add(t[key])
 	}
-	return t[key]
 }
 
 // keys returns those of all tallies, in order.
@@ -97,7 +100,7 @@ func failedAttempts(fresh []*outcome) step {
 	t := make(tallies)
 	for _, o := range fresh {
 		if o.judges() && o.State != Delivered {
-			t.of(o.Message.OrganizationID, o.Message.EndpointID, o.Attempt.ended()).failedAttempts++
+			t.count(o.Message.OrganizationID, o.Message.EndpointID, o.Attempt.ended(), func(t *tally) { t.failedAttempts++ })
 		}
 	}
 	return t.step()
@@ -136,7 +139,8 @@ func (c *TrafficCounter) Count(ctx context.Context) (more bool, err error) {
 // maxSampled is up to how many messages that wait for an endpoint are counted each minute.
 const maxSampled = 100_000
 
-// sampleWaiting writes how many messages wait for each endpoint.
+// sampleWaiting writes how many messages wait for each endpoint, and for all of an
+// organisation.
 func (s *Store) sampleWaiting(ctx context.Context, minute int64) error {
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT organization_id, id, (
@@ -153,13 +157,20 @@ func (s *Store) sampleWaiting(ctx context.Context, minute int64) error {
 		return err
 	}
 	var samples [][]any
+	var total []any // of the organisation that the last sample is of
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		var organizationID, endpointID string
 		var waiting int64
 		err := rows.Scan(&organizationID, &endpointID, &waiting)
-		if waiting > 0 {
-			samples = append(samples, []any{organizationID, minute, endpointID, waiting})
+		if waiting == 0 {
+			return err
 		}
+		if total == nil || total[0] != organizationID {
+			total = []any{organizationID, minute, "", int64(0)}
+			samples = append(samples, total)
+		}
+		total[3] = total[3].(int64) + waiting
+		samples = append(samples, []any{organizationID, minute, endpointID, waiting})
 		return err
 	})
 	if err != nil || len(samples) == 0 {
@@ -237,15 +248,18 @@ func (s *Store) tally(ctx context.Context, from place) (counted tallies, to plac
 		if moment < oldest || outcome == Canceled {
 			return nil
 		}
-		t := counted.of(organizationID, endpointID, moment)
-		if outcome == Failed {
-			t.failed++
-			return nil
-		}
-		t.delivered++
-		if made, ok := madeAt(deliveryID); ok && !again {
-			t.latencies.Add(at(moment).Sub(made))
-		}
+		made, known := madeAt(deliveryID)
+		counted.count(organizationID, endpointID, moment, func(t *tally) {
+			switch {
+			case outcome == Failed:
+				t.failed++
+			default:
+				t.delivered++
+				if known && !again {
+					t.latencies.Add(at(moment).Sub(made))
+				}
+			}
+		})
 		return nil
 	})
 	return counted, to, n, err
@@ -290,17 +304,18 @@ func (t tallies) withLatencies(ctx context.Context, conn *sql.Conn) (tallies, er
 	return whole, nil
 }
 
-// Traffic calls each with what went to the endpoints of an organisation, or to one of them
-// where endpointID is not empty, in the minutes that begin from since on and before until:
-// the oldest minute first. Where nothing went and nothing waited there is none. What each
-// is given is another thing once it has returned.
-func (s *Store) Traffic(ctx context.Context, organizationID, endpointID string, since, until time.Time, each func(*MinuteTraffic)) error {
+// Traffic calls each with what went to some endpoints of an organisation in the minutes that
+// begin from since on and before until, the oldest minute first; where none are named, with
+// what went to all of it, also those that were deleted. Where nothing went and nothing
+// waited there is none. What each is given is another thing once it has returned.
+func (s *Store) Traffic(ctx context.Context, organizationID string, endpointIDs []string, since, until time.Time, each func(*MinuteTraffic)) error {
+	if len(endpointIDs) == 0 {
+		endpointIDs = []string{""}
+	}
 	where := conditions{text: `organization_id = $1`, arguments: []any{organizationID}}
+	where.among(`endpoint_id`, endpointIDs)
 	where.and(`minute >= ?`, since.UnixMilli())
 	where.and(`minute < ?`, until.UnixMilli())
-	if endpointID != "" {
-		where.and(`endpoint_id = ?`, endpointID)
-	}
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT minute, endpoint_id, delivered, failed, failed_attempts, waiting, latencies
 		FROM traffic

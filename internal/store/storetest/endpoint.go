@@ -16,6 +16,24 @@ import (
 )
 
 var endpointTests = []test{
+	{"an organisation has at most 2,000 endpoints, beside those that were deleted", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		first := c.endpoint()
+		_, err := c.Endpoint(t.Context(), c.org.ID, first.ID) // those that follow cannot be read
+		require.NoError(t, err)
+		_, err = database(t, url).ExecContext(t.Context(), `
+			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1999)
+			INSERT INTO endpoints (id, organization_id, state, settings)
+			SELECT id || '-' || i, organization_id, state, settings
+			FROM n
+			CROSS JOIN endpoints`)
+		require.NoError(t, err)
+		require.ErrorIs(t, c.InsertEndpoint(t.Context(), newEndpoint(c.org.ID), nil), store.ErrTooManyEndpoints)
+		_, err = database(t, url).ExecContext(t.Context(), `UPDATE endpoints SET state = 'deleted' WHERE id <> $1`, first.ID)
+		require.NoError(t, err)
+		require.NoError(t, c.InsertEndpoint(t.Context(), newEndpoint(c.org.ID), nil))
+		require.NoError(t, c.neighbour().InsertEndpoint(t.Context(), newEndpoint(c.neighbour().org.ID), nil))
+	}},
 	{"an endpoint that was read again is the one that was kept", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		want := newEndpoint(c.org.ID)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -29,9 +30,39 @@ var trafficTests = []test{
 			{Minute: first, EndpointID: e.ID, Delivered: 1, FailedAttempts: 1},
 			{Minute: first.Add(time.Minute), EndpointID: e.ID, Delivered: 1, Failed: 1, FailedAttempts: 1, Waiting: 2},
 		}, withoutLatencies(got))
-		require.Equal(t, got, c.traffic(""))
+		require.Equal(t, ofAll(got), c.traffic(""))
 		require.Empty(t, c.neighbour().traffic(""))
 		require.Empty(t, c.traffic("another"))
+	}},
+	{"what went to all endpoints is one row a minute", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.today()
+		first, second := c.endpoint(), c.endpoint()
+		outbox := new(tray)
+		c.create(outbox)
+		c.create(outbox)
+		minute := c.nextMinute()
+		for i, m := range outbox.take() {
+			if i == 0 {
+				c.fail(m, minute.Add(time.Hour))
+				continue
+			}
+			c.deliver(m, nil)
+		}
+		c.clock.pass(time.Minute)
+		c.count()
+		total := c.traffic("")
+		require.Equal(t, []store.MinuteTraffic{
+			{Minute: minute, Delivered: 3, FailedAttempts: 1},
+			{Minute: minute.Add(time.Minute), Waiting: 1},
+		}, withoutLatencies(total))
+		var each store.MinuteTraffic
+		require.NoError(t, c.Traffic(t.Context(), c.org.ID, []string{first.ID, second.ID}, minute, minute.Add(time.Minute), func(m *store.MinuteTraffic) {
+			each.Delivered += m.Delivered
+			each.FailedAttempts += m.FailedAttempts
+			each.Latencies.Merge(&m.Latencies)
+		}))
+		require.Equal(t, store.MinuteTraffic{Delivered: 3, FailedAttempts: 1, Latencies: total[0].Latencies}, each)
 	}},
 	{"a latency is from the record of an event to its first 2xx", func(t *testing.T, url string) {
 		c := newClinic(t, url)
@@ -103,7 +134,7 @@ var trafficTests = []test{
 		failed := store.Attempt{Number: 1, StartedAt: early, StatusCode: 500}
 		require.NoError(t, c.Record(t.Context(), store.Outcome{Message: messages[2], Attempt: &failed, State: store.Failed}))
 		c.count()
-		require.Equal(t, store.MinuteTraffic{Minute: early, EndpointID: e.ID, Delivered: 1, Failed: 1, FailedAttempts: 1}, withoutLatencies(c.traffic(""))[0])
+		require.Equal(t, store.MinuteTraffic{Minute: early, EndpointID: e.ID, Delivered: 1, Failed: 1, FailedAttempts: 1}, withoutLatencies(c.traffic(e.ID))[0])
 	}},
 	{"what is written again, because the answer to its commit was lost, is counted once", func(t *testing.T, url string) {
 		c := newClinic(t, url)
@@ -155,9 +186,8 @@ var trafficTests = []test{
 	{"what waits for each endpoint is told with the time since when", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		c.today()
-		e := c.endpoint()
-		c.endpoint(unordered)
-		none, err := c.Backlogs(t.Context(), c.org.ID)
+		e, other := c.endpoint(), c.endpoint(unordered)
+		none, err := c.Backlogs(t.Context(), []string{e.ID, other.ID})
 		require.NoError(t, err)
 		require.Empty(t, none)
 		since := at(c.clock.Now())
@@ -170,7 +200,7 @@ var trafficTests = []test{
 				c.deliver(m, nil)
 			}
 		}
-		backlogs, err := c.Backlogs(t.Context(), c.org.ID)
+		backlogs, err := c.Backlogs(t.Context(), []string{e.ID, other.ID})
 		require.NoError(t, err)
 		require.Equal(t, map[string]store.Backlog{e.ID: {Messages: 2, Since: &since}}, backlogs)
 	}},
@@ -194,9 +224,22 @@ func (c *clinic) count() {
 // traffic returns what went to an endpoint, or to all for "".
 func (c *clinic) traffic(endpointID string) (all []store.MinuteTraffic) {
 	c.t.Helper()
-	err := c.Traffic(c.ctx, c.org.ID, endpointID, begin.AddDate(-1, 0, 0), begin.AddDate(1, 0, 0), func(m *store.MinuteTraffic) { all = append(all, *m) })
+	var of []string
+	if endpointID != "" {
+		of = []string{endpointID}
+	}
+	err := c.Traffic(c.ctx, c.org.ID, of, begin.AddDate(-1, 0, 0), begin.AddDate(1, 0, 0), func(m *store.MinuteTraffic) { all = append(all, *m) })
 	require.NoError(c.t, err)
 	return all
+}
+
+// ofAll returns traffic of the only endpoint that there is as that of all.
+func ofAll(all []store.MinuteTraffic) []store.MinuteTraffic {
+	same := slices.Clone(all)
+	for i := range same {
+		same[i].EndpointID = ""
+	}
+	return same
 }
 
 // withoutLatencies returns traffic without the latencies, which go by the real time.
