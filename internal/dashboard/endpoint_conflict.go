@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/casehook/casehook/internal/doorway"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/subscription"
 )
@@ -110,7 +111,8 @@ func (d *Dashboard) lastChange(ctx context.Context, who service.Caller, id strin
 		return "", time.Time{}, err
 	}
 	for _, e := range entries {
-		if e.Details.Resources["endpointId"] == id && e.Status < http.StatusBadRequest {
+		isThis := e.RequestID == doorway.ExchangeOf(ctx).ID
+		if e.Details.Resources["endpointId"] == id && e.Status < http.StatusBadRequest && !isThis {
 			by, err = newNames(d.service, who).key(ctx, e.KeyID)
 			return by, e.At, err
 		}

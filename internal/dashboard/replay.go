@@ -26,6 +26,7 @@ type replayForm struct {
 	IsNone     bool           // there are none
 	Running    string         // the page of a replay that runs already; "" for none
 	Why        *refusal.Error // it cannot be accepted; nil where it can
+	IsPart     bool           // it is previewed while somebody fills it in
 	filled     url.Values
 }
 
@@ -33,6 +34,11 @@ type replayForm struct {
 type spanLink struct {
 	Name, Path string
 	Current    bool
+}
+
+// Fields are those of the form.
+func (replayForm) Fields() []field {
+	return []field{{"since", "From"}, {"until", "Before"}, {"caseId", "Case"}, {"events", "Only some events"}}
 }
 
 // Text returns what stands in a field.
@@ -79,7 +85,7 @@ func (d *Dashboard) showReplayForm(w http.ResponseWriter, r *http.Request, f *fo
 		return err
 	}
 	e := c.Endpoint
-	view := replayForm{EndpointID: e.ID, Holdup: holdup(c), Events: caseupdate.Events()}
+	view := replayForm{EndpointID: e.ID, Holdup: holdup(c), Events: caseupdate.Events(), IsPart: isPartial(r)}
 	if f.err() == nil {
 		preview, err := d.service.PreviewReplay(ctx, who, e.ID, filter)
 		if !f.refused(err) && err != nil {

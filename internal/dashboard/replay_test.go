@@ -38,11 +38,13 @@ func TestAReplayIsPreviewedAndBegunAsItIsFilledIn(t *testing.T) {
 	}
 	require.Contains(t, b.get(t, path).body, "A replay waits for that.", "it is paused")
 	for field, query := range map[string]string{
-		"since": "since=soon", "until": "since=2026-01-02T00:00&until=2026-01-01T00:00", "caseId": "caseId=ADA-00000",
+		"events": "event=ADD_PAYMENT", "since": "since=soon", "until": "since=2026-01-02T00:00&until=2026-01-01T00:00", "caseId": "caseId=ADA-00000",
 	} {
 		shown := b.get(t, path+"?"+query)
 		require.Equal(t, http.StatusUnprocessableEntity, shown.status)
 		require.Contains(t, shown.body, `id="`+field+`-wrong"`)
+		require.Regexp(t, `autofocus><p>Not done yet: look at what is marked.</p>\s*<ul><li><a href="#`+field+`">`, shown.body)
+		require.NotContains(t, b.get(t, path+"?"+query, "HX-Request", "true").body, "autofocus", "nobody is called away while they fill it in")
 		form, err := url.ParseQuery(query)
 		require.NoError(t, err)
 		require.Equal(t, http.StatusUnprocessableEntity, b.post(t, path, form).status)
@@ -65,7 +67,7 @@ func TestAReplayIsPreviewedAndBegunAsItIsFilledIn(t *testing.T) {
 		return strings.Contains(b.get(t, begun.header.Get("Location")+"/progress").body, "Done")
 	}, 10*time.Second, 10*time.Millisecond)
 	require.Contains(t, b.get(t, "/endpoints/"+e.ID).body, replay.ID)
-	require.ElementsMatch(t, []int{409, 303, 422, 422, 422}, s.audited(t, "replay"))
+	require.ElementsMatch(t, []int{409, 303, 422, 422, 422, 422}, s.audited(t, "replay"))
 }
 
 func TestAReplayIsStopped(t *testing.T) {

@@ -49,6 +49,9 @@
       location.assign(pathInfo.requestPath);
     }
   });
+  document.addEventListener("htmx:sendError", (event) => {
+    if (event.detail.target === asked) location.assign(event.detail.pathInfo.requestPath);
+  });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target === asked) asked.showModal();
   });
