@@ -190,7 +190,9 @@ func (v *visitor) click(text string) {
 // asks presses a button that asks first, and waits for the question.
 func (v *visitor) asks(button, question string) {
 	v.t.Helper()
-	v.do("click "+button, chromedp.Click("//a[@hx-target='#asked'][normalize-space()="+quoted(button)+"]", chromedp.NodeVisible))
+	v.do("wait for the scripts", chromedp.Evaluate[chromedp.Void](
+		`new Promise((ready) => document.readyState === "complete" ? ready() : addEventListener("load", () => ready()))`, chromedp.EvalAwaitPromise))
+	v.do("click "+button, chromedp.Click("//a[@data-ask][normalize-space()="+quoted(button)+"]", chromedp.NodeVisible))
 	v.sees(question)
 }
 

@@ -40,6 +40,12 @@
 
   // What cannot be undone is asked about in a dialog, which takes the question from its page.
   const asked = document.getElementById("asked");
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-ask]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    htmx.ajax("GET", link.href, { target: asked, select: "#question", swap: "innerHTML ignoreTitle:true" }).catch(() => location.assign(link.href));
+  });
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target, xhr, pathInfo } = event.detail;
     if (target !== asked) {
@@ -48,9 +54,6 @@
       event.detail.shouldSwap = false;
       location.assign(pathInfo.requestPath);
     }
-  });
-  document.addEventListener("htmx:sendError", (event) => {
-    if (event.detail.target === asked) location.assign(event.detail.pathInfo.requestPath);
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target === asked) asked.showModal();
