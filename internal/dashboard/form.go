@@ -155,7 +155,11 @@ func newOnce() string { return rand.Text() }
 
 // once has what a form asks for done once, however often it is sent: what is shown this once
 // would be lost to whoever presses twice. Kept is what is kept of its result.
+// Of one that has lost what makes it one of a kind nothing is known, and it is done.
 func (f *form) once(r *http.Request, kept func(result any) string) *service.Repeatable {
+	if f.text("once") == "" {
+		return nil
+	}
 	key := sha256.Sum256([]byte(f.text("once")))
 	return &service.Repeatable{
 		Key:    "dashboard:" + hex.EncodeToString(key[:]),

@@ -44,6 +44,16 @@ func TestAKeyIsMadeAndShownOnce(t *testing.T) {
 	require.Equal(t, "2999-01-01T00:00:00Z", keys[0].ExpiresAt.Format("2006-01-02T15:04:05Z07:00"))
 }
 
+func TestAFormThatIsNotOneOfAKindIsNoRepetitionOfAnother(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn(t, adminKey)
+	for _, name := range []string{"Ada", "Grace"} {
+		made := b.post(t, "/keys", url.Values{"name": {name}, "role": {"reader"}, "phi": {"no"}})
+		require.Equal(t, http.StatusOK, made.status)
+		require.NotEmpty(t, secret.FindStringSubmatch(made.body))
+	}
+}
+
 func TestAnAdminsKeyIsClearedForEverything(t *testing.T) {
 	s := newServer(t)
 	made := s.signedIn(t, adminKey).post(t, "/keys", url.Values{"once": {"a"}, "name": {"Ada"}, "role": {"admin"}})

@@ -3,6 +3,8 @@ package dashboard_test
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -152,6 +154,23 @@ func TestWhatCannotBeWatchedIsRefused(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, b.get(t, "/live?endpoint=nothing").status)
 	require.Equal(t, http.StatusSeeOther, s.browser(t).get(t, "/live/stream").status, "nobody is signed in")
+}
+
+func TestWhereAStreamWasTellsNothingOfOtherOrganizations(t *testing.T) {
+	s := newServer(t)
+	s.open(t, "mark")
+	latest, err := s.service.Latest(t.Context(), s.admin, service.LiveFilter{}, 1)
+	require.NoError(t, err)
+	place, err := base64.RawURLEncoding.DecodeString(latest.Next)
+	require.NoError(t, err)
+	require.False(t, json.Valid(place))
+	operator, err := s.service.Authenticate(t.Context(), operatorKey, "")
+	require.NoError(t, err)
+	other, err := s.service.CreateOrganization(t.Context(), operator, service.Organization{Name: "Acme", ShortIDPrefix: "ACM"}, nil)
+	require.NoError(t, err)
+	query := "/live/stream?" + url.Values{"after": {latest.Next}}.Encode()
+	require.Equal(t, http.StatusUnprocessableEntity, s.signedIn(t, other.AdminKey).get(t, query).status)
+	s.signedIn(t, adminKey).follow(t, query)
 }
 
 // change changes a case.

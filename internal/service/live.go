@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -54,7 +55,11 @@ func (s *Service) Latest(ctx context.Context, caller Caller, filter LiveFilter, 
 
 // choose returns what a caller is told of what has happened.
 func (s *Service) choose(ctx context.Context, caller Caller, filter LiveFilter, all []Happening, reached store.Horizon, limit int, more bool) (Happenings, error) {
-	told := Happenings{Next: encode(reached.Event, reached.Receipt, reached.FailedAt), More: more}
+	next, err := s.Store.SealHorizon(ctx, caller.OrganizationID, reached)
+	if err != nil {
+		return Happenings{}, err
+	}
+	told := Happenings{Next: next, More: more}
 	for _, h := range all {
 		if (filter.EndpointID == "" || filter.EndpointID == h.EndpointID) && (filter.Event == "" || filter.Event == h.EventType) {
 			told.Data = append(told.Data, h)
@@ -63,7 +68,6 @@ func (s *Service) choose(ctx context.Context, caller Caller, filter LiveFilter, 
 	if beyond := len(told.Data) - limit; beyond > 0 {
 		told.Data, told.More = told.Data[beyond:], true
 	}
-	var err error
 	told.Data, err = visible(ctx, s, caller, told.Data, func(h Happening) string { return h.EventID })
 	return told, err
 }
@@ -84,8 +88,15 @@ type Viewer struct {
 // hundred and first, and the twenty-first with one key (Conflict).
 func (s *Service) Watch(ctx context.Context, caller Caller, filter LiveFilter, after string) (*Viewer, error) {
 	var from store.Horizon
-	if err := decode("after", after, &from.Event, &from.Receipt, &from.FailedAt); err != nil {
-		return nil, err
+	if after != "" {
+		var err error
+		from, err = s.Store.OpenHorizon(ctx, caller.OrganizationID, after)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, refusal.Field("after", noCursor)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	v := &Viewer{service: s, caller: caller, filter: filter, untold: make(chan sight, maxUntold)}
 	if err := s.watchers.join(s, v); err != nil {

@@ -41,11 +41,13 @@ func (p Page) decode(place ...any) error {
 	return decode("cursor", p.Cursor, place...)
 }
 
+const noCursor = "must be the nextCursor of this list"
+
 func decode(field, cursor string, place ...any) error {
 	if cursor == "" {
 		return nil
 	}
-	wrong := refusal.Field(field, "must be the nextCursor of this list")
+	wrong := refusal.Field(field, noCursor)
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
 		return wrong

@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/casehook/casehook/caseupdate"
+	"github.com/casehook/casehook/internal/vault"
 )
 
 // Happening is an event that was recorded, or what an attempt came to.
@@ -43,6 +46,42 @@ const (
 	// those of one.
 	maxGlanced = 5000
 )
+
+// SealHorizon returns a horizon as a text that only an organisation's own key opens: its places
+// are among those of all organisations, and would tell how much happens in the others.
+func (s *Store) SealHorizon(ctx context.Context, organizationID string, h Horizon) (string, error) {
+	org, err := s.organization(ctx, organizationID)
+	if err != nil {
+		return "", err
+	}
+	places, err := json.Marshal(h)
+	if err != nil {
+		return "", fmt.Errorf("seal a horizon: %w", err)
+	}
+	sealed, err := org.key.Seal(places, horizonOf(organizationID))
+	return base64.RawURLEncoding.EncodeToString(sealed), err
+}
+
+// OpenHorizon returns the horizon that SealHorizon sealed, or ErrNotFound.
+func (s *Store) OpenHorizon(ctx context.Context, organizationID, sealed string) (h Horizon, err error) {
+	org, err := s.organization(ctx, organizationID)
+	if err != nil {
+		return Horizon{}, err
+	}
+	b, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		return Horizon{}, ErrNotFound
+	}
+	places, err := org.key.Open(b, horizonOf(organizationID))
+	if err != nil {
+		return Horizon{}, ErrNotFound
+	}
+	return h, json.Unmarshal(places, &h)
+}
+
+func horizonOf(organizationID string) vault.Where {
+	return vault.Where{Table: "events", Row: organizationID, Column: "horizon"}
+}
 
 // Happenings returns what has happened in an organisation beyond a horizon, the oldest first,
 // and the horizon that there is now. Of more than limit events, or outcomes, or attempts it
