@@ -253,8 +253,17 @@ func (v *visitor) screen(width int64, theme string) {
 	require.NoError(v.t, err)
 }
 
+// missed finds what is there to be pressed and lies beside the screen, or on a narrow one is lower
+// than the 24 pixels of WCAG 2.2, section 2.5.8. What is named by a label is pressed there.
+const missed = `(width) => [...document.querySelectorAll("a, button, summary, input, select, textarea")].filter((one) => {
+	const {left, right, height} = one.getBoundingClientRect();
+	if (height <= 1 || one.closest(".skip, .hidden")) return false;
+	return right > width || left < 0 || width < 900 && height < 24 && !one.closest("label");
+}).map((one) => one.outerHTML)`
+
 // check requires of the page that is open that axe finds no fault in it, in light and dark, on
-// a wide screen and on a narrow one, and that nothing has to be scrolled sideways.
+// a wide screen and on a narrow one, that nothing has to be scrolled sideways, and that all there
+// is to press is in sight and can be hit.
 func (v *visitor) check() {
 	v.t.Helper()
 	v.script(`void (window.axe || (() => {` + chromium.axe + `})())`)
@@ -269,6 +278,9 @@ func (v *visitor) check() {
 			scrolled, err := chromedp.Run(v.ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
 			require.NoError(v.t, err, where)
 			require.LessOrEqual(v.t, scrolled, width, "%s: it is scrolled sideways", where)
+			missed, err := chromedp.Run(v.ctx, chromedp.Evaluate[[]string](`(`+missed+`)(`+strconv.FormatInt(width, 10)+`)`))
+			require.NoError(v.t, err, where)
+			require.Empty(v.t, missed, "%s: it is out of sight, or too small for a finger", where)
 		}
 	}
 	v.screen(1280, "light")
