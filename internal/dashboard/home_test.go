@@ -128,7 +128,7 @@ func TestAPageThatRefreshesItselfIsNotOnRecordEachTimeAndKeepsNoSession(t *testi
 	require.NoError(t, s.service.RevokeKey(t.Context(), s.admin, key.ID))
 	open := []string{"HX-Request", "true", "HX-Current-URL", s.URL + "/?span=day"}
 	require.Equal(t, "/login?next=%2F%3Fspan%3Dday&session=ended", b.get(t, "/home", open...).header.Get("HX-Redirect"))
-	require.Equal(t, "/login?next=%2F%3Fspan%3Dday", b.get(t, "/home", open...).header.Get("HX-Redirect"))
+	require.Equal(t, "/login?next=%2F%3Fspan%3Dday&session=ended", b.get(t, "/home", open...).header.Get("HX-Redirect"))
 
 	entries, _, err := s.service.Audit(t.Context(), s.admin, service.AuditFilter{KeyID: key.ID, Operation: "getHome"}, service.Page{})
 	require.NoError(t, err)

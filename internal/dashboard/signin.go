@@ -35,7 +35,7 @@ func (d *Dashboard) signInPath(r *http.Request) string {
 	if page := d.pageOf(r); page != "/" {
 		query.Set("next", page)
 	}
-	if _, err := r.Cookie(d.sessions.Cookie.Name); err == nil {
+	if _, err := r.Cookie(d.sessions.Cookie.Name); err == nil || isPartial(r) { // somebody was signed in
 		query.Set("session", "ended")
 	}
 	if r.Method == http.MethodPost {
