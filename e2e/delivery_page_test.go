@@ -91,6 +91,7 @@ func TestADeliveryThatWaitsBehindAnotherIsGivenUp(t *testing.T) {
 	v.sees("It is number")
 	v.asks("Cancel delivery", "a hole in casehook-sequence")
 	v.confirms()
-	v.sees("Somebody gave it up")
+	v.sees("It was given up by the key “Administrator”")
+	v.sees("What would have been sent")
 	v.check()
 }

@@ -119,7 +119,7 @@ func TestTheTimelineTellsWhoWasSentAnEvent(t *testing.T) {
 	require.NoError(t, err)
 	page := s.signedIn(t, adminKey).get(t, "/cases/"+c.ID)
 	require.Equal(t, 3, strings.Count(page.body, "<bdi>127.0.0.1:9/hooks</bdi>"))
-	require.Equal(t, 2, strings.Count(page.body, `href="/deliveries/`), "what is sent leads to its delivery, what is withheld has none")
+	require.Equal(t, 2, strings.Count(page.body, `aria-label="Delivery to`), "what is sent leads to its delivery, what is withheld has none")
 	require.Equal(t, 3, strings.Count(page.body, `href="/endpoints/`))
 	require.Equal(t, 1, strings.Count(page.body, "the endpoint is not cleared for what is restricted"))
 	require.NotContains(t, page.body, "token=marked")

@@ -34,7 +34,9 @@ type sent struct {
 	Endpoint endpointName
 	State    string
 	Why      string // it is not delivered, or ""
+	Wait     *wait  // nil where it does not
 	service.Delivery
+	prospect service.Prospect
 }
 
 // tellTimeline adds the events of the case, the oldest first, each with
@@ -125,6 +127,9 @@ func (d *Dashboard) tellDeliveries(ctx context.Context, who service.Caller, time
 // uncleared is why a restricted event is withheld.
 const uncleared = "the endpoint is not cleared for what is restricted"
 
+// neverSent is what a message is that was withheld without any attempt.
+const neverSent = "never sent: " + uncleared
+
 // tellWithheld returns the endpoints, by the ids of events, that would be sent an event if they
 // were cleared for it. For those there is no delivery.
 func (d *Dashboard) tellWithheld(ctx context.Context, names *names, timeline []entry, eventIDs []string) (map[string][]sent, error) {
@@ -148,7 +153,7 @@ func (d *Dashboard) tellWithheld(ctx context.Context, names *names, timeline []e
 	for _, e := range timeline {
 		for _, endpoint := range endpoints {
 			if endpoint.Subscribes(e.Type) && endpoint.Clearance.Withholds(e.Activity) && !endpoint.CreatedAt.After(recorded[e.ID]) {
-				withheld[e.ID] = append(withheld[e.ID], sent{Endpoint: named[endpoint.ID], State: "withheld", Why: uncleared})
+				withheld[e.ID] = append(withheld[e.ID], sent{Endpoint: named[endpoint.ID], State: "withheld", Why: neverSent})
 			}
 		}
 	}
@@ -157,6 +162,10 @@ func (d *Dashboard) tellWithheld(ctx context.Context, names *names, timeline []e
 
 // recipients tells to whom deliveries go, and what keeps them from it.
 func (n *names) recipients(ctx context.Context, deliveries []service.Delivery) ([]sent, error) {
+	prospects, err := n.service.Prospects(ctx, n.who, deliveries)
+	if err != nil {
+		return nil, err
+	}
 	ids := make([]string, len(deliveries))
 	for i, delivery := range deliveries {
 		ids[i] = delivery.EndpointID
@@ -167,20 +176,36 @@ func (n *names) recipients(ctx context.Context, deliveries []service.Delivery) (
 	}
 	all := make([]sent, len(deliveries))
 	for i, delivery := range deliveries {
-		all[i] = sentTo(named[delivery.EndpointID], delivery)
+		all[i] = sentTo(named[delivery.EndpointID], delivery, prospects[i])
 	}
 	return all, nil
 }
 
-func sentTo(endpoint endpointName, delivery service.Delivery) sent {
-	s := sent{Endpoint: endpoint, State: string(delivery.State), Delivery: delivery}
+func sentTo(endpoint endpointName, delivery service.Delivery, p service.Prospect) sent {
+	s := sent{Endpoint: endpoint, State: string(delivery.State), Wait: waitOf(delivery, p), Delivery: delivery, prospect: p}
 	switch {
-	case delivery.Sequence == 0 && delivery.FinishedAt != nil && delivery.Tries == 0:
-		s.State, s.Why = "withheld", uncleared
+	case delivery.Withheld:
+		s.State, s.Why = "withheld", whyWithheld(s.Made())
 	case delivery.LastStatusCode != 0 && s.State != "delivered":
 		s.Why = "answered " + strconv.Itoa(delivery.LastStatusCode)
 	case delivery.Tries > 0 && s.State != "delivered":
 		s.Why = "no answer"
 	}
 	return s
+}
+
+// Made is how many attempts were made: that at which a message was withheld was not.
+func (s sent) Made() int {
+	if s.Withheld {
+		return max(0, s.Tries-1)
+	}
+	return s.Tries
+}
+
+// whyWithheld says why a message was withheld for which so many attempts had been made.
+func whyWithheld(made int) string {
+	if made > 0 {
+		return uncleared
+	}
+	return neverSent
 }

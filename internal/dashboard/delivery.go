@@ -10,6 +10,7 @@ import (
 
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/delivery"
+	"github.com/casehook/casehook/internal/doorway"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/store"
@@ -186,7 +187,21 @@ type deliveryView struct {
 	Message  *messageView // what was sent; nil where it is hidden, or cannot be told
 	Untold   string       // why it cannot be told; "" where it can
 	Blanked  bool         // the endpoint is not cleared for PHI
-	CanSend  bool         // it can be sent again
+	CanSend  bool         // it can be sent, again or at its turn
+	CanRetry bool         // it waits for its next attempt, which can be made now
+	Resume   bool         // it waits for an endpoint that can be resumed
+	Refused  string       // why what was asked for is not done, or ""
+}
+
+// Asked is what the message is called that the page tells of.
+func (v deliveryView) Asked() string {
+	switch {
+	case v.Made() > 0:
+		return "was"
+	case v.FinishedAt == nil:
+		return "is to be"
+	}
+	return "would have been"
 }
 
 // attemptView is one attempt of a delivery.
@@ -200,13 +215,23 @@ type attemptView struct {
 }
 
 func (d *Dashboard) showDelivery(w http.ResponseWriter, r *http.Request) error {
-	ctx, who := r.Context(), caller(r)
-	veil := newVeil(who, r.Method == http.MethodPost)
-	delivery, attempts, err := d.service.Delivery(ctx, seeing(who, veil.lifted), r.PathValue("deliveryId"))
-	if err != nil {
+	return d.showDeliveryAs(w, r, newVeil(caller(r), r.Method == http.MethodPost), nil)
+}
+
+// showRefusal shows a delivery with why something is refused that was asked for. Any other
+// error is returned.
+func (d *Dashboard) showRefusal(w http.ResponseWriter, r *http.Request, err error) error {
+	refused, ok := errors.AsType[*refusal.Error](err)
+	if !ok {
 		return err
 	}
-	prospect, err := d.service.Prospect(ctx, who, delivery)
+	return d.showDeliveryAs(w, r, newVeil(caller(r), false), refused)
+}
+
+// showDeliveryAs shows a delivery, with why something is refused where it is.
+func (d *Dashboard) showDeliveryAs(w http.ResponseWriter, r *http.Request, veil veil, why *refusal.Error) error {
+	ctx, who := r.Context(), caller(r)
+	delivery, attempts, err := d.service.Delivery(ctx, seeing(who, veil.lifted), r.PathValue("deliveryId"))
 	if err != nil {
 		return err
 	}
@@ -214,14 +239,18 @@ func (d *Dashboard) showDelivery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	view := deliveryView{deliveryRow: rows[0], Outlook: outlookOf(rows[0], prospect, attempts), Revealed: veil.lifted, More: delivery.Tries - len(attempts)}
+	by, err := d.givenUpBy(ctx, who, delivery)
+	if err != nil {
+		return err
+	}
+	view := deliveryView{deliveryRow: rows[0], Outlook: outlookOf(rows[0], by), Revealed: veil.lifted, More: delivery.Tries - len(attempts)}
 	if !veil.lifted {
 		view.Refresh = view.Outlook.refresh()
 	}
 	for _, a := range slices.Backward(attempts) {
 		view.Attempts = append(view.Attempts, tellAttempt(a, veil))
 	}
-	view.allow(prospect)
+	view.allow(rows[0].prospect)
 	if view.CanSend && veil.lifted {
 		view.Message, err = d.messageOf(ctx, who, delivery)
 		if refused, ok := errors.AsType[*refusal.Error](err); ok && refused.Kind == refusal.Conflict {
@@ -231,7 +260,11 @@ func (d *Dashboard) showDelivery(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	return d.show(w, r, page{Template: "delivery", Title: told(delivery.EventType), Crumbs: []crumb{{"Deliveries", "/deliveries"}}, Data: view})
+	status := http.StatusOK
+	if why != nil {
+		view.Refused, status = sentence(why.Detail), doorway.StatusOf(why.Kind)
+	}
+	return d.show(w, r, page{Template: "delivery", Title: told(delivery.EventType), Status: status, Crumbs: []crumb{{"Deliveries", "/deliveries"}}, Data: view})
 }
 
 // allow says whether the delivery can be sent again, and if not, why nothing can be told of what
@@ -242,10 +275,14 @@ func (v *deliveryView) allow(p service.Prospect) {
 		v.Untold = "Its case was erased: nothing tells any more what was sent."
 	case p.Endpoint == nil:
 		v.Untold = "Its endpoint was deleted, and with it how it was told of events."
-	case v.State == "withheld" && !p.Endpoint.Clearance.Restricted:
-		v.Untold = "Nothing was sent: the endpoint is not cleared for what is restricted."
+	case p.Withheld:
+		v.Untold = "The message is withheld: " + uncleared + "."
 	default:
 		v.CanSend, v.Blanked = true, !p.Endpoint.Clearance.PHI
+	}
+	if v.FinishedAt == nil && v.Delivery.State != store.Sending {
+		waits := obstacleOf(v.Delivery, p)
+		v.CanRetry, v.Resume = v.CanSend && waits == nextAttempt, waits.isResumed()
 	}
 }
 
@@ -258,8 +295,8 @@ func tellAttempt(a service.Attempt, v veil) attemptView {
 		Status:    a.Error,
 		Answer:    private{Hidden: true},
 	}
-	if a.Error == delivery.Withheld {
-		shown.State = "withheld"
+	if a.Error == delivery.Withheld { // it was not made
+		return attemptView{Number: a.Number, StartedAt: a.StartedAt, State: "withheld", Status: sentence(uncleared)}
 	}
 	if a.StatusCode != 0 {
 		shown.Status = answered(a.StatusCode)
@@ -278,9 +315,12 @@ func (d *Dashboard) askToRetryDelivery(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
+	if row.prospect.Withheld {
+		return d.showRefusal(w, r, refusal.Of(refusal.Conflict, uncleared))
+	}
 	return d.ask(w, r, question{
 		Title:   "Send it again",
-		Text:    row.what() + " is sent to " + row.Endpoint.String() + " once more, under the same webhook-id and casehook-sequence. A receiver that has it already should answer 2xx and do nothing.",
+		Text:    row.what() + " is sent to " + row.Endpoint.String() + " once more, under the same webhook-id and casehook-sequence. A receiver that has it already should answer 2xx and do nothing." + sentWhen(row.prospect),
 		Button:  "Send again",
 		Class:   "primary",
 		Dismiss: "Do not send it",
@@ -291,7 +331,7 @@ func (d *Dashboard) askToRetryDelivery(w http.ResponseWriter, r *http.Request) e
 func (d *Dashboard) retryDelivery(w http.ResponseWriter, r *http.Request) error {
 	sent, err := d.service.RetryDelivery(r.Context(), caller(r), r.PathValue("deliveryId"), nil)
 	if err != nil {
-		return err
+		return d.showRefusal(w, r, err)
 	}
 	return d.goTo(w, r, "/deliveries/"+sent.ID, "It is sent again, as soon as its turn comes.")
 }
@@ -302,7 +342,7 @@ func (d *Dashboard) askToCancelDelivery(w http.ResponseWriter, r *http.Request) 
 		return err
 	}
 	if row.FinishedAt != nil {
-		return refusal.Of(refusal.Conflict, "The delivery is finished already.")
+		return d.showRefusal(w, r, refusal.Of(refusal.Conflict, "The delivery is finished already."))
 	}
 	return d.ask(w, r, question{
 		Title:   "Cancel this delivery",
@@ -317,7 +357,7 @@ func (d *Dashboard) askToCancelDelivery(w http.ResponseWriter, r *http.Request) 
 func (d *Dashboard) cancelDelivery(w http.ResponseWriter, r *http.Request) error {
 	canceled, err := d.service.CancelDelivery(r.Context(), caller(r), r.PathValue("deliveryId"), nil)
 	if err != nil {
-		return err
+		return d.showRefusal(w, r, err)
 	}
 	return d.goTo(w, r, "/deliveries/"+canceled.ID, "It is canceled, and its lane goes on.")
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/casehook/casehook/internal/delivery"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/store"
 	"github.com/casehook/casehook/internal/subscription"
@@ -32,61 +31,84 @@ func (o outlook) refresh() int {
 	return 0
 }
 
-// outlookOf says what becomes of a delivery that had these attempts.
-func outlookOf(d deliveryRow, p service.Prospect, attempts []service.Attempt) outlook {
+// outlookOf says what becomes of a delivery. By is who gave it up, "" where that is not known.
+func outlookOf(d deliveryRow, by string) outlook {
 	switch d.Delivery.State {
 	case store.Delivered:
 		return outlook{Tone: "good", Text: fmt.Sprintf("The endpoint took it at attempt %d,", d.Tries), At: d.FinishedAt, Then: "Nothing more is sent."}
 	case store.Failed:
 		return outlook{Tone: "bad", Text: fmt.Sprintf("It failed for good after %s,", counted(int64(d.Tries), "attempt")), At: d.FinishedAt, Then: "Nothing more is sent by itself: send it again when the endpoint is mended."}
 	case store.Canceled:
-		return canceled(d, p, attempts)
+		return canceled(d, d.prospect, by)
 	case store.Sending:
 		return outlook{Tone: "busy", Text: fmt.Sprintf("Attempt %d is under way.", d.Tries+1), Soon: true}
 	}
-	return pending(d, p)
+	return pending(d, d.prospect)
 }
 
 // canceled says why a delivery was canceled.
-func canceled(d deliveryRow, p service.Prospect, attempts []service.Attempt) outlook {
-	o := outlook{Tone: "quiet", Text: "It was canceled,", At: d.FinishedAt, Then: "Somebody gave it up, and its lane went on without it."}
+func canceled(d deliveryRow, p service.Prospect, by string) outlook {
+	o := outlook{Tone: "quiet", Text: "It was canceled,", At: d.FinishedAt, Then: "It was given up, and its lane went on without it."}
 	switch {
+	case d.Withheld:
+		o.Text = "It was withheld,"
+		o.Then = withheldThen(d, p)
+		if p.Withheld {
+			o.Path, o.Link = "/endpoints/"+d.EndpointID, "The endpoint"
+		}
+	case by != "":
+		o.Then = "It was given up by " + by + ", and its lane went on without it."
 	case d.ShortID == "":
 		o.Then = "Its case was erased."
 	case p.Endpoint == nil:
 		o.Then = "Its endpoint was deleted."
-	case d.State == "withheld" || len(attempts) > 0 && attempts[len(attempts)-1].Error == delivery.Withheld:
-		o.Text = "It was withheld,"
-		o.Then = "The endpoint is not cleared for what is restricted. Once it is, this can be sent again."
-		o.Path, o.Link = "/endpoints/"+d.EndpointID, "The endpoint"
 	}
 	return o
+}
+
+// withheldThen says why a delivery was withheld, and whether it can be sent now.
+func withheldThen(d deliveryRow, p service.Prospect) string {
+	then := "Never sent: the"
+	if d.Made() > 0 {
+		then = "The"
+	}
+	switch {
+	case p.Withheld:
+		return then + " endpoint is not cleared for what is restricted. Once it is, this can be sent again."
+	case p.Endpoint == nil || d.ShortID == "":
+		return then + " endpoint was not cleared for what is restricted."
+	}
+	return then + " endpoint was not cleared for what is restricted. It is now, and this can be sent again."
 }
 
 // pending says what a delivery waits for.
 func pending(d deliveryRow, p service.Prospect) outlook {
 	o := outlook{Tone: "wait", Path: "/endpoints/" + d.EndpointID, Link: "The endpoint"}
-	switch {
-	case p.Endpoint == nil:
+	switch obstacleOf(d.Delivery, p) {
+	case deletedEndpoint:
 		return outlook{Tone: "quiet", Text: "Its endpoint was deleted: it is canceled."}
-	case p.Endpoint.State == subscription.Paused:
+	case withholding:
+		o.Text = "It waits for its turn, and is withheld then, unless the endpoint is cleared for what is restricted before."
+		return o
+	case pausedEndpoint:
 		o.Text = "It waits: the endpoint is paused. It is sent, in order, once that is resumed."
 		return o
-	case p.Endpoint.State == subscription.Disabled:
+	case disabledEndpoint:
 		o.Text = "It waits: the endpoint is disabled, as it answered 410. It is sent, in order, once that is resumed."
 		return o
-	case p.Endpoint.Moving:
+	case movingEndpoint:
 		o.Text = "It waits: what waits for the endpoint is being put in the order of its cases."
 		return o
-	case p.Health.Gate() != subscription.Open:
+	case closedEndpoint:
 		o.Text, o.At = "It waits: the endpoint fails, and is only probed, by one message at a time. Next probe", p.Health.ProbeAt
+		o.Then = "When that succeeds, or the endpoint is resumed, what waits is sent in order."
 		if p.Ahead > 0 {
-			o.Then = fmt.Sprintf("%s of the case come%s first.", ahead(p), plural(p.Ahead, "s", ""))
+			o.Then += fmt.Sprintf(" %s of the case come%s first.", ahead(p), plural(p.Ahead, "s", ""))
 		}
 		return o
-	case p.Ahead > 0:
+	case othersAhead:
 		return behind(p)
-	case d.NextAttemptAt != nil && d.NextAttemptAt.After(time.Now()):
+	case nextAttempt:
 		spent := d.Tries - d.Deferred
 		o = outlook{Tone: "wait", Text: "Next attempt", At: d.NextAttemptAt, Then: fmt.Sprintf("It is number %d of %d.", spent+1, subscription.MaxTries)}
 		if spent >= subscription.MaxTries {
@@ -103,10 +125,10 @@ func behind(p service.Prospect) outlook {
 	if p.First == nil { // nothing may be told of it
 		return o
 	}
-	o.Path, o.Link = "/deliveries/"+p.First.ID, "What it waits for: "+told(p.First.EventType)
-	if p.First.NextAttemptAt != nil {
+	o.Path, o.Link = "/deliveries/"+p.First.DeliveryID, "What it waits for: "+told(p.First.EventType)
+	if p.First.DueAt != nil && p.First.DueAt.After(time.Now()) {
 		o.Text = fmt.Sprintf("It waits behind %s of the case, of which the first is attempted", ahead(p))
-		o.At = p.First.NextAttemptAt
+		o.At = p.First.DueAt
 	}
 	return o
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -235,9 +236,16 @@ func TestOnlyAnAdminSendsAgainAndCancels(t *testing.T) {
 	waiting := admin.get(t, path)
 	require.Contains(t, waiting.body, "It is sent again, as soon as its turn comes.")
 	require.Contains(t, waiting.body, "the endpoint is paused")
+	require.NotContains(t, waiting.body, "Retry now", "it would do nothing")
+	require.Contains(t, waiting.body, `action="/endpoints/`+endpoint.ID+`/resume"`)
+	require.NotContains(t, writer.get(t, path).body, "Resume the endpoint")
 	require.Equal(t, path, admin.post(t, path+"/cancel", nil).header.Get("Location"))
-	require.Contains(t, admin.get(t, path).body, "Somebody gave it up")
-	require.Equal(t, http.StatusConflict, admin.post(t, path+"/cancel", nil).status)
+	require.Contains(t, admin.get(t, path).body, "It was given up by the key “Administrator”, and its lane went on without it.")
+	again := admin.post(t, path+"/cancel", nil)
+	require.Equal(t, http.StatusConflict, again.status)
+	require.Contains(t, again.body, `role="alert">The delivery is finished already.`)
+	require.Contains(t, again.body, "Send again", "it is said on the page of the delivery")
+	require.Contains(t, writer.get(t, path).body, "It was given up, and its lane", "who did is for who may read the audit")
 	require.Empty(t, messages)
 }
 
@@ -257,6 +265,73 @@ func TestOfWhatIsWithheldNothingIsShown(t *testing.T) {
 	saved := b.post(t, path+"/body", nil)
 	require.Equal(t, http.StatusConflict, saved.status)
 	require.NotContains(t, saved.body, "between us")
+}
+
+func TestWhatIsWithheldAtItsTurnIsToldAlikeEverywhere(t *testing.T) {
+	s := newServer(t)
+	endpoint, _ := s.partner(t, http.StatusOK)
+	_, err := s.service.PauseEndpoint(t.Context(), s.admin, endpoint.ID, nil)
+	require.NoError(t, err)
+	c := s.open(t, "mark")
+	_, err = s.service.Change(t.Context(), s.admin, c.ID, caselog.AddComment{Text: "between us", IsRestricted: true}, nil)
+	require.NoError(t, err)
+	clear := func(restricted bool) {
+		_, err := s.service.UpdateEndpoint(t.Context(), s.admin, endpoint.ID, func(e *subscription.Endpoint) { e.Clearance.Restricted = restricted })
+		require.NoError(t, err)
+	}
+	clear(false)
+	b := s.signedIn(t, adminKey)
+	require.Contains(t, b.get(t, "/cases/"+c.ID).body, "to be withheld: the endpoint is not cleared for what is restricted")
+	_, err = s.service.ResumeEndpoint(t.Context(), s.admin, endpoint.ID, nil)
+	require.NoError(t, err)
+	d := s.sent(t, c.ID, 3)[0]
+	path := "/deliveries/" + d.ID
+	for _, page := range []string{"/cases/" + c.ID, "/deliveries", "/endpoints/" + endpoint.ID, "/live"} {
+		told := b.get(t, page).body
+		require.Equal(t, 1, strings.Count(told, "never sent: the endpoint is not cleared for what is restricted"), page)
+		require.Equal(t, 1, strings.Count(told, "</span> Withheld"), page)
+		for _, false := range []string{"</span> Canceled", "</span> Failing", "o answer"} {
+			require.NotContains(t, told, false, page)
+		}
+	}
+	told := b.get(t, path).body
+	require.Contains(t, told, "Never sent: the endpoint is not cleared for what is restricted.")
+	require.Contains(t, told, "What would have been sent")
+	require.NotContains(t, told, "Send again")
+	for _, answer := range []answer{b.post(t, path+"/retry", nil), b.get(t, path+"/retry")} {
+		require.Equal(t, http.StatusConflict, answer.status)
+		require.Regexp(t, `role="alert">The endpoint is not cleared for what is restricted`, answer.body)
+		require.Contains(t, answer.body, "What would have been sent", "it is said on the page of the delivery")
+	}
+	clear(true)
+	told = b.get(t, path).body
+	require.Contains(t, told, "It is now, and this can be sent again.")
+	require.Contains(t, told, "Send again")
+	shown := b.post(t, path+"/reveal", nil).body
+	require.Contains(t, shown, "Never sent: this is what would be sent now.")
+	require.NotContains(t, shown, "Copy as curl")
+}
+
+func TestRowsTellWhatADeliveryWaitsFor(t *testing.T) {
+	s := newServer(t)
+	endpoint, _ := s.partner(t, http.StatusServiceUnavailable)
+	c := s.open(t, "mark")
+	first := s.sent(t, c.ID, 1)[0]
+	b := s.signedIn(t, adminKey)
+	pages := []string{"/cases/" + c.ID, "/deliveries"}
+	for _, page := range pages {
+		told := b.get(t, page).body
+		require.Equal(t, 1, strings.Count(told, "next attempt <time"), page)
+		require.Contains(t, told, `behind <a href="/deliveries/`+first.ID+`">event 1</a>`, page)
+	}
+	require.Contains(t, b.get(t, "/endpoints/"+endpoint.ID).body, "next attempt <time")
+	_, err := s.service.PauseEndpoint(t.Context(), s.admin, endpoint.ID, nil)
+	require.NoError(t, err)
+	for _, page := range pages {
+		require.Equal(t, 2, strings.Count(b.get(t, page).body, "endpoint paused"), page)
+	}
+	question := b.get(t, "/deliveries/"+first.ID+"/retry").body
+	require.Contains(t, question, "The endpoint is paused: it is sent once that is resumed.")
 }
 
 func TestOfWhatIsGoneThePageOfADeliverySaysSo(t *testing.T) {

@@ -168,8 +168,8 @@ func (d *Dashboard) showTested(w http.ResponseWriter, r *http.Request, sample ca
 	if err != nil {
 		return err
 	}
-	for _, delivery := range deliveries {
-		view.Messages = append(view.Messages, sentTo(endpointName{}, delivery))
+	if view.Messages, err = newNames(d.service, who).recipients(ctx, deliveries); err != nil {
+		return err
 	}
 	replays, _, err := d.service.Replays(ctx, who, e.ID, service.Page{Limit: shownReplays})
 	if err != nil {

@@ -94,9 +94,9 @@ type badgeView struct{ Word, Tone, Shape string }
 var tones = map[string]string{
 	"delivered": "good", "failed": "bad", "sending": "busy", "pending": "wait", "canceled": "quiet", "withheld": "quiet",
 	"active": "good", "behind": "wait", "paused": "wait", "flagged": "bad", "disabled": "bad", "failing": "bad", "moving": "busy", "running": "busy", "stopped": "quiet",
-	"OPEN": "wait", "ASSIGNED": "busy", "IN_PROGRESS": "busy", "APPROVED": "good", "REJECTED": "bad", "NO_DECISION": "quiet", "ABANDONED": "quiet",
+	"OPEN": "wait", "ASSIGNED": "busy", "IN_PROGRESS": "busy", "APPROVED": "good", "REJECTED": "quiet", "NO_DECISION": "quiet", "ABANDONED": "quiet",
 	"recorded": "busy", "revoked": "quiet", "expired": "quiet", "done": "good", "refused": "wait",
-	"escalated": "bad", "archived": "quiet", "PAID": "good", "UNPAID": "wait",
+	"escalated": "wait", "archived": "quiet", "PAID": "good", "UNPAID": "wait",
 }
 
 var shapes = map[string]string{"good": "✓", "bad": "!", "busy": "➜", "wait": "◦", "quiet": "–"}

@@ -39,6 +39,7 @@ type happeningRow struct {
 	State    string
 	Endpoint *endpointName // that it was sent to; nil where an event was recorded
 	Path     string        // where more of it is shown; "" for nowhere
+	Why      string        // it was withheld, or ""
 	Took     string        // "" where nothing was sent
 }
 
@@ -103,6 +104,8 @@ func (n *names) tellHappenings(ctx context.Context, happenings []service.Happeni
 			if h.ShortID != "" {
 				row.Path = "/cases/" + url.PathEscape(h.CaseID) + "?" + url.Values{"asOf": {h.EventID}}.Encode()
 			}
+		case h.Withheld:
+			row.State, row.Why = "withheld", whyWithheld(h.Attempt-1)
 		case h.State == "pending":
 			row.State = "failing"
 		}
@@ -110,8 +113,8 @@ func (n *names) tellHappenings(ctx context.Context, happenings []service.Happeni
 			row.Path = "/deliveries/" + url.PathEscape(h.DeliveryID)
 			row.Endpoint = new(named[h.EndpointID])
 		}
-		if h.Attempt > 0 {
-			row.Took = fmt.Sprintf("%d ms", h.Took.Milliseconds())
+		if h.Attempt > 0 && !h.Withheld {
+			row.Took = took(h.Took)
 		}
 		rows[len(rows)-1-i] = row
 	}

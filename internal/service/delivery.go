@@ -8,7 +8,6 @@ import (
 
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/store"
-	"github.com/casehook/casehook/internal/subscription"
 )
 
 // Delivery is an event that an endpoint is, or was, to be sent.
@@ -153,36 +152,4 @@ func (s *Service) DeliveriesOf(ctx context.Context, caller Caller, eventIDs []st
 // whoever was subscribed then was sent them.
 func (s *Service) WhenRecorded(ctx context.Context, caller Caller, eventIDs []string) (map[string]time.Time, error) {
 	return s.Store.WhenRecorded(ctx, caller.OrganizationID, eventIDs)
-}
-
-// Prospect is what becomes of a delivery that is not finished.
-type Prospect struct {
-	Endpoint *subscription.Endpoint // which the caller must not change; nil where it was deleted
-	Health   subscription.Health
-	Ahead    int       // how many deliveries come before it in its lane, at most store.MaxAhead
-	First    *Delivery // of them, where the caller may know of it
-}
-
-// Prospect returns what a delivery waits for, besides its time.
-func (s *Service) Prospect(ctx context.Context, caller Caller, d Delivery) (p Prospect, err error) {
-	p.Endpoint, err = s.Store.Endpoint(ctx, caller.OrganizationID, d.EndpointID)
-	if errors.Is(err, store.ErrNotFound) {
-		return Prospect{}, nil
-	}
-	if err != nil || d.FinishedAt != nil {
-		return p, err
-	}
-	if p.Health, err = s.Store.Health(ctx, d.EndpointID); err != nil {
-		return p, err
-	}
-	first, ahead, err := s.Store.Ahead(ctx, d.ID)
-	if err != nil || first == nil {
-		return p, err
-	}
-	p.Ahead = ahead
-	shown, err := visible(ctx, s, caller, []Delivery{*first}, func(d Delivery) string { return d.EventID })
-	if err == nil && len(shown) > 0 {
-		p.First = first
-	}
-	return p, err
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/casehook/casehook/internal/delivery"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/store"
@@ -76,7 +77,7 @@ func (s *Service) Sent(ctx context.Context, caller Caller, deliveryID string) (*
 		sent.Secrets = append(sent.Secrets, name)
 	}
 	slices.Sort(sent.Secrets)
-	sent.Signed = signs && !sent.Narrowed && len(attempts) > 0 && attempt.BodySHA256 != nil
+	sent.Signed = signs && !sent.Narrowed && wasMade(attempts) && attempt.BodySHA256 != nil
 	if !sent.Signed {
 		header.Set(webhook.HeaderID, m.Event.ID)
 		header.Del(webhook.HeaderTimestamp)
@@ -91,6 +92,11 @@ func (s *Service) Sent(ctx context.Context, caller Caller, deliveryID string) (*
 		sent.Exact, sent.Digest = true, digest
 	}
 	return sent, nil
+}
+
+// wasMade reports whether the last attempt was made, and not withheld.
+func wasMade(attempts []Attempt) bool {
+	return len(attempts) > 0 && attempts[len(attempts)-1].Error != delivery.Withheld
 }
 
 // endpointAsOf returns a copy of an endpoint without the secrets that are newer than a moment, and whether

@@ -153,7 +153,11 @@ func TestADeliveryTellsWhatItWaitsFor(t *testing.T) {
 	prospect, err := w.Prospect(t.Context(), w.caller, found[0])
 	require.NoError(t, err)
 	require.Equal(t, 2, prospect.Ahead)
-	require.Equal(t, found[2].ID, prospect.First.ID)
+	require.Equal(t, found[2].ID, prospect.First.DeliveryID)
+	require.Equal(t, int64(1), prospect.First.Event)
+	prospects, err := w.Prospects(t.Context(), w.caller, found)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 1, 0}, []int{prospects[0].Ahead, prospects[1].Ahead, prospects[2].Ahead})
 
 	_, err = w.CancelDelivery(t.Context(), w.caller, found[2].ID, nil)
 	require.NoError(t, err)

@@ -29,6 +29,8 @@ type Delivery struct {
 	// is closed, it is when the endpoint is probed next.
 	NextAttemptAt *time.Time
 	FinishedAt    *time.Time // nil where it is not
+	// Withheld is that it was canceled at its turn: the endpoint may not be told of it.
+	Withheld bool
 }
 
 // A delivery is being sent when it is the first that is pending in a lane that
@@ -42,6 +44,10 @@ const isSending = `(d.state = 'pending'
 				SELECT 1
 				FROM deliveries AS before
 				WHERE before.endpoint_id = d.endpoint_id AND before.lane = d.lane AND before.state = 'pending' AND before.sequence < d.sequence))`
+
+// What is withheld is recorded as an attempt that was not made: it has no answer, took no time, and is
+// the end of its delivery. What somebody gave up ended at another moment than its last attempt.
+const isWithheld = `attempts.status_code IS NULL AND attempts.milliseconds = 0`
 
 const selectDeliveries = `
 	SELECT d.id, d.organization_id, d.event_id, d.event_type, d.endpoint_id, d.case_id, d.sequence, d.tries, d.deferred, d.created_at, d.finished_at,
@@ -57,7 +63,11 @@ const selectDeliveries = `
 			SELECT attempts.status_code
 			FROM attempts
 			WHERE attempts.delivery_id = d.id AND attempts.number = d.tries),
-		CASE WHEN ` + isSending + ` THEN 'sending' ELSE d.state END
+		CASE WHEN ` + isSending + ` THEN 'sending' ELSE d.state END,
+		d.state = 'canceled' AND (d.sequence = 0 OR EXISTS (
+			SELECT 1
+			FROM attempts
+			WHERE attempts.delivery_id = d.id AND attempts.number = d.tries AND ` + isWithheld + ` AND attempts.started_at = d.finished_at))
 	FROM deliveries AS d`
 
 // maxShown is how many attempts of a delivery are shown: more than there are by themselves,
@@ -189,7 +199,7 @@ func scanDelivery(row interface{ Scan(...any) error }) (Delivery, error) {
 	var name, state string
 	var created int64
 	var due, finished, status sql.NullInt64
-	err := row.Scan(&d.ID, &d.OrganizationID, &d.EventID, &name, &d.EndpointID, &d.CaseID, &d.Sequence, &d.Tries, &d.Deferred, &created, &finished, &due, &status, &state)
+	err := row.Scan(&d.ID, &d.OrganizationID, &d.EventID, &name, &d.EndpointID, &d.CaseID, &d.Sequence, &d.Tries, &d.Deferred, &created, &finished, &due, &status, &state, &d.Withheld)
 	d.LastStatusCode = int(status.Int64)
 	d.EventType, d.State = caseupdate.Event(name), State(state)
 	d.CreatedAt, d.FinishedAt = at(created), maybeAt(finished)

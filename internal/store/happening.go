@@ -28,6 +28,7 @@ type Happening struct {
 	State      State         // what became of the delivery: Pending where it is tried again
 	Attempt    int           // 1, 2, 3 …; 0 where none was made
 	StatusCode int           // 0 where there was no answer
+	Withheld   bool          // Attempt was not made, as the endpoint may not be told of the event: it was canceled instead
 	Took       time.Duration // 0 also where it is not known any more
 }
 
@@ -164,6 +165,10 @@ func (s *Store) outcomesSince(ctx context.Context, organizationID string, after 
 				SELECT milliseconds
 				FROM attempts
 				WHERE attempts.delivery_id = latest.delivery_id AND attempts.number = latest.attempts),
+			outcome = 'canceled' AND EXISTS (
+				SELECT 1
+				FROM attempts
+				WHERE attempts.delivery_id = latest.delivery_id AND attempts.number = latest.attempts AND `+isWithheld+` AND attempts.started_at = latest.at),
 			(`+shortIDOf+`latest.case_id)
 		FROM (
 			SELECT transaction_id, position, organization_id, delivery_id, event_id, event_type, case_id, endpoint_id, outcome, attempts, status_code, at
@@ -182,7 +187,7 @@ func (s *Store) outcomesSince(ctx context.Context, organizationID string, after 
 		var over int64
 		var status, took sql.NullInt64
 		var shortID sql.NullString
-		err := rows.Scan(&h.DeliveryID, &h.EventID, &h.EventType, &h.CaseID, &h.EndpointID, &h.State, &h.Attempt, &status, &over, &took, &shortID)
+		err := rows.Scan(&h.DeliveryID, &h.EventID, &h.EventType, &h.CaseID, &h.EndpointID, &h.State, &h.Attempt, &status, &over, &took, &h.Withheld, &shortID)
 		h.ended(over, status, took, shortID)
 		found = append(found, h)
 		return err
@@ -192,7 +197,7 @@ func (s *Store) outcomesSince(ctx context.Context, organizationID string, after 
 	return found, left, err
 }
 
-// failuresSince returns attempts that failed, but not for good, which were over after a
+// failuresSince returns attempts that were made and failed, but not for good, which were over after a
 // moment, or not long before it, and moves it to now. Left is whether there were more since
 // than were looked at.
 func (s *Store) failuresSince(ctx context.Context, organizationID string, after *int64, limit int) (found []Happening, left bool, err error) {
@@ -219,7 +224,9 @@ func (s *Store) failuresSince(ctx context.Context, organizationID string, after 
 		WHERE d.organization_id || '' = $3 AND NOT EXISTS (
 			SELECT 1
 			FROM receipts
-			WHERE receipts.delivery_id = latest.delivery_id AND receipts.attempts = latest.number AND receipts.outcome = 'failed' AND receipts.repeated = 0)
+			WHERE receipts.delivery_id = latest.delivery_id AND receipts.attempts = latest.number AND receipts.repeated = 0
+				AND (receipts.outcome = 'failed'
+					OR receipts.outcome = 'canceled' AND receipts.at = latest.over AND latest.status_code IS NULL AND latest.milliseconds = 0))
 		ORDER BY latest.over DESC
 		LIMIT $4`, *after-lateness.Milliseconds(), maxGlanced, organizationID, limit)
 	if err != nil {

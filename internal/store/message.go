@@ -4,6 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/casehook/casehook/caseupdate"
 )
 
 const selectMessages = `
@@ -41,36 +45,65 @@ func (s *Store) Message(ctx context.Context, organizationID, deliveryID string) 
 // MaxAhead is up to how many deliveries ahead of another are counted.
 const MaxAhead = 100
 
-// Ahead returns how many deliveries that are pending come before another in its lane, at most
-// MaxAhead, and the first of them, which all others wait for; nil where there is none.
-func (s *Store) Ahead(ctx context.Context, deliveryID string) (first *Delivery, count int, err error) {
-	rows, err := s.readers.QueryContext(ctx, `
-		SELECT ahead.id
-		FROM deliveries AS d
-		JOIN deliveries AS ahead ON ahead.endpoint_id = d.endpoint_id AND ahead.lane = d.lane AND ahead.state = 'pending' AND ahead.sequence < d.sequence
-		WHERE d.id = $1
-		ORDER BY ahead.sequence
-		LIMIT $2`, deliveryID, MaxAhead)
-	if err != nil {
-		return nil, 0, fmt.Errorf("ask what is ahead of delivery %s: %w", deliveryID, err)
+// Ahead is what comes before a delivery in its lane, and is pending.
+type Ahead struct {
+	Count int // at most MaxAhead
+	First Head
+}
+
+// Head is the first delivery of a lane that is pending, which all others there wait for.
+type Head struct {
+	DeliveryID string
+	EventID    string
+	EventType  caseupdate.Event
+	Event      int64      // its place among the events of the case: 1, 2, 3 …
+	DueAt      *time.Time // of its next attempt; nil where it waits for none
+}
+
+// Ahead returns what comes before deliveries that are pending, by their ids; nothing for
+// those that are the first in their lanes.
+func (s *Store) Ahead(ctx context.Context, deliveryIDs []string) (map[string]Ahead, error) {
+	if len(deliveryIDs) == 0 {
+		return nil, nil
 	}
-	var ids []string
+	where := conditions{text: `d.state || '' = 'pending'`} // each is found by its id
+	where.among(`d.id`, deliveryIDs)
+	rows, err := s.readers.QueryContext(ctx, `
+		SELECT behind.id, behind.count, head.id, head.event_id, head.event_type, head.due_at, (
+				SELECT events.sequence
+				FROM events
+				WHERE events.id = head.event_id)
+		FROM (
+			SELECT d.id, (
+					SELECT COUNT(*)
+					FROM (
+						SELECT 1
+						FROM deliveries AS ahead
+						WHERE ahead.endpoint_id = d.endpoint_id AND ahead.lane = d.lane AND ahead.state = 'pending' AND ahead.sequence < d.sequence
+						LIMIT `+strconv.Itoa(MaxAhead)+`) AS ahead) AS count, (
+					SELECT first.id
+					FROM deliveries AS first
+					WHERE first.endpoint_id = d.endpoint_id AND first.lane = d.lane AND first.state = 'pending' AND first.sequence < d.sequence
+					ORDER BY first.sequence
+					LIMIT 1) AS head
+			FROM deliveries AS d
+			WHERE `+where.text+`) AS behind
+		JOIN deliveries AS head ON head.id = behind.head`, where.arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("ask what is ahead of deliveries: %w", err)
+	}
+	all := make(map[string]Ahead)
 	err = scanAll(rows, func(rows *sql.Rows) error {
 		var id string
-		err := rows.Scan(&id)
-		ids = append(ids, id)
+		var a Ahead
+		var due sql.NullInt64
+		err := rows.Scan(&id, &a.Count, &a.First.DeliveryID, &a.First.EventID, &a.First.EventType, &due, &a.First.Event)
+		a.First.DueAt = maybeAt(due)
+		all[id] = a
 		return err
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("ask what is ahead of delivery %s: %w", deliveryID, err)
+		return nil, fmt.Errorf("ask what is ahead of deliveries: %w", err)
 	}
-	if len(ids) == 0 {
-		return nil, 0, nil
-	}
-	ahead, err := s.listDeliveries(ctx, selectDeliveries+`
-	WHERE d.id = $1`, ids[0])
-	if err != nil || len(ahead) == 0 { // pruned just now
-		return nil, 0, err
-	}
-	return &ahead[0], len(ids), nil
+	return all, nil
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +34,31 @@ var withheldTests = []test{
 		require.Equal(t, []string{id}, c.claim(e.ID))
 		lane = c.load(e.ID, id)
 		require.Equal(t, []int64{2, 3, 4}, sequences(lane.Messages))
+	}},
+	{"what is withheld is told from what was given up, also after an attempt", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		first, tried, given := c.waiting(e, 1)[0], c.waiting(e, 1)[0], c.waiting(e, 1)[0]
+		c.withhold(first)
+		c.fail(tried, begin)
+		c.claim(e.ID)
+		c.withhold(c.load(e.ID, tried.Lane).Messages[0])
+		c.fail(given, begin)
+		_, _, err := c.Cancel(t.Context(), c.org.ID, given.DeliveryID, nil)
+		require.NoError(t, err)
+		for m, want := range map[*store.Message]bool{&first: true, &tried: true, &given: false} {
+			d := c.find(store.DeliveryFilter{CaseID: m.Event.CaseID})[0]
+			require.Equal(t, store.Canceled, d.State)
+			require.Equal(t, want, d.Withheld)
+		}
+		happened, _, _ := c.happenings(store.Horizon{}, 100)
+		var told []string
+		for _, h := range happened {
+			if h.DeliveryID == tried.DeliveryID {
+				told = append(told, fmt.Sprint(h.Attempt, " ", h.State, " ", h.Withheld))
+			}
+		}
+		require.ElementsMatch(t, []string{"1 pending false", "2 canceled true"}, told, "the attempt that was not made did not fail")
 	}},
 	{"the last that is withheld leaves its number to what comes", func(t *testing.T, url string) {
 		c := newClinic(t, url)
