@@ -59,14 +59,26 @@ func assetPath(name string) string {
 	return a.path
 }
 
+// serveAsset answers by a file. While nodes of two versions run, a page may ask the one for what the
+// other has: it is given the file of the same name, which nobody keeps, so that it has a style.
 func serveAsset(w http.ResponseWriter, r *http.Request) {
 	for _, a := range assets {
+		if withoutDigest(a.path) != withoutDigest(r.URL.Path) {
+			continue
+		}
 		if a.path == r.URL.Path {
 			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-			w.Header().Set("Content-Type", a.contentType)
-			_, _ = w.Write(a.body) // fails only where the client has hung up
-			return
 		}
+		w.Header().Set("Content-Type", a.contentType)
+		_, _ = w.Write(a.body) // fails only where the client has hung up
+		return
 	}
 	http.NotFound(w, r)
+}
+
+// withoutDigest returns what stays of the path of an asset when its bytes change.
+func withoutDigest(path string) string {
+	base, rest, _ := strings.Cut(path, "-")
+	_, ext, _ := strings.Cut(rest, ".")
+	return base + "." + ext
 }

@@ -56,7 +56,8 @@ type trafficRow struct {
 type figure struct{ Value, Text string }
 
 func (d *Dashboard) viewTraffic(ctx context.Context, who service.Caller, s span, now time.Time) (trafficView, error) {
-	traffic, err := d.service.Traffic(ctx, who, service.TrafficFilter{Since: now.Add(-s.long), Until: now, Step: s.step})
+	since := now.Add(s.step - 1).Truncate(s.step).Add(-s.long) // each step but the one that goes on is a whole one
+	traffic, err := d.service.Traffic(ctx, who, service.TrafficFilter{Since: since, Until: now, Step: s.step})
 	if err != nil {
 		return trafficView{}, err
 	}

@@ -18,6 +18,7 @@ type troubleRow struct {
 	LastAt     *time.Time // when that was
 	Waiting    string     // how many messages wait; "" for none
 	Oldest     *time.Time // since when the first of them waits
+	GivenUp    *time.Time // when a message last failed for good; nil: none has since it was resumed
 }
 
 func troubleOf(endpoint endpointName, c service.Condition) troubleRow {
@@ -28,6 +29,7 @@ func troubleOf(endpoint endpointName, c service.Condition) troubleRow {
 		LastAt:    c.Health.FailedAt,
 		Waiting:   waiting(c.Backlog),
 		Oldest:    c.Backlog.Since,
+		GivenUp:   c.Health.FlaggedAt,
 	}
 	if c.Health.FailedAt != nil {
 		row.LastAnswer = answered(c.Health.StatusCode)

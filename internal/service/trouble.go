@@ -166,19 +166,24 @@ type severity int
 
 const (
 	well    severity = iota
-	waiting          // something waits, as somebody wants it, or because there is much
-	failing          // its attempts fail, or a message did for good
-	down             // it is sent nothing, or probes only
+	lost             // a message failed for good, and nothing waits
+	waiting          // something waits, because there is much
+	failing          // its attempts fail
+	down             // what waits is not sent, or by probes only
 )
 
 func severityOf(e store.Pulse, overdue time.Time) severity {
 	switch {
-	case e.State == subscription.Disabled || e.Health.Gate() != subscription.Open:
+	case e.State == subscription.Disabled, e.State == subscription.Active && e.Health.Gate() != subscription.Open:
 		return down
-	case e.Health.Failures > 0 || e.Health.FlaggedAt != nil:
+	case e.State == subscription.Paused && e.Since != nil && e.Since.Before(overdue):
+		return down
+	case e.Health.Failures > 0 || e.Health.Gate() != subscription.Open:
 		return failing
 	case e.Since != nil && e.Since.Before(overdue):
 		return waiting
+	case e.Health.FlaggedAt != nil:
+		return lost
 	}
 	return well
 }

@@ -64,6 +64,31 @@
     asked.close();
   });
 
+  // A page that does not reach the server says since when, and tries again.
+  const connection = document.getElementById("connection");
+  let failures = 0;
+  const lose = (elt, why) => {
+    if (connection?.hidden) {
+      connection.textContent = `No connection to casehook since ${new Date().toISOString().slice(11, 19)} UTC (${why}). What is shown may have changed since; it is tried again by itself.`;
+      connection.hidden = false;
+    }
+    if (!elt.matches("[hx-trigger^=load]")) return; // else it asks once
+    setTimeout(() => { if (elt.isConnected) htmx.ajax("GET", elt.getAttribute("hx-get"), { source: elt }); }, Math.min(30000, 1000 * 2 ** failures++));
+  };
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr: { status }, requestConfig: { verb, elt } } = event.detail;
+    if (verb !== "get" || ![502, 503, 504].includes(status)) return;
+    event.detail.shouldSwap = false; // it may be the page of a proxy
+    lose(elt, `it was answered ${status}`);
+  });
+  document.addEventListener("htmx:sendError", (event) => lose(event.detail.elt, "it was not answered"));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { status } = event.detail.xhr;
+    if (!connection || status === 0 || status >= 500) return;
+    connection.hidden = true;
+    failures = 0;
+  });
+
   // What is filled in while an answer is under way is not taken back by it: another one follows.
   const sent = new WeakMap(); // what each request asks by a form
   const filled = (form) => new URLSearchParams(new FormData(form)).toString();

@@ -43,6 +43,7 @@
       add(rows);
     };
     const stop = () => {
+      clearTimeout(waiting);
       if (source) source.close();
       source = null;
     };
@@ -51,20 +52,40 @@
       const from = new URL(list.dataset.live, location.href);
       if (after) from.searchParams.set("after", after);
       source = new EventSource(from);
-      source.onopen = tell;
+      source.onopen = () => { lost = null; failures = 0; tell(); };
       source.onerror = () => {
-        if (source.readyState === EventSource.CLOSED) say("Not connected: load the page again", "bad");
-        else say("Not connected, trying again", "wait");
+        missing();
+        if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+        stop();
+        waiting = setTimeout(() => ask(from), Math.min(30000, 1000 * 2 ** failures++));
       };
       source.addEventListener("happened", take);
       source.addEventListener("left", take);
       source.addEventListener("end", () => {
         stop();
-        over = true;
-        say("You are signed out: load the page again", "bad");
+        finish();
       });
     };
-    let over = false;
+    // ask finds out why a stream was refused, which its source does not tell, and goes on where it can.
+    const ask = async (from) => {
+      const hasSeen = new AbortController();
+      const refused = await fetch(from, { redirect: "manual", signal: hasSeen.signal })
+        .then(({ type, status }) => type === "opaqueredirect" || status === 401 || status === 403, () => false);
+      hasSeen.abort();
+      if (refused) finish();
+      else turn();
+    };
+    const missing = () => {
+      lost ??= new Date().toISOString().slice(11, 19);
+      say(`No connection since ${lost} UTC, trying again`, "wait");
+    };
+    const finish = () => {
+      over = true;
+      const again = Object.assign(document.createElement("a"), { href: location.href, textContent: "Sign in again" });
+      say("Your session has ended. ", "bad");
+      state.append(again);
+    };
+    let over = false, lost = null, failures = 0, waiting;
     pause.hidden = false;
     pause.addEventListener("click", () => {
       paused = !paused;
@@ -76,7 +97,7 @@
       tell();
     });
     // A page that nobody sees holds no connection, of which a browser has few.
-    const turn = () => { if (document.hidden) stop(); else if (!over) start(); };
+    const turn = () => { if (document.hidden || !list.isConnected) stop(); else if (!over) start(); };
     document.addEventListener("visibilitychange", turn);
     // How much is new is said now and then, and not of each line.
     const telling = setInterval(() => {
