@@ -122,6 +122,7 @@ var malformed = []refused{
 	{"a filter that is no boolean", "GET /v1/cases?isArchived=" + planted, "", nil, 422, "isArchived"},
 	{"a filter with a NUL", "GET /v1/deliveries?caseId=%00" + planted, "", nil, 422, "caseId"},
 	{"a filter that is not UTF-8", "GET /v1/cases?type=%ff" + planted, "", nil, 422, "type"},
+	{"an event that is none", "GET /v1/deliveries?event=" + planted, "", nil, 422, "event"},
 	{"a state that is none", "GET /v1/deliveries?state=" + planted, "", nil, 422, "state"},
 
 	{"an endpoint without clearance", "POST /v1/endpoints", `{"url":"https://partner.example/PLANTED-4711"}`, nil, 422, "clearance"},

@@ -23,10 +23,12 @@ type deliveriesView struct {
 	First     string // the page that it all begins with; "" where it is this one
 	Filtered  bool
 	States    []store.State
+	Events    []caseupdate.Event
 	Endpoints []choice
 	Filter    map[string]string
 	Event     *eventView     // that all are of; nil where the filter names none
 	NoCase    bool           // the filter names a case that there is not
+	LookedTo  *time.Time     // since when what is looked for was looked for; nil where it was among all
 	Why       *refusal.Error // the filter is refused; nil: it is not
 }
 
@@ -47,7 +49,7 @@ type eventView struct {
 }
 
 // deliveryFilters are the fields by which deliveries are filtered.
-var deliveryFilters = []string{"endpointId", "caseId", "eventId", "state", "tried", "since", "until"}
+var deliveryFilters = []string{"endpointId", "caseId", "event", "eventId", "state", "tried", "since", "until"}
 
 // deliveryStates are those by which deliveries are filtered.
 var deliveryStates = []store.State{store.Pending, store.Sending, store.Delivered, store.Failed, store.Canceled}
@@ -62,12 +64,13 @@ func (d *Dashboard) listDeliveries(w http.ResponseWriter, r *http.Request) error
 	filter := service.DeliveryFilter{
 		EndpointID: form.text("endpointId"),
 		EventID:    strings.ToLower(strings.TrimSpace(form.text("eventId"))),
+		Event:      caseupdate.Event(form.text("event")),
 		State:      store.State(form.text("state")),
 		Tried:      tried != nil && *tried,
 		Since:      form.time("since"),
 		Until:      form.time("until"),
 	}
-	view := deliveriesView{States: deliveryStates, Filter: map[string]string{}, Why: form.why()}
+	view := deliveriesView{States: deliveryStates, Events: caseupdate.Events(), Filter: map[string]string{}, Why: form.why()}
 	for _, name := range deliveryFilters {
 		view.Filter[name] = form.text(name)
 		view.Filtered = view.Filtered || form.text(name) != ""
@@ -105,6 +108,9 @@ func (d *Dashboard) fillDeliveries(ctx context.Context, who service.Caller, view
 	}
 	if next != "" {
 		view.Next = form.with("/deliveries", "cursor", next)
+	}
+	if to, ok := service.LookedBackTo(next); ok && filter.Event != "" && len(deliveries) < service.DefaultLimit {
+		view.LookedTo = &to
 	}
 	if form.text("cursor") != "" {
 		view.First = form.with("/deliveries", "cursor", "")

@@ -334,6 +334,35 @@ func TestRowsTellWhatADeliveryWaitsFor(t *testing.T) {
 	require.Contains(t, question, "The endpoint is paused: it is sent once that is resumed.")
 }
 
+func TestDeliveriesAreFilteredByWhatHappened(t *testing.T) {
+	s := newServer(t)
+	s.partner(t, http.StatusOK)
+	c := s.open(t, "mark")
+	s.sent(t, c.ID, 2)
+	b := s.signedIn(t, adminKey)
+	opened := b.get(t, "/deliveries?event=CREATE_CASE").body
+	require.Contains(t, opened, `<option value="CREATE_CASE" selected>Case opened</option>`)
+	require.Equal(t, 1, strings.Count(opened, `<th scope="row">`))
+	require.NotContains(t, opened, "Looked through")
+	require.Contains(t, b.get(t, "/deliveries?event=REOPEN_CASE").body, "No delivery is like that")
+	require.Equal(t, http.StatusUnprocessableEntity, b.get(t, "/deliveries?event=SNEEZE").status)
+
+	// Of more than is looked at at once, the page says how far it has looked.
+	s.exec(t, `
+		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+		INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, tries, created_at, finished_at)
+		SELECT '019ac0de-0000-7000-8000-' || CAST(100000000000 + i AS TEXT), d.organization_id, CAST(i AS TEXT), 'ADD_CASE_COMMENT', d.endpoint_id, d.case_id, d.lane, i + 2, 'delivered', 1, d.created_at, d.created_at
+		FROM n
+		JOIN (SELECT organization_id, endpoint_id, case_id, lane, created_at FROM deliveries LIMIT 1) AS d`)
+	for _, path := range []string{"/deliveries?event=REOPEN_CASE", "/deliveries?event=CREATE_CASE"} {
+		page := b.get(t, path).body
+		require.Contains(t, page, "Looked through what was made since", path)
+		require.Contains(t, page, "2025-11-26 ", path)
+		require.Contains(t, page, ">Older</a>", path)
+	}
+	require.Contains(t, b.get(t, "/deliveries?event=REOPEN_CASE").body, "Nothing was found yet")
+}
+
 func TestOfWhatIsGoneThePageOfADeliverySaysSo(t *testing.T) {
 	s := newServer(t)
 	endpoint, _ := s.partner(t, http.StatusOK)

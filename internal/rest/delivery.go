@@ -102,15 +102,16 @@ func shownAttempt(a service.Attempt) attempt {
 // deliveryFilter narrows a list of deliveries.
 type deliveryFilter struct {
 	Paging
-	EndpointID string      `query:"endpointId" doc:"To this endpoint."`
-	CaseID     string      `query:"caseId" doc:"Of this case."`
-	EventID    string      `query:"eventId" doc:"Of this event."`
-	State      store.State `query:"state" enum:"pending,sending,delivered,failed,canceled" doc:"In this state."`
-	Tried      bool        `query:"tried" doc:"Only those that were attempted. With state=pending: those that fail, and hold up others of their case."`
+	EndpointID string           `query:"endpointId" doc:"To this endpoint."`
+	CaseID     string           `query:"caseId" doc:"Of this case."`
+	EventID    string           `query:"eventId" doc:"Of this event."`
+	Event      caseupdate.Event `query:"event" doc:"Of events of this name. They are looked for among some thousands of others at a time: a page may have fewer than limit, or none, where nextCursor goes on."`
+	State      store.State      `query:"state" enum:"pending,sending,delivered,failed,canceled" doc:"In this state."`
+	Tried      bool             `query:"tried" doc:"Only those that were attempted. With state=pending: those that fail, and hold up others of their case."`
 }
 
 func (d *door) listDeliveries(ctx context.Context, in *deliveryFilter) (*found[list[delivery]], error) {
-	filter := service.DeliveryFilter{EndpointID: in.EndpointID, CaseID: in.CaseID, EventID: in.EventID, State: in.State, Tried: in.Tried}
+	filter := service.DeliveryFilter{EndpointID: in.EndpointID, CaseID: in.CaseID, EventID: in.EventID, Event: in.Event, State: in.State, Tried: in.Tried}
 	deliveries, next, err := d.service.Deliveries(ctx, caller(ctx), filter, in.page())
 	if err != nil {
 		return nil, err

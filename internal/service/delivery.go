@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/store"
 )
@@ -19,17 +20,37 @@ type Attempt = store.Attempt
 // DeliveryFilter narrows a list of deliveries; zero values do not.
 type DeliveryFilter = store.DeliveryFilter
 
-// Deliveries lists deliveries, the newest first. Those of restricted events are left out for
-// a caller who is not cleared for them, so that a page may have fewer than asked for.
+// Deliveries lists deliveries, the newest first. A page may have fewer than asked for, or none,
+// and a next one all the same: those of restricted events are left out for a caller who is not
+// cleared for them, and those of an event's name are looked for among some thousands of others
+// at a time; see [LookedBackTo].
 func (s *Service) Deliveries(ctx context.Context, caller Caller, filter DeliveryFilter, page Page) ([]Delivery, string, error) {
-	found, next, err := byID(page, func(d Delivery) string { return d.ID }, func(before string, limit int) ([]Delivery, error) {
-		return s.Store.Deliveries(ctx, caller.OrganizationID, filter, before, limit)
+	if filter.Event != "" && !filter.Event.Known() {
+		return nil, "", refusal.Field("event", refusal.OneOf(caseupdate.Events()))
+	}
+	var reached string
+	found, next, err := byID(page, func(d Delivery) string { return d.ID }, func(before string, limit int) (found []Delivery, err error) {
+		found, reached, err = s.Store.Deliveries(ctx, caller.OrganizationID, filter, before, limit)
+		return found, err
 	})
 	if err != nil {
 		return nil, "", err
 	}
+	if next == "" && reached != "" {
+		next = encode(reached)
+	}
 	found, err = visible(ctx, s, caller, found, func(d Delivery) string { return d.EventID })
 	return found, next, err
+}
+
+// LookedBackTo returns when the deliveries were made down to which a page of [Service.Deliveries]
+// has looked, by its next; false where that is none.
+func LookedBackTo(next string) (time.Time, bool) {
+	var reached string
+	if err := decode("cursor", next, &reached); err != nil {
+		return time.Time{}, false
+	}
+	return store.MadeAt(reached)
 }
 
 // Delivery returns a delivery and its attempts, the first one first. That of a restricted event

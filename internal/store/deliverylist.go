@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/casehook/casehook/caseupdate"
 )
 
 // DeliveryFilter narrows a list of deliveries; zero values do not.
@@ -14,6 +16,7 @@ type DeliveryFilter struct {
 	EndpointID string
 	CaseID     string
 	EventID    string
+	Event      caseupdate.Event // the name of the event
 	State      State
 	Tried      bool       // only what was attempted
 	Since      *time.Time // made then or later
@@ -22,21 +25,32 @@ type DeliveryFilter struct {
 
 // Deliveries returns at most limit deliveries of an organisation whose id comes
 // before another, the newest first; from the newest for "".
-func (s *Store) Deliveries(ctx context.Context, organizationID string, filter DeliveryFilter, before string, limit int) ([]Delivery, error) {
-	query, arguments := filter.query(organizationID, before, limit)
+//
+// For those of an Event it looks at a part of the others only: then reached is the id down to
+// which it has looked, from which the rest is found on. It is "" where there is no rest.
+func (s *Store) Deliveries(ctx context.Context, organizationID string, filter DeliveryFilter, before string, limit int) (found []Delivery, reached string, err error) {
+	list := filter.list(organizationID, before)
+	query := list.query
+	if list.looked {
+		if reached, err = s.depth(ctx, list); err != nil {
+			return nil, "", fmt.Errorf("list deliveries: %w", err)
+		}
+		list.begin(reached)
+		query = list.search
+	}
 	// An endpoint, a case or an event is of one organisation: what is asked of it here is
 	// asked of all or none.
-	deliveries, err := s.listDeliveries(ctx, selectDeliveries+`
-	WHERE d.id IN (`+query+`) AND d.organization_id || '' = $1
+	found, err = s.listDeliveries(ctx, selectDeliveries+`
+	WHERE d.id IN (`+query(limit)+`) AND d.organization_id || '' = $4
 	ORDER BY d.id DESC
-	LIMIT `+strconv.Itoa(limit), arguments...)
+	LIMIT `+strconv.Itoa(limit), list.where.arguments...)
 	if err != nil {
-		return nil, fmt.Errorf("list deliveries: %w", err)
+		return nil, "", fmt.Errorf("list deliveries: %w", err)
 	}
-	return deliveries, nil
+	return found, reached, nil
 }
 
-// query returns the query of the ids of the first deliveries of a list.
+// deliveryList is a list of deliveries as the database is asked for it.
 //
 // It has them found by one index: of the event or of the case, where one is named; else of
 // each state, by endpoint or by organisation. Then however many others there are of another
@@ -45,40 +59,117 @@ func (s *Store) Deliveries(ctx context.Context, organizationID string, filter De
 // PostgreSQL would go through all deliveries by their ids, and hope to find some soon. The
 // other way round, the indexes of what is pending are of what has tries >= 0, so that only
 // lists take them: else they would take the place of the one by lanes.
-func (f DeliveryFilter) query(organizationID, before string, limit int) (query string, arguments []any) {
-	where := conditions{arguments: []any{organizationID}} // which is $1 of the caller, too
-	ofFew := f.EventID != "" || f.CaseID != ""
-	var order string
+//
+// No index tells of which name the events are: each would be written with every message. So
+// those of a name are looked for among others, of which looked is the most at a time.
+type deliveryList struct {
+	column string     // whose index it is
+	parts  []part     // that it is put together of
+	where  conditions // of all parts that no index has; the first arguments are the bounds of the index, and the organisation
+	looked bool
+}
+
+// part is the conditions of deliveries d, of which each is of one state: those that an index
+// has, and others.
+type part struct{ indexed, others string }
+
+// maxLooked is how many deliveries of each state are looked at for those of an event's name.
+const maxLooked = 4000
+
+func (f DeliveryFilter) list(organizationID, before string) *deliveryList {
 	first, end := f.bounds(before)
+	l := &deliveryList{where: conditions{arguments: []any{"", first, end, organizationID}}}
 	for _, of := range []struct{ column, id string }{
 		{"event_id", f.EventID}, {"case_id", f.CaseID}, {"endpoint_id", f.EndpointID}, {"organization_id", organizationID},
 	} {
 		switch {
-		case of.id == "" || of.column == "organization_id" && order != "":
-		case order != "":
-			where.and(`d.`+of.column+` || '' = ?`, of.id)
+		case of.id == "" || of.column == "organization_id" && l.column != "":
+		case l.column != "":
+			l.where.and(`d.`+of.column+` || '' = ?`, of.id)
 		default:
-			order = `d.` + of.column + ` DESC, d.id DESC`
-			where.and(`(d.`+of.column+`, d.id) >= (?, ?)`, of.id, first)
-			where.and(`(d.`+of.column+`, d.id) < (?, ?)`, of.id, end)
+			l.column, l.where.arguments[0] = of.column, of.id
 		}
 	}
-	if f.Tried {
-		where.and(`d.tries > 0`)
+	if f.Event != "" {
+		l.where.and(`d.event_type = ?`, string(f.Event))
 	}
-	var parts []string
-	for _, state := range f.states(ofFew) {
-		parts = append(parts, `
+	l.parts = f.parts(f.EventID != "" || f.CaseID != "")
+	l.looked = f.Event != "" && f.EventID == "" && f.State != Sending // of those are few
+	return l
+}
+
+// within are the bounds of the index, and its order.
+func (l *deliveryList) within() (bounds, order string) {
+	return ` AND (d.` + l.column + `, d.id) >= ($1, $2) AND (d.` + l.column + `, d.id) < ($1, $3)`, `d.` + l.column + ` DESC, d.id DESC`
+}
+
+// begin has the list end at an id.
+func (l *deliveryList) begin(first string) {
+	if first != "" {
+		l.where.arguments[1] = first
+	}
+}
+
+// each returns the query of the ids that a query finds of each part.
+func (l *deliveryList) each(query func(part) string) string {
+	queries := make([]string, len(l.parts))
+	for i, p := range l.parts {
+		queries[i] = `
 		SELECT id
-		FROM (
+		FROM (` + query(p) + `) AS page`
+	}
+	return strings.Join(queries, `
+		UNION ALL`)
+}
+
+// query returns the query of the ids of the first deliveries of the list.
+func (l *deliveryList) query(limit int) string {
+	bounds, order := l.within()
+	return l.each(func(p part) string {
+		return `
 			SELECT d.id
 			FROM deliveries AS d
-			WHERE `+state+where.text+`
-			ORDER BY `+order+`
-			LIMIT `+strconv.Itoa(limit)+`) AS page`)
-	}
-	return strings.Join(parts, `
-		UNION ALL`), where.arguments
+			WHERE ` + p.indexed + bounds + p.others + l.where.text + `
+			ORDER BY ` + order + `
+			LIMIT ` + strconv.Itoa(limit)
+	})
+}
+
+// search is query where what is looked for is in no index. The limit within has it looked for
+// among what the index has found, whatever the engine expects to be there.
+func (l *deliveryList) search(limit int) string {
+	bounds, order := l.within()
+	return l.each(func(p part) string {
+		return `
+			SELECT d.id
+			FROM (
+				SELECT d.id, d.organization_id, d.event_type, d.endpoint_id, d.case_id, d.lane, d.sequence, d.state, d.tries
+				FROM deliveries AS d
+				WHERE ` + p.indexed + bounds + `
+				ORDER BY ` + order + `
+				LIMIT ` + strconv.Itoa(maxLooked) + `) AS d
+			WHERE true` + l.where.text + p.others + `
+			ORDER BY d.id DESC
+			LIMIT ` + strconv.Itoa(limit)
+	})
+}
+
+// depth returns the id down to which a list is looked through: of no state are more than
+// maxLooked. It is "" where that is all.
+func (s *Store) depth(ctx context.Context, l *deliveryList) (string, error) {
+	bounds, order := l.within()
+	var reached sql.NullString
+	err := s.readers.QueryRowContext(ctx, `
+		SELECT MAX(id)
+		FROM (`+l.each(func(p part) string {
+		return `
+			SELECT d.id
+			FROM deliveries AS d
+			WHERE ` + p.indexed + bounds + `
+			ORDER BY ` + order + `
+			LIMIT 1 OFFSET ` + strconv.Itoa(maxLooked-1)
+	})+`) AS last`, l.where.arguments[:3]...).Scan(&reached)
+	return reached.String, err
 }
 
 // bounds returns the id that those of a list are not before, and the one that they are before.
@@ -97,24 +188,36 @@ func (f DeliveryFilter) bounds(before string) (first, end string) {
 }
 
 // listed is true of all deliveries, and has those that are pending found by the indexes of
-// lists; see [DeliveryFilter.query].
+// lists; see [deliveryList].
 const listed = ` AND d.tries >= 0`
 
-// states returns the conditions of deliveries d, of which each is of one state, but where
-// few come into question: then no index of a state is to be taken.
-func (f DeliveryFilter) states(ofFew bool) []string {
-	column := `d.state`
+// parts returns the parts of a list, each of one state, but where few come into question: then
+// no index of a state is to be taken.
+func (f DeliveryFilter) parts(ofFew bool) []part {
+	pending, tried := part{`d.state = 'pending'` + listed, ""}, ""
+	if f.Tried { // they have an index of their own where they are pending
+		tried = ` AND d.tries > 0`
+		pending.indexed = `d.state = 'pending'` + tried
+	}
 	if ofFew {
-		column = `d.state || ''`
+		return []part{{`true`, f.state(`d.state || ''`) + tried}}
 	}
 	switch f.State {
 	case "":
-		if ofFew {
-			return []string{`true`}
-		}
-		return []string{`d.state = 'pending'` + listed, `d.state = 'delivered'`, `d.state = 'failed'`, `d.state = 'canceled'`}
+		return []part{pending, {`d.state = 'delivered'`, tried}, {`d.state = 'failed'`, tried}, {`d.state = 'canceled'`, tried}}
+	case Pending:
+		return []part{{pending.indexed, ` AND NOT ` + isSending}}
+	}
+	return []part{{`true` + f.state(`d.state`), tried}}
+}
+
+// state returns the condition that a delivery d, of which state is a column, is in the state.
+func (f DeliveryFilter) state(column string) string {
+	switch f.State {
+	case "":
+		return ""
 	case Sending: // found from the lanes: few are worked on, many may be pending
-		return []string{column + ` = 'pending'
+		return ` AND ` + column + ` = 'pending'
 				AND d.id IN (
 					SELECT (
 						SELECT first.id
@@ -123,13 +226,13 @@ func (f DeliveryFilter) states(ofFew bool) []string {
 						ORDER BY first.sequence
 						LIMIT 1)
 					FROM lanes
-					WHERE lanes.owner IS NOT NULL)`}
+					WHERE lanes.owner IS NOT NULL)`
 	case Pending:
-		return []string{column + ` = 'pending'` + listed + ` AND NOT ` + isSending}
+		return ` AND ` + column + ` = 'pending' AND NOT ` + isSending
 	case Delivered, Failed, Canceled:
-		return []string{column + ` = '` + string(f.State) + `'`}
+		return ` AND ` + column + ` = '` + string(f.State) + `'`
 	}
-	return []string{`false`}
+	return ` AND false`
 }
 
 // DeliveriesOf returns at most limit deliveries of events to all endpoints, the newest first.
@@ -175,7 +278,7 @@ func (s *Store) listDeliveries(ctx context.Context, query string, arguments ...a
 	})
 }
 
-// firstID returns the least id that can be made at a moment; see madeAt.
+// firstID returns the least id that can be made at a moment; see MadeAt.
 func firstID(moment time.Time) string {
 	hex := fmt.Sprintf("%012x", max(moment.UnixMilli(), 0))
 	return hex[:8] + "-" + hex[8:12] + "-0000-0000-000000000000"

@@ -248,7 +248,7 @@ func (s *Store) tally(ctx context.Context, from place) (counted tallies, to plac
 		if moment < oldest || outcome == Canceled {
 			return nil
 		}
-		made, known := madeAt(deliveryID)
+		made, known := MadeAt(deliveryID)
 		counted.count(organizationID, endpointID, moment, func(t *tally) {
 			switch {
 			case outcome == Failed:
@@ -265,9 +265,9 @@ func (s *Store) tally(ctx context.Context, from place) (counted tallies, to plac
 	return counted, to, n, err
 }
 
-// madeAt returns when an id was made, which is a UUIDv7 (RFC 9562, section 5.7): its first
+// MadeAt returns when an id was made, which is a UUIDv7 (RFC 9562, section 5.7): its first
 // 48 bits count milliseconds.
-func madeAt(id string) (made time.Time, ok bool) {
+func MadeAt(id string) (made time.Time, ok bool) {
 	parsed, err := uuid.Parse(id)
 	if err != nil || parsed.Version() != 7 {
 		return made, false

@@ -310,7 +310,7 @@ func (c *clinic) deliveries(filter store.DeliveryFilter) []string {
 // find returns the deliveries of the filter, the oldest first.
 func (c *clinic) find(filter store.DeliveryFilter) []store.Delivery {
 	c.t.Helper()
-	found, err := c.Deliveries(c.ctx, c.org.ID, filter, "", 10_000)
+	found, _, err := c.Deliveries(c.ctx, c.org.ID, filter, "", 10_000)
 	require.NoError(c.t, err)
 	slices.Reverse(found)
 	return found

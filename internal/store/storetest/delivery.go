@@ -286,12 +286,15 @@ var deliveryTests = []test{
 		all := c.find(store.DeliveryFilter{})
 		require.Len(t, all, 6)
 		middle := madeAt(all[3])
-		var since, untilOne int
+		var since, untilOne, named int
 		for _, d := range all {
 			if !madeAt(d).Before(middle) {
 				since++
 			} else if d.EndpointID == one.ID {
 				untilOne++
+			}
+			if d.EventType == caseupdate.EventCreateCase && madeAt(d).Before(middle) {
+				named++
 			}
 		}
 		for _, test := range []struct {
@@ -304,6 +307,27 @@ var deliveryTests = []test{
 			{"to an endpoint", store.DeliveryFilter{EndpointID: one.ID}, func(d store.Delivery) bool { return d.EndpointID == one.ID }, 3},
 			{"of a case", store.DeliveryFilter{CaseID: first}, func(d store.Delivery) bool { return d.CaseID == first }, 4},
 			{"of an event", store.DeliveryFilter{EventID: event}, func(d store.Delivery) bool { return d.EventID == event }, 2},
+			{"of events of a name", store.DeliveryFilter{Event: caseupdate.EventCreateCase}, func(d store.Delivery) bool { return d.EventType == caseupdate.EventCreateCase }, 4},
+			{"of events of a name that nothing has", store.DeliveryFilter{Event: caseupdate.EventReopenCase}, func(store.Delivery) bool { return false }, 0},
+			{"of events of a name, to an endpoint", store.DeliveryFilter{Event: caseupdate.EventCreateCase, EndpointID: one.ID}, func(d store.Delivery) bool {
+				return d.EventType == caseupdate.EventCreateCase && d.EndpointID == one.ID
+			}, 2},
+			{"of events of a name, of a case", store.DeliveryFilter{Event: caseupdate.EventAddCaseComment, CaseID: first}, func(d store.Delivery) bool { return d.EventType == caseupdate.EventAddCaseComment }, 2},
+			{"of events of a name that wait", store.DeliveryFilter{Event: caseupdate.EventAddCaseComment, State: store.Pending}, func(d store.Delivery) bool {
+				return d.EventType == caseupdate.EventAddCaseComment && d.State == store.Pending
+			}, 1},
+			{"of events of a name that are being sent", store.DeliveryFilter{Event: caseupdate.EventCreateCase, State: store.Sending}, func(d store.Delivery) bool {
+				return d.EventType == caseupdate.EventCreateCase && d.State == store.Sending
+			}, 2},
+			{"of events of a name that were delivered to an endpoint", store.DeliveryFilter{Event: caseupdate.EventCreateCase, EndpointID: one.ID, State: store.Delivered, Tried: true}, func(d store.Delivery) bool {
+				return d.EndpointID == one.ID && d.State == store.Delivered
+			}, 1},
+			{"of events of a name that were tried", store.DeliveryFilter{Event: caseupdate.EventCreateCase, Tried: true}, func(d store.Delivery) bool { return d.Tries > 0 }, 2},
+			{"of an event that has a name", store.DeliveryFilter{Event: caseupdate.EventAddCaseComment, EventID: event}, func(d store.Delivery) bool { return d.EventID == event }, 2},
+			{"of an event that has another name", store.DeliveryFilter{Event: caseupdate.EventReopenCase, EventID: event}, func(store.Delivery) bool { return false }, 0},
+			{"of events of a name that were made until then", store.DeliveryFilter{Event: caseupdate.EventCreateCase, Until: &middle}, func(d store.Delivery) bool {
+				return d.EventType == caseupdate.EventCreateCase && madeAt(d).Before(middle)
+			}, named},
 			{"that are being sent", store.DeliveryFilter{State: store.Sending}, func(d store.Delivery) bool { return d.State == store.Sending }, 3},
 			{"that wait", store.DeliveryFilter{State: store.Pending}, func(d store.Delivery) bool { return d.State == store.Pending }, 2},
 			{"that were delivered", store.DeliveryFilter{State: store.Delivered}, func(d store.Delivery) bool { return d.State == store.Delivered }, 1},
@@ -330,7 +354,7 @@ var deliveryTests = []test{
 			var got []store.Delivery
 			before := ""
 			for {
-				page, err := c.Deliveries(t.Context(), c.org.ID, test.filter, before, 2)
+				page, _, err := c.Deliveries(t.Context(), c.org.ID, test.filter, before, 2)
 				require.NoError(t, err, test.name)
 				if len(page) == 0 {
 					break
@@ -339,6 +363,49 @@ var deliveryTests = []test{
 				got, before = append(got, page...), page[len(page)-1].ID
 			}
 			requireEqual(t, want, got)
+		}
+	}},
+	{"events of a name are looked for a part of the deliveries at a time, and all are found", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		first := c.find(store.DeliveryFilter{CaseID: c.create(nil)})[0]
+		// Of what was delivered there is more than is looked at at once, and much less failed.
+		_, err := database(t, url).ExecContext(t.Context(), `
+			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)
+			INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, tries, created_at, finished_at)
+			SELECT substr(d.id, 1, 14) || '7000-8000-' || CAST(100000000000 + i AS TEXT), d.organization_id, CAST(i AS TEXT), CASE i % 4000 WHEN 3 THEN 'ESCALATE_CASE' ELSE 'ADD_CASE_COMMENT' END,
+				d.endpoint_id, d.case_id, d.lane, i + 1, CASE i % 1000 WHEN 3 THEN 'failed' ELSE 'delivered' END, 1, d.created_at, d.created_at
+			FROM n
+			JOIN deliveries AS d ON d.id = $1`, first.ID)
+		require.NoError(t, err)
+		for name, filter := range map[string]store.DeliveryFilter{
+			"all":               {},
+			"to an endpoint":    {EndpointID: e.ID},
+			"that failed":       {State: store.Failed},
+			"that were tried":   {Tried: true},
+			"of a case":         {CaseID: first.CaseID},
+			"of a case, failed": {CaseID: first.CaseID, State: store.Failed},
+		} {
+			filter.Event = caseupdate.EventEscalateCase
+			var found []string
+			pages, before := 0, ""
+			for more := true; more; pages++ {
+				page, reached, err := c.Deliveries(t.Context(), c.org.ID, filter, before, 10)
+				require.NoError(t, err, name)
+				for _, d := range page {
+					require.Equal(t, caseupdate.EventEscalateCase, d.EventType)
+					found = append(found, d.EventID)
+				}
+				more = reached != ""
+				require.True(t, !more || before == "" || reached < before, name)
+				before = reached
+			}
+			require.Equal(t, []string{"8003", "4003", "3"}, found, name)
+			if filter.State == store.Failed && filter.CaseID == "" {
+				require.Equal(t, 1, pages, "there are few of them")
+			} else {
+				require.Equal(t, 3, pages, name)
+			}
 		}
 	}},
 	{"deliveries are their organisation's only", func(t *testing.T, url string) {

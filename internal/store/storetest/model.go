@@ -91,7 +91,7 @@ func newWorld(outer *testing.T, t *rapid.T, c *clinic, run int) *world {
 
 // note takes note of deliveries that are new, which must be counted without a hole.
 func (w *world) note(t *rapid.T, n int) {
-	found, err := w.Deliveries(w.ctx, w.org.ID, store.DeliveryFilter{}, "", n)
+	found, _, err := w.Deliveries(w.ctx, w.org.ID, store.DeliveryFilter{}, "", n)
 	require.NoError(t, err)
 	require.Len(t, found, n)
 	for _, d := range slices.Backward(found) {
