@@ -213,9 +213,18 @@ func TestACaseIsFoundByItsIDs(t *testing.T) {
 	s := newServer(t)
 	c := s.open(t, "mark")
 	b := s.signedIn(t, adminKey)
-	for _, q := range []string{c.ID, c.ShortID, " " + c.ShortID + " "} {
-		require.Equal(t, "/cases/"+c.ID, b.search(t, q).header.Get("Location"))
+	bare := c.ShortID[4:]
+	for _, q := range []string{
+		c.ID, c.ShortID, " " + c.ShortID + " ", strings.ToLower(c.ShortID), bare, " " + strings.ToLower(bare) + "\t",
+		"case " + c.ShortID, "casehook-case-id: " + c.ID, "case_id=" + strings.ToUpper(c.ID) + ",", `"` + c.ID + `"`,
+	} {
+		require.Equal(t, "/cases/"+c.ID, b.search(t, q).header.Get("Location"), q)
 	}
+	event := "/deliveries?eventId=" + c.Activity[0].ID
+	for _, q := range []string{"webhook-id: " + c.Activity[0].ID, "msg_" + c.Activity[0].ID, "msg_" + c.Activity[0].ID + " ", "msg " + c.Activity[0].ID} {
+		require.Equal(t, event, b.search(t, q).header.Get("Location"), q)
+	}
+	require.Equal(t, http.StatusNotFound, b.search(t, c.Activity[0].ID+" "+c.Activity[1].ID).status, "which of them is not said")
 	for _, q := range []string{"", "ADA-00000", "0190a6e1-0000-7000-8000-000000000000", "\x00", "'\""} {
 		require.Contains(t, []int{http.StatusNotFound, http.StatusUnprocessableEntity}, b.search(t, q).status, q)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/google/uuid"
@@ -20,7 +21,7 @@ func (d *Dashboard) search(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	path, err := d.find(r.Context(), caller(r), form.text("q"))
+	path, err := d.find(r.Context(), caller(r), meant(form.text("q")))
 	if isNotFound(err) {
 		return refusal.Of(refusal.NotFound, "Nothing here has this id. Search by the whole short id of a case, such as ADA-7K2QX, or by the id of a case, an event (the webhook-id), a delivery or an endpoint.")
 	}
@@ -29,6 +30,36 @@ func (d *Dashboard) search(w http.ResponseWriter, r *http.Request) error {
 	}
 	return d.goTo(w, r, path, "")
 }
+
+// between are what may stand around an id in a line that was copied.
+const between = " \t\r\n:=,;\"'`<>()[]{}"
+
+// meant returns the one id that a text has, or else its one short id, also where that is in a
+// line that was copied, such as "webhook-id: …"; else the text as it is.
+func meant(text string) string {
+	var ids, shortIDs []string
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(between, r) }) {
+		word = strings.TrimPrefix(word, "msg_")
+		if _, err := uuid.Parse(word); err == nil {
+			ids = append(ids, word)
+		} else if shortID.MatchString(word) {
+			shortIDs = append(shortIDs, word)
+		}
+	}
+	switch {
+	case len(ids) == 1:
+		return ids[0]
+	case len(ids) == 0 && len(shortIDs) == 1:
+		return shortIDs[0]
+	}
+	return text
+}
+
+// A short id with its prefix, which is the same for an organisation, and without.
+var (
+	shortID       = regexp.MustCompile(`^[A-Za-z]{3}-[0-9A-Za-z]{5}$`)
+	withoutPrefix = regexp.MustCompile(`^[0-9A-Za-z]{5}$`)
+)
 
 // find returns the path of what has an id or a short id.
 func (d *Dashboard) find(ctx context.Context, who service.Caller, name string) (path string, err error) {
@@ -68,6 +99,13 @@ func (d *Dashboard) findCase(ctx context.Context, who service.Caller, name strin
 	}
 	if name == "" {
 		return "", refusal.Of(refusal.NotFound, "nothing has no id")
+	}
+	if withoutPrefix.MatchString(name) {
+		organization, err := d.service.Organization(ctx, who)
+		if err != nil {
+			return "", err
+		}
+		name = organization.ShortIDPrefix + "-" + name
 	}
 	found, _, err := d.service.Cases(ctx, seeing(who, false), service.CaseFilter{ShortID: strings.ToUpper(name)}, service.Page{Limit: 1})
 	if err != nil {
