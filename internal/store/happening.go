@@ -149,6 +149,9 @@ func (s *Store) outcomesSince(ctx context.Context, organizationID string, after 
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, false, err
 	}
+	if until == *after { // as it is most of the time
+		return nil, false, nil
+	}
 	err = s.readers.QueryRowContext(ctx, `
 		SELECT EXISTS (
 			SELECT 1
@@ -201,16 +204,26 @@ func (s *Store) outcomesSince(ctx context.Context, organizationID string, after 
 // moment, or not long before it, and moves it to now. Left is whether there were more since
 // than were looked at.
 func (s *Store) failuresSince(ctx context.Context, organizationID string, after *int64, limit int) (found []Happening, left bool, err error) {
-	now := s.now().UnixMilli()
+	from, now := *after-lateness.Milliseconds(), s.now().UnixMilli()
+	var some bool
 	err = s.readers.QueryRowContext(ctx, `
 		SELECT EXISTS (
 			SELECT 1
 			FROM attempts
 			WHERE started_at + milliseconds > $1 AND (status_code IS NULL OR status_code < 200 OR status_code > 299)
 			ORDER BY started_at + milliseconds DESC
-			LIMIT 1 OFFSET $2)`, *after, maxGlanced).Scan(&left)
+			LIMIT 1), EXISTS (
+			SELECT 1
+			FROM attempts
+			WHERE started_at + milliseconds > $2 AND (status_code IS NULL OR status_code < 200 OR status_code > 299)
+			ORDER BY started_at + milliseconds DESC
+			LIMIT 1 OFFSET $3)`, from, *after, maxGlanced).Scan(&some, &left)
 	if err != nil {
 		return nil, false, err
+	}
+	if !some { // as it is most of the time
+		*after = now
+		return nil, false, nil
 	}
 	rows, err := s.readers.QueryContext(ctx, `
 		SELECT d.id, d.event_id, d.event_type, d.case_id, d.endpoint_id, latest.number, latest.status_code, latest.over, latest.milliseconds, (`+shortIDOf+`d.case_id)
@@ -228,7 +241,7 @@ func (s *Store) failuresSince(ctx context.Context, organizationID string, after 
 				AND (receipts.outcome = 'failed'
 					OR receipts.outcome = 'canceled' AND receipts.at = latest.over AND latest.status_code IS NULL AND latest.milliseconds = 0))
 		ORDER BY latest.over DESC
-		LIMIT $4`, *after-lateness.Milliseconds(), maxGlanced, organizationID, limit)
+		LIMIT $4`, from, maxGlanced, organizationID, limit)
 	if err != nil {
 		return nil, false, err
 	}
