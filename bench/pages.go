@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
+	neturl "net/url"
 	"slices"
 	"strings"
 	"time"
@@ -17,11 +19,12 @@ import (
 )
 
 const (
-	archiveCases   = 100_000
-	eventsOfEach   = 2
-	archivePartner = 5      // endpoints, so that there are a million deliveries
-	backlog        = 50_000 // of them that wait for one endpoint
-	repeats        = 20     // of each read
+	archiveCases    = 100_000
+	eventsOfEach    = 2
+	eventsOfLongest = 9_900  // of one case more, which can have few more
+	archivePartner  = 5      // endpoints, so that there are a million deliveries
+	backlog         = 50_000 // of them that wait for one endpoint
+	repeats         = 20     // of each read
 )
 
 // read is something that pages show, and how long it took each time.
@@ -31,8 +34,8 @@ type read struct {
 	took quantiles // the median, and the worst
 }
 
-// measurePages measures how long it takes to read what pages show, with 100,000 cases and a
-// million deliveries: calls of the service in this process, and then answers over HTTP.
+// measurePages measures how long it takes to read what pages show, with 100,000 cases, a
+// million deliveries and 2,000 endpoints: calls of the service in this process, and then answers over HTTP.
 func (r *results) measurePages(ctx context.Context, _ *sinkClient, data string) error {
 	url, err := r.database.create(ctx, data)
 	if err != nil {
@@ -67,7 +70,7 @@ func (r *results) measurePages(ctx context.Context, _ *sinkClient, data string) 
 	}
 	for _, path := range places.pages() {
 		reads = append(reads, &read{name: "page " + path, do: func(ctx context.Context) error {
-			return fetch(ctx, browser, rest.url+path, http.Header{})
+			return visit(ctx, browser, rest.url, path)
 		}})
 	}
 	return r.timeAll(ctx, reads)
@@ -94,6 +97,16 @@ func signIn(ctx context.Context, url string) (*http.Client, error) {
 		return nil, fmt.Errorf("sign in: %s", response.Status)
 	}
 	return browser, nil
+}
+
+// visit opens a page, or posts what stands behind the question mark to it.
+func visit(ctx context.Context, browser *http.Client, url, page string) error {
+	path, posts := strings.CutPrefix(page, "POST ")
+	if !posts {
+		return ask(ctx, browser, http.MethodGet, url+path, "", nil)
+	}
+	path, form, _ := strings.Cut(path, "?")
+	return ask(ctx, browser, http.MethodPost, url+path, form, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
 }
 
 // readInside measures calls of the service.
@@ -136,15 +149,16 @@ func (r *read) time(ctx context.Context) error {
 
 // fetch gets what is at a path, and reads all of it.
 func (c *restClient) fetch(ctx context.Context, path string) error {
-	return fetch(ctx, client, c.url+path, http.Header{"Authorization": {"Bearer " + key}})
+	return ask(ctx, client, http.MethodGet, c.url+path, "", http.Header{"Authorization": {"Bearer " + key}})
 }
 
-func fetch(ctx context.Context, client *http.Client, url string, header http.Header) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// ask makes a request, and reads all of the answer.
+func ask(ctx context.Context, client *http.Client, method, url, body string, header http.Header) error {
+	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
-	request.Header = header
+	maps.Copy(request.Header, header)
 	response, err := client.Do(request)
 	if err != nil {
 		return err
@@ -154,7 +168,7 @@ func fetch(ctx context.Context, client *http.Client, url string, header http.Hea
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s", request.URL.Path, response.Status)
+		return fmt.Errorf("%s %s: %s", method, request.URL.Path, response.Status)
 	}
 	return nil
 }
@@ -163,38 +177,80 @@ func fetch(ctx context.Context, client *http.Client, url string, header http.Hea
 type archive struct {
 	behind, well     string // endpoints: one for which much waits, and another
 	caseID, shortID  string
+	longID           string // of the case with the most events
 	eventID          string
 	delivery, failed string
+	ofLongest        string    // the last delivery of that case
+	waiting          string    // the last delivery to the endpoint behind, which waits
 	middle           time.Time // before which half of it was made
 }
 
-// pages are those of the dashboard that are measured.
+// pages are those of the dashboard that are measured: each, as it is first seen, and with what
+// makes it look at most.
 func (a archive) pages() []string {
+	middle := neturl.QueryEscape(a.middle.UTC().Format("2006-01-02T15:04:05"))
 	return []string{
 		"/",
 		"/?span=day",
+		"/home?span=day",
+		"POST /search?q=" + a.shortID,
+		"POST /search?q=" + a.eventID,
+		"POST /search?q=" + a.delivery,
 		"/cases",
 		"/cases?status=ABANDONED",
+		"/cases?type=none",
+		"/cases?archived=yes",
+		"/cases?escalated=yes&archived=yes",
+		"/cases?until=" + middle,
+		"/cases?since=" + middle + "&status=ABANDONED",
 		"/cases/" + a.caseID,
+		"/cases/" + a.longID,
+		"/cases/" + a.longID + "?asOf=5000",
+		"POST /cases/reveal",
+		"POST /cases/" + a.caseID + "/reveal",
+		"POST /cases/" + a.longID + "/reveal",
 		"/endpoints",
+		"/endpoints/new",
 		"/endpoints/" + a.behind,
 		"/endpoints/" + a.well,
+		"/endpoints/" + a.well + "/edit",
 		"/endpoints/" + a.well + "/replay",
 		"/endpoints/" + a.well + "/replay?onlyFailed=yes",
+		"/endpoints/" + a.well + "/replay?caseId=" + a.longID,
 		"/deliveries",
 		"/deliveries?state=failed",
+		"/deliveries?state=pending",
+		"/deliveries?state=sending",
+		"/deliveries?state=canceled&until=" + middle,
+		"/deliveries?endpointId=" + a.behind,
+		"/deliveries?endpointId=" + a.well,
+		"/deliveries?state=pending&endpointId=" + a.behind,
+		"/deliveries?state=sending&endpointId=" + a.behind,
 		"/deliveries?state=pending&tried=yes&endpointId=" + a.behind,
 		"/deliveries?event=" + string(caseupdate.EventReopenCase),
 		"/deliveries?event=" + string(caseupdate.EventReopenCase) + "&state=delivered&endpointId=" + a.behind,
+		"/deliveries?tried=yes&endpointId=" + a.behind,
+		"/deliveries?state=failed&endpointId=" + a.behind + "&until=" + middle,
 		"/deliveries?caseId=" + a.shortID,
+		"/deliveries?caseId=" + a.longID,
+		"/deliveries?state=pending&caseId=" + a.longID,
 		"/deliveries?eventId=" + a.eventID,
 		"/deliveries/" + a.failed,
+		"/deliveries/" + a.waiting,
+		"/deliveries/" + a.ofLongest,
+		"/deliveries/" + a.ofLongest + "/progress",
+		"POST /deliveries/" + a.failed + "/reveal",
+		"POST /deliveries/" + a.ofLongest + "/reveal",
 		"/live",
 		"/live?event=" + string(caseupdate.EventReopenCase) + "&endpoint=" + a.behind,
 		"/keys",
 		"/users",
+		"/users/new",
 		"/audit",
 		"/audit?operation=eraseCase",
+		"/audit?key=k&operation=eraseCase",
+		"/audit?key=k&operation=eraseCase&until=" + middle,
+		"/audit?case=" + a.caseID,
 	}
 }
 
