@@ -46,7 +46,11 @@ const (
 
 // Latest returns what happened last in the caller's organisation, at most limit of it.
 func (s *Service) Latest(ctx context.Context, caller Caller, filter LiveFilter, limit int) (Happenings, error) {
-	all, reached, _, err := s.Store.Happenings(ctx, caller.OrganizationID, store.Horizon{}, maxSeen)
+	seen := maxSeen
+	if filter == (LiveFilter{}) {
+		seen = MaxHappenings // of which few are left out
+	}
+	all, reached, _, err := s.Store.Happenings(ctx, caller.OrganizationID, store.Horizon{}, seen)
 	if err != nil {
 		return Happenings{}, err
 	}
