@@ -216,10 +216,10 @@ func (v *visitor) hasFocus(selector string) {
 	require.True(v.t, has, "%s has not the focus", selector)
 }
 
-// sees waits until the page has a text.
+// sees waits until the page has a text, beside what can be chosen in it.
 func (v *visitor) sees(text string) {
 	v.t.Helper()
-	v.do("see "+text, chromedp.WaitVisible(`//body//*[contains(normalize-space(.), `+quoted(text)+`)][not(*[contains(normalize-space(.), `+quoted(text)+`)])]`))
+	v.do("see "+text, chromedp.WaitVisible(`//body//*[not(self::option)][contains(normalize-space(.), `+quoted(text)+`)][not(*[contains(normalize-space(.), `+quoted(text)+`)])]`))
 }
 
 // text returns the page as it can be read.
