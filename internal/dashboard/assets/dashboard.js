@@ -38,6 +38,9 @@
     if (event.target.closest("[data-theme-toggle]")) toggleTheme();
   });
 
+  // isAway is of what a proxy answers for a server that it does not reach, by a page of its own.
+  const isAway = (status) => [502, 503, 504].includes(status);
+
   // What cannot be undone is asked about in a dialog, which takes the question from its page.
   const asked = document.getElementById("asked");
   document.addEventListener("click", (event) => {
@@ -50,7 +53,7 @@
     const { target, xhr, pathInfo } = event.detail;
     if (target !== asked) {
       if (asked?.open) event.detail.shouldSwap = false; // a page does not change behind it
-    } else if (xhr.status !== 200) { // it cannot be asked now: the page says why
+    } else if (xhr.status !== 200 && !isAway(xhr.status)) { // it cannot be asked now: the page says why
       event.detail.shouldSwap = false;
       location.assign(pathInfo.requestPath);
     }
@@ -64,21 +67,24 @@
     asked.close();
   });
 
-  // A page that does not reach the server says since when, and tries again.
+  // A page that does not reach the server says since when. What asks by itself, goes on to do so.
   const connection = document.getElementById("connection");
-  let failures = 0;
+  let failures = 0, since = null, isMissed = false;
   const lose = (elt, why) => {
-    if (connection?.hidden) {
-      connection.textContent = `No connection to casehook since ${new Date().toISOString().slice(11, 19)} UTC (${why}). What is shown may have changed since; it is tried again by itself.`;
-      connection.hidden = false;
-    }
+    if (!connection) return;
+    since ??= new Date().toISOString().slice(11, 19);
+    isMissed ||= !elt.matches("[hx-trigger^=every], [hx-trigger^=load]");
+    const what = isMissed ? "What you asked for was not answered: try again." : "What is shown may have changed since; it is tried again by itself.";
+    const text = `No connection to casehook since ${since} UTC (${why}). ${what}`;
+    if (connection.textContent !== text) connection.textContent = text;
+    connection.hidden = false;
     if (!elt.matches("[hx-trigger^=load]")) return; // else it asks once
     setTimeout(() => { if (elt.isConnected) htmx.ajax("GET", elt.getAttribute("hx-get"), { source: elt }); }, Math.min(30000, 1000 * 2 ** failures++));
   };
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { xhr: { status }, requestConfig: { verb, elt } } = event.detail;
-    if (verb !== "get" || ![502, 503, 504].includes(status)) return;
-    event.detail.shouldSwap = false; // it may be the page of a proxy
+    const { xhr: { status }, requestConfig: { elt } } = event.detail;
+    if (!isAway(status)) return;
+    event.detail.shouldSwap = false;
     lose(elt, `it was answered ${status}`);
   });
   document.addEventListener("htmx:sendError", (event) => lose(event.detail.elt, "it was not answered"));
@@ -86,6 +92,8 @@
     const { status } = event.detail.xhr;
     if (!connection || status === 0 || status >= 500) return;
     connection.hidden = true;
+    since = null;
+    isMissed = false;
     failures = 0;
   });
 

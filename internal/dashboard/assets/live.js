@@ -8,15 +8,22 @@
     const page = document.getElementById("main"), part = (name) => page.querySelector(`[data-live-${name}]`);
     const lines = list.querySelector("tbody"), table = list.querySelector(".scroll"), empty = part("empty");
     const state = part("state"), pause = part("pause"), left = part("left"), news = part("news");
-    let source = null, after = "", paused = false, held = [], fresh = 0;
+    const from = new URL(list.dataset.live, location.href);
+    let source = null, paused = false, held = [], fresh = 0;
+    let over = false, refused = null, lost = null, failures = 0, waiting; // over: the session; refused: why; lost: since when
 
-    const say = (text, tone) => {
-      if (state.textContent !== text) state.textContent = text;
+    const say = (tone, text, ...links) => {
+      const all = [text, ...links.map((link) => link.textContent)].join("");
+      if (state.textContent !== all) state.replaceChildren(text, ...links);
       state.dataset.tone = tone;
     };
+    // tell says how it stands: first what keeps the page from going on.
     const tell = () => {
-      if (paused) say(held.length ? `Paused, ${held.length === most ? `${most} or more` : held.length} new` : "Paused", "wait");
-      else say("Watching", "good");
+      if (over) say("bad", "Your session has ended. ", Object.assign(document.createElement("a"), { href: location.href, textContent: "Sign in again" }));
+      else if (refused) say("wait", `${refused} It is tried again by itself.`);
+      else if (lost) say("wait", `No connection since ${lost} UTC, trying again`);
+      else if (paused) say("wait", held.length ? `Paused, ${held.length === most ? `${most} or more` : held.length} new` : "Paused");
+      else say("good", "Watching");
     };
     const when = (row) => row.querySelector("time").dateTime;
     const add = (rows) => { // the latest first, also where it is told late
@@ -32,7 +39,7 @@
       const parsed = document.createElement("template");
       parsed.innerHTML = event.data;
       const rows = [...parsed.content.children];
-      after = event.lastEventId;
+      from.searchParams.set("after", event.lastEventId);
       if (event.type === "left") left.hidden = false;
       if (paused) {
         held = [...rows, ...held].slice(0, most);
@@ -49,15 +56,14 @@
     };
     const start = () => {
       if (source) return;
-      const from = new URL(list.dataset.live, location.href);
-      if (after) from.searchParams.set("after", after);
       source = new EventSource(from);
-      source.onopen = () => { lost = null; failures = 0; tell(); };
+      source.onopen = () => { refused = lost = null; failures = 0; tell(); };
       source.onerror = () => {
-        missing();
+        lost ??= new Date().toISOString().slice(11, 19);
+        tell();
         if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
         stop();
-        waiting = setTimeout(() => ask(from), Math.min(30000, 1000 * 2 ** failures++));
+        waiting = setTimeout(ask, Math.min(30000, 1000 * 2 ** failures++));
       };
       source.addEventListener("happened", take);
       source.addEventListener("left", take);
@@ -67,25 +73,28 @@
       });
     };
     // ask finds out why a stream was refused, which its source does not tell, and goes on where it can.
-    const ask = async (from) => {
+    const ask = async () => {
       const hasSeen = new AbortController();
-      const refused = await fetch(from, { redirect: "manual", signal: hasSeen.signal })
-        .then(({ type, status }) => type === "opaqueredirect" || status === 401 || status === 403, () => false);
+      const answer = await fetch(from, { redirect: "manual", signal: hasSeen.signal }).catch(() => null);
+      refused = answer?.status === 409 ? await reason(answer) : null;
       hasSeen.abort();
-      if (refused) finish();
-      else turn();
+      if (answer?.type === "opaqueredirect" || [401, 403].includes(answer?.status)) {
+        finish();
+        return;
+      }
+      if (answer?.status === 422 && from.searchParams.has("after")) { // it is of another version: what happened since is not known
+        from.searchParams.delete("after");
+        left.hidden = false;
+      }
+      tell();
+      turn();
     };
-    const missing = () => {
-      lost ??= new Date().toISOString().slice(11, 19);
-      say(`No connection since ${lost} UTC, trying again`, "wait");
-    };
+    const reason = async (answer) =>
+      new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".failure p")?.textContent;
     const finish = () => {
       over = true;
-      const again = Object.assign(document.createElement("a"), { href: location.href, textContent: "Sign in again" });
-      say("Your session has ended. ", "bad");
-      state.append(again);
+      tell();
     };
-    let over = false, lost = null, failures = 0, waiting;
     pause.hidden = false;
     pause.addEventListener("click", () => {
       paused = !paused;
