@@ -43,7 +43,7 @@ func TestTheAuditIsReadInWords(t *testing.T) {
 func TestTheAuditSaysWhosePatientsWereShown(t *testing.T) {
 	s := newServer(t)
 	first, second := s.open(t, "mark"), s.open(t, "mark")
-	s.partner(t, http.StatusOK)
+	endpoint, _ := s.partner(t, http.StatusOK)
 	s.change(t, second.ID, caselog.Escalate{})
 	delivery := s.sent(t, second.ID, 1)[0]
 	b := s.signedIn(t, s.key(t, service.Reader, service.FullClearance).Secret)
@@ -62,6 +62,13 @@ func TestTheAuditSaysWhosePatientsWereShown(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, blind.post(t, "/cases/reveal", nil).status)
 	require.Empty(t, showed("", first), "until they ask, and as far as they are cleared")
+	require.Equal(t, http.StatusOK, admin.get(t, "/deliveries/"+delivery.ID+"/retry").status)
+	require.Equal(t, http.StatusConflict, admin.get(t, "/deliveries/"+delivery.ID+"/cancel").status)
+	_, err := s.service.PauseEndpoint(t.Context(), s.admin, endpoint.ID, nil)
+	require.NoError(t, err)
+	_, err = s.service.RetryDelivery(t.Context(), s.admin, delivery.ID, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, admin.get(t, "/deliveries/"+delivery.ID+"/cancel").status)
 	require.Empty(t, showed("", second))
 
 	require.Equal(t, http.StatusOK, b.post(t, "/cases/reveal", nil).status)

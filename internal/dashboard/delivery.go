@@ -140,9 +140,9 @@ func (d *Dashboard) rowsOf(ctx context.Context, who service.Caller, deliveries [
 	return rows, nil
 }
 
-// rowOf returns the delivery that a request names.
+// rowOf returns the delivery that a request names, and tells nothing of its patient.
 func (d *Dashboard) rowOf(r *http.Request) (deliveryRow, error) {
-	delivery, _, err := d.service.Delivery(r.Context(), caller(r), r.PathValue("deliveryId"))
+	delivery, _, err := d.service.Delivery(r.Context(), seeing(caller(r), false), r.PathValue("deliveryId"))
 	if err != nil {
 		return deliveryRow{}, err
 	}

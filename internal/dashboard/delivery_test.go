@@ -256,7 +256,10 @@ func TestOfWhatIsWithheldNothingIsShown(t *testing.T) {
 	_, err := s.service.Change(t.Context(), s.admin, c.ID, caselog.AddComment{Text: "between us", IsRestricted: true}, nil)
 	require.NoError(t, err)
 	path := "/deliveries/" + s.sent(t, c.ID, 3)[0].ID
-	_, err = s.service.UpdateEndpoint(t.Context(), s.admin, endpoint.ID, func(e *subscription.Endpoint) { e.Clearance.Restricted = false })
+	_, err = s.service.UpdateEndpoint(t.Context(), s.admin, endpoint.ID, func(e *subscription.Endpoint) error {
+		e.Clearance.Restricted = false
+		return nil
+	})
 	require.NoError(t, err)
 	b := s.signedIn(t, adminKey)
 	shown := b.post(t, path+"/reveal", nil)
@@ -276,7 +279,10 @@ func TestWhatIsWithheldAtItsTurnIsToldAlikeEverywhere(t *testing.T) {
 	_, err = s.service.Change(t.Context(), s.admin, c.ID, caselog.AddComment{Text: "between us", IsRestricted: true}, nil)
 	require.NoError(t, err)
 	clear := func(restricted bool) {
-		_, err := s.service.UpdateEndpoint(t.Context(), s.admin, endpoint.ID, func(e *subscription.Endpoint) { e.Clearance.Restricted = restricted })
+		_, err := s.service.UpdateEndpoint(t.Context(), s.admin, endpoint.ID, func(e *subscription.Endpoint) error {
+			e.Clearance.Restricted = restricted
+			return nil
+		})
 		require.NoError(t, err)
 	}
 	clear(false)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/casehook/casehook/internal/doorway"
+	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/subscription"
 )
@@ -43,6 +44,9 @@ func (f *form) was() url.Values {
 
 // isStale reports whether an endpoint was changed since the form was filled in.
 func (f *form) isStale(e *subscription.Endpoint) bool { return f.was().Get("seen") != seenOf(e) }
+
+// errStale gives up the change of an endpoint by a form that is stale.
+var errStale = refusal.Of(refusal.Conflict, "the endpoint was changed since the form was opened")
 
 // reconcile brings a stale form up to what an endpoint is now, and tells what has changed. A field
 // that was not touched has the new value then; one that both have changed keeps what was typed,

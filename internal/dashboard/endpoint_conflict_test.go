@@ -4,6 +4,8 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,6 +78,31 @@ func TestWhatSomebodyElseHasChangedIsNotTakenBack(t *testing.T) {
 	require.Equal(t, subscription.Clearance{Restricted: true}, got.Clearance)
 	require.Equal(t, map[string]string{"authorization": "Bearer s3cr3t", "x-partner": "0ther"}, got.Headers)
 	require.Equal(t, "Mine", got.Description)
+}
+
+func TestOfFormsThatAreSavedAtOnceOneIsAndIsOnRecord(t *testing.T) {
+	s := newServer(t)
+	e := s.receiver(t, http.StatusOK, "The pharmacy")
+	b := s.signedIn(t, adminKey)
+	form := filled(e.URL, url.Values{"was": {opened(t, b.get(t, "/endpoints/"+e.ID+"/edit").body)}})
+	var saving sync.WaitGroup
+	statuses := make([]int, 8)
+	for i := range statuses {
+		saving.Go(func() { statuses[i] = b.post(t, "/endpoints/"+e.ID, form).status })
+	}
+	saving.Wait()
+	slices.Sort(statuses)
+	want := append([]int{http.StatusSeeOther}, slices.Repeat([]int{http.StatusConflict}, len(statuses)-1)...)
+	require.Equal(t, want, statuses)
+
+	entries, _, err := s.service.Audit(t.Context(), s.admin, service.AuditFilter{Operation: "updateEndpoint"}, service.Page{})
+	require.NoError(t, err)
+	recorded := make([]int, len(entries))
+	for i, entry := range entries {
+		recorded[i] = entry.Status
+	}
+	slices.Sort(recorded)
+	require.Equal(t, want, recorded)
 }
 
 func TestAnEndpointThatWasPausedMeanwhileIsSaidToBeAsInTheForm(t *testing.T) {

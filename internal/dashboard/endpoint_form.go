@@ -142,20 +142,19 @@ func (d *Dashboard) updateEndpoint(w http.ResponseWriter, r *http.Request) error
 		f.refused(draft.Check(true))
 		return d.showEndpointForm(w, r, known, f)
 	}
-	isStale := false
-	e, err := d.service.UpdateEndpoint(ctx, who, known.ID, func(e *subscription.Endpoint) {
-		if isStale = f.isStale(e); !isStale {
-			change(e)
+	e, err := d.service.UpdateEndpoint(ctx, who, known.ID, func(e *subscription.Endpoint) error {
+		if f.isStale(e) {
+			known = e
+			return errStale
 		}
+		change(e)
+		return nil
 	})
-	if f.refused(err) {
+	if f.refused(err) || errors.Is(err, errStale) {
 		return d.showEndpointForm(w, r, known, f)
 	}
 	if err != nil {
 		return err
-	}
-	if isStale {
-		return d.showEndpointForm(w, r, e, f)
 	}
 	return d.goTo(w, r, endpointPath(e.ID), "It is changed. That holds from the next attempt on.")
 }

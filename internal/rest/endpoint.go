@@ -280,7 +280,10 @@ func (d *door) updateEndpoint(ctx context.Context, in *struct {
 	if err := in.Body.check(orZero(in.Body.URL)); err != nil {
 		return nil, err
 	}
-	e, err := d.service.UpdateEndpoint(ctx, caller(ctx), in.EndpointID, in.Body.apply)
+	e, err := d.service.UpdateEndpoint(ctx, caller(ctx), in.EndpointID, func(e *subscription.Endpoint) error {
+		in.Body.apply(e)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}

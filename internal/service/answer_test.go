@@ -219,7 +219,10 @@ func TestANameThatIsReboundAfterTheCheckIsAnAttemptThatSaysSo(t *testing.T) {
 		require.Zero(t, attempts[0].StatusCode)
 		require.Empty(t, attempts[0].Answer)
 		require.Zero(t, connected.Load())
-		_, err = w.UpdateEndpoint(t.Context(), w.caller, endpoint.ID, func(e *subscription.Endpoint) { e.URL = url + "/again" })
+		_, err = w.UpdateEndpoint(t.Context(), w.caller, endpoint.ID, func(e *subscription.Endpoint) error {
+			e.URL = url + "/again"
+			return nil
+		})
 		require.Equal(t, refusal.Field("url", "must not lead to a private or reserved address"), err)
 	})
 }

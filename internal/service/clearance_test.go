@@ -23,7 +23,10 @@ import (
 
 func (w *world) clear(t *testing.T, endpointID string, clearance subscription.Clearance) {
 	t.Helper()
-	_, err := w.UpdateEndpoint(t.Context(), w.caller, endpointID, func(e *subscription.Endpoint) { e.Clearance = clearance })
+	_, err := w.UpdateEndpoint(t.Context(), w.caller, endpointID, func(e *subscription.Endpoint) error {
+		e.Clearance = clearance
+		return nil
+	})
 	require.NoError(t, err)
 }
 

@@ -87,19 +87,24 @@ func (s *Service) DeletedEndpoints(ctx context.Context, caller Caller, ids []str
 	return s.Store.DeletedEndpoints(ctx, caller.OrganizationID, ids)
 }
 
-// UpdateEndpoint has a copy of the endpoint changed, and keeps it.
-func (s *Service) UpdateEndpoint(ctx context.Context, caller Caller, id string, change func(*subscription.Endpoint)) (*subscription.Endpoint, error) {
+// UpdateEndpoint has a copy of the endpoint changed, and keeps it; after an error of change, which
+// is called more than once, nothing is changed.
+func (s *Service) UpdateEndpoint(ctx context.Context, caller Caller, id string, change func(*subscription.Endpoint) error) (*subscription.Endpoint, error) {
 	known, err := s.Endpoint(ctx, caller, id)
 	if err != nil {
 		return nil, err
 	}
 	draft := clone(known)
-	change(draft)
+	if err := change(draft); err != nil {
+		return nil, err
+	}
 	if err := s.checkEndpoint(ctx, draft, known.URL); err != nil {
 		return nil, err
 	}
 	return s.updateEndpoint(ctx, caller, id, nil, func(e *subscription.Endpoint) error {
-		change(e)
+		if err := change(e); err != nil {
+			return err
+		}
 		return e.Check(true) // its URL was asked about, or is as it was
 	})
 }

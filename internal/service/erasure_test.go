@@ -123,7 +123,10 @@ func TestNodesThatHaveACaseInMemoryForgetItWhenAnotherErasesIt(t *testing.T) {
 		requireKind(t, refusal.NotFound, err)
 	}
 	// Nodes hear of what happens in its order: who knows of this knows of the erasure.
-	_, err := one.UpdateEndpoint(t.Context(), one.caller, endpoint.ID, func(e *subscription.Endpoint) { e.Description = "heard" })
+	_, err := one.UpdateEndpoint(t.Context(), one.caller, endpoint.ID, func(e *subscription.Endpoint) error {
+		e.Description = "heard"
+		return nil
+	})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		known, err := two.Store.Endpoint(t.Context(), two.caller.OrganizationID, endpoint.ID)

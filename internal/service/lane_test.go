@@ -305,8 +305,9 @@ func TestAnEndpointThatAsksForOrderIsSentWhatWaitsInOrder(t *testing.T) {
 		caseID := w.newCase(t)
 		<-first
 		w.comment(t, caseID, "these are in memory", "behind that")
-		_, err := w.UpdateEndpoint(t.Context(), w.caller, endpoint.ID, func(e *subscription.Endpoint) {
+		_, err := w.UpdateEndpoint(t.Context(), w.caller, endpoint.ID, func(e *subscription.Endpoint) error {
 			e.Ordering, e.MaxInFlight = subscription.OrderingCase, 32
+			return nil
 		})
 		require.NoError(t, err)
 		w.comment(t, caseID, "and new")

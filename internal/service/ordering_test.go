@@ -46,7 +46,10 @@ func TestMuchThatWaitsIsSentInOrderOnceThatIsAskedForAndWhatIsNewAfterIt(t *test
 		commenting.Wait()
 		require.Eventually(t, func() bool { return held.Load() == width }, 10*time.Second, time.Millisecond)
 
-		_, err := w.UpdateEndpoint(t.Context(), w.caller, endpoint.ID, func(e *subscription.Endpoint) { e.Ordering = subscription.OrderingCase })
+		_, err := w.UpdateEndpoint(t.Context(), w.caller, endpoint.ID, func(e *subscription.Endpoint) error {
+			e.Ordering = subscription.OrderingCase
+			return nil
+		})
 		require.NoError(t, err)
 		moves, err := w.Store.Moves(t.Context())
 		require.NoError(t, err)

@@ -77,7 +77,10 @@ func TestAReplayAsksForClearanceAgain(t *testing.T) {
 		_, err := w.Change(t.Context(), w.caller, caseID, caselog.AddComment{Text: "between us", IsRestricted: true}, nil)
 		require.NoError(t, err)
 		r.wait(t, 2)
-		_, err = w.UpdateEndpoint(t.Context(), w.caller, endpoint.ID, func(e *subscription.Endpoint) { e.Clearance = subscription.Clearance{} })
+		_, err = w.UpdateEndpoint(t.Context(), w.caller, endpoint.ID, func(e *subscription.Endpoint) error {
+			e.Clearance = subscription.Clearance{}
+			return nil
+		})
 		require.NoError(t, err)
 		replay, err := w.Replay(t.Context(), w.caller, endpoint.ID, service.ReplayFilter{}, nil)
 		require.NoError(t, err)
