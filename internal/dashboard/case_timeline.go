@@ -133,15 +133,7 @@ const neverSent = "never sent: " + uncleared
 // tellWithheld returns the endpoints, by the ids of events, that would be sent an event if they
 // were cleared for it. For those there is no delivery.
 func (d *Dashboard) tellWithheld(ctx context.Context, names *names, timeline []entry, eventIDs []string) (map[string][]sent, error) {
-	endpoints, _, err := d.service.Endpoints(ctx, names.who, service.Page{Limit: service.MaxLimit})
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]string, len(endpoints))
-	for i, endpoint := range endpoints {
-		ids[i] = endpoint.ID
-	}
-	named, err := names.endpointsBy(ctx, ids...)
+	endpoints, err := names.knownEndpoints(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +145,7 @@ func (d *Dashboard) tellWithheld(ctx context.Context, names *names, timeline []e
 	for _, e := range timeline {
 		for _, endpoint := range endpoints {
 			if endpoint.Subscribes(e.Type) && endpoint.Clearance.Withholds(e.Activity) && !endpoint.CreatedAt.After(recorded[e.ID]) {
-				withheld[e.ID] = append(withheld[e.ID], sent{Endpoint: named[endpoint.ID], State: "withheld", Why: neverSent})
+				withheld[e.ID] = append(withheld[e.ID], sent{Endpoint: names.endpoints[endpoint.ID], State: "withheld", Why: neverSent})
 			}
 		}
 	}

@@ -318,6 +318,19 @@ func TestWhatIsWithheldAtItsTurnIsToldAlikeEverywhere(t *testing.T) {
 	require.NotContains(t, shown, "Copy as curl")
 }
 
+func TestWhatIsWithheldIsToldOfEveryEndpoint(t *testing.T) {
+	s := newServer(t)
+	for range service.MaxLimit {
+		s.partner(t, http.StatusOK, func(e *subscription.Endpoint) { e.Events = []string{"ARCHIVE_CASE"} })
+	}
+	s.partner(t, http.StatusOK, func(e *subscription.Endpoint) { e.Clearance.Restricted = false })
+	c := s.open(t, "mark")
+	s.change(t, c.ID, caselog.AddComment{Text: "between us", IsRestricted: true})
+	told := s.signedIn(t, adminKey).get(t, "/cases/"+c.ID).body
+	require.Contains(t, told, "never sent: the endpoint is not cleared for what is restricted")
+	require.NotContains(t, told, "no endpoint is subscribed")
+}
+
 func TestRowsTellWhatADeliveryWaitsFor(t *testing.T) {
 	s := newServer(t)
 	endpoint, _ := s.partner(t, http.StatusServiceUnavailable)

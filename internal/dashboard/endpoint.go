@@ -168,7 +168,11 @@ func (d *Dashboard) showTested(w http.ResponseWriter, r *http.Request, sample ca
 	if err != nil {
 		return err
 	}
-	if view.Messages, err = newNames(d.service, who).recipients(ctx, deliveries); err != nil {
+	names := newNames(d.service, who)
+	if view.Messages, err = names.recipients(ctx, deliveries); err != nil {
+		return err
+	}
+	if view.Endpoint, err = names.endpoint(ctx, e.ID); err != nil {
 		return err
 	}
 	replays, _, err := d.service.Replays(ctx, who, e.ID, service.Page{Limit: shownReplays})
@@ -178,7 +182,7 @@ func (d *Dashboard) showTested(w http.ResponseWriter, r *http.Request, sample ca
 	for _, replay := range replays {
 		view.Replays = append(view.Replays, replayViewOf(replay))
 	}
-	return d.show(w, r, page{Template: "endpoint", Title: titleOf(e), Crumbs: []crumb{{"Endpoints", "/endpoints"}}, Data: view})
+	return d.show(w, r, page{Template: "endpoint", Title: view.Endpoint.String(), Crumbs: []crumb{{"Endpoints", "/endpoints"}}, Data: view})
 }
 
 // resumption is what it is called to have an endpoint sent messages again, "" where it is.
@@ -304,7 +308,10 @@ func (d *Dashboard) askToDeleteEndpoint(w http.ResponseWriter, r *http.Request) 
 	if err != nil {
 		return err
 	}
-	e := c.Endpoint
+	name, err := newNames(d.service, caller(r)).endpoint(r.Context(), c.Endpoint.ID)
+	if err != nil {
+		return err
+	}
 	lost := "Nothing waits for it."
 	switch messages := waiting(c.Backlog); messages {
 	case "":
@@ -315,13 +322,13 @@ func (d *Dashboard) askToDeleteEndpoint(w http.ResponseWriter, r *http.Request) 
 	}
 	return d.ask(w, r, question{
 		Title:   "Delete the endpoint",
-		About:   titleOf(e),
-		Text:    e.Recipient() + " is sent nothing any more, and its secrets are gone. " + lost + " This cannot be undone.",
+		About:   name.String(),
+		Text:    c.Endpoint.Recipient() + " is sent nothing any more, and its secrets are gone. " + lost + " This cannot be undone.",
 		Button:  "Delete",
 		Class:   "danger",
 		Dismiss: "Keep it",
-		Back:    endpointPath(e.ID),
-	}, aboveEndpoint(e)...)
+		Back:    endpointPath(name.ID),
+	}, aboveEndpoint(name)...)
 }
 
 func (d *Dashboard) deleteEndpoint(w http.ResponseWriter, r *http.Request) error {
@@ -332,8 +339,8 @@ func (d *Dashboard) deleteEndpoint(w http.ResponseWriter, r *http.Request) error
 }
 
 // aboveEndpoint is what lies above the pages of an endpoint.
-func aboveEndpoint(e *subscription.Endpoint) []crumb {
-	return []crumb{{"Endpoints", "/endpoints"}, {titleOf(e), endpointPath(e.ID)}}
+func aboveEndpoint(name endpointName) []crumb {
+	return []crumb{{"Endpoints", "/endpoints"}, {name.String(), endpointPath(name.ID)}}
 }
 
 func endpointPath(id string) string { return "/endpoints/" + url.PathEscape(id) }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -30,18 +31,34 @@ func TestEachPageNamesAnEndpointTheSameWay(t *testing.T) {
 	for _, path := range append(pages, "/endpoints") {
 		require.Contains(t, b.get(t, path).body, `href="/endpoints/`+pharmacy.ID+`"><bdi>The pharmacy</bdi> <code>…`+end+`</code></a>`, path)
 	}
+	admin, own, below := s.signedIn(t, adminKey), "/endpoints/"+pharmacy.ID, `<li><a href="/endpoints/`+pharmacy.ID+`">The pharmacy …`+end+`</a></li>`
+	_, err := s.service.RotateSecret(t.Context(), s.admin, pharmacy.ID, service.Symmetric, time.Hour, nil)
+	require.NoError(t, err)
+	for path, want := range map[string][]string{
+		own:                  {`<title>The pharmacy …` + end, `<h1>The pharmacy <code>…` + end + `</code></h1>`},
+		own + "/edit":        {`<h1>Edit The pharmacy …` + end + `</h1>`, below},
+		own + "/delete":      {`“<bdi>The pharmacy …` + end + `</bdi>”?`, below},
+		own + "/end-overlap": {`“<bdi>The pharmacy …` + end + `</bdi>”?`, below},
+		own + "/replay":      {below},
+	} {
+		page := admin.get(t, path)
+		require.Equal(t, http.StatusOK, page.status, path)
+		for _, want := range want {
+			require.Contains(t, page.body, want, path)
+		}
+	}
 	choices := b.get(t, "/live").body
 	require.Contains(t, choices, ">The pharmacy …"+end+"</option>")
 	require.Contains(t, choices, ">The pharmacy …"+twin.ID[len(twin.ID)-6:]+"</option>")
 
-	require.Equal(t, http.StatusSeeOther, s.signedIn(t, adminKey).post(t, "/endpoints/"+pharmacy.ID+"/delete", url.Values{}).status)
+	require.Equal(t, http.StatusSeeOther, admin.post(t, own+"/delete", url.Values{}).status)
 	for _, path := range pages {
 		page := b.get(t, path).body
 		require.Contains(t, page, `<bdi>The pharmacy</bdi> <code>…`+end+`</code> <span class="muted">deleted</span>`, path)
 		require.NotContains(t, page, `href="/endpoints/`+pharmacy.ID, path)
 	}
 	require.Contains(t, b.get(t, "/deliveries?endpointId="+pharmacy.ID).body, " selected>The pharmacy …"+end+" (deleted)</option>")
-	require.Contains(t, s.signedIn(t, adminKey).get(t, "/audit?operation=deleteEndpoint").body, "The pharmacy …"+end+" (deleted)")
+	require.Contains(t, admin.get(t, "/audit?operation=deleteEndpoint").body, "The pharmacy …"+end+" (deleted)")
 }
 
 func TestOfADeletedEndpointThePagesSaySoAndOfferNoForm(t *testing.T) {

@@ -78,10 +78,13 @@ func (d *Dashboard) showEndpointForm(w http.ResponseWriter, r *http.Request, e *
 	view := endpointForm{Once: f.text("once"), Was: f.text("was"), Events: caseupdate.Events(), filled: f.values}
 	p := page{Template: "endpoint_form", Title: "New endpoint", Crumbs: []crumb{{"Endpoints", "/endpoints"}}}
 	if e != nil {
-		view.ID, view.Name = e.ID, titleOf(e)
-		p.Title, p.Crumbs = "Edit", append(p.Crumbs, crumb{view.Name, endpointPath(e.ID)})
+		name, err := newNames(d.service, caller(r)).endpoint(r.Context(), e.ID)
+		if err != nil {
+			return err
+		}
+		view.ID, view.Name = e.ID, name.String()
+		p.Title, p.Crumbs = "Edit", aboveEndpoint(name)
 		if f.isStale(e) {
-			var err error
 			if view.Stale, err = d.reconcile(r.Context(), caller(r), f, e); err != nil {
 				return err
 			}

@@ -42,10 +42,7 @@ func (e endpointName) String() string {
 // IsAddress reports whether it is named by its address, so that this need not be told beside it.
 func (e endpointName) IsAddress() bool { return strings.HasSuffix(e.Address, "://"+e.Name) }
 
-// titleOf is what an endpoint is called: as its owner says, or by where it is.
-func titleOf(e *subscription.Endpoint) string { return called(e.Description, e.Recipient()) }
-
-// called is what an endpoint with that description at that address is called.
+// called is what an endpoint is called: as its owner describes it, or by where it is.
 func called(description, address string) string {
 	name := strings.Join(strings.Fields(description), " ")
 	if name == "" {
@@ -63,14 +60,14 @@ func called(description, address string) string {
 // endpointNames returns how endpoints are named, in the same order.
 func endpointNames(endpoints []*subscription.Endpoint) []endpointName {
 	same := make(map[string]int)
-	for _, e := range endpoints {
-		same[titleOf(e)]++
-	}
 	all := make([]endpointName, len(endpoints))
 	for i, e := range endpoints {
-		all[i] = endpointName{ID: e.ID, Name: titleOf(e), Address: e.Recipient(), Path: endpointPath(e.ID)}
-		if same[all[i].Name] > 1 {
-			all[i].End = endOf(e.ID)
+		all[i] = endpointName{ID: e.ID, Name: called(e.Description, e.Recipient()), Address: e.Recipient(), Path: endpointPath(e.ID)}
+		same[all[i].Name]++
+	}
+	for i, name := range all {
+		if same[name.Name] > 1 {
+			all[i].End = endOf(name.ID)
 		}
 	}
 	return all
@@ -84,17 +81,28 @@ func deletedName(e service.DeletedEndpoint) endpointName {
 
 func endOf(id string) string { return id[max(0, len(id)-idEnd):] }
 
+// knownEndpoints returns all endpoints there are, and has them named.
+func (n *names) knownEndpoints(ctx context.Context) ([]*subscription.Endpoint, error) {
+	known, err := n.service.KnownEndpoints(ctx, n.who)
+	for _, name := range endpointNames(known) {
+		n.endpoints[name.ID] = name
+	}
+	return known, err
+}
+
+// endpoint names an endpoint, also one that was deleted.
+func (n *names) endpoint(ctx context.Context, id string) (endpointName, error) {
+	named, err := n.endpointsBy(ctx, id)
+	return named[id], err
+}
+
 // endpointsBy returns the name of each endpoint by its id, also of those that were deleted.
 func (n *names) endpointsBy(ctx context.Context, ids ...string) (map[string]endpointName, error) {
 	if len(n.without(ids)) == 0 {
 		return n.endpoints, nil
 	}
-	known, err := n.service.KnownEndpoints(ctx, n.who)
-	if err != nil {
+	if _, err := n.knownEndpoints(ctx); err != nil {
 		return nil, err
-	}
-	for _, name := range endpointNames(known) {
-		n.endpoints[name.ID] = name
 	}
 	unknown := n.without(ids)
 	if len(unknown) == 0 {
@@ -126,20 +134,19 @@ func (n *names) without(ids []string) (unknown []string) {
 // endpointChoices returns the endpoints to choose from: the first hundred, and the one that is
 // chosen.
 func (n *names) endpointChoices(ctx context.Context, chosen string) ([]choice, error) {
-	known, err := n.service.KnownEndpoints(ctx, n.who)
+	known, err := n.knownEndpoints(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var choices []choice
-	for i, name := range endpointNames(known) {
-		if i < service.MaxLimit || name.ID == chosen {
-			choices = append(choices, choice{name.ID, name.String()})
+	for i, e := range known {
+		if i < service.MaxLimit || e.ID == chosen {
+			choices = append(choices, choice{e.ID, n.endpoints[e.ID].String()})
 		}
-		n.endpoints[name.ID] = name
 	}
 	if _, known := n.endpoints[chosen]; chosen == "" || known {
 		return choices, nil
 	}
-	names, err := n.endpointsBy(ctx, chosen)
-	return append(choices, choice{chosen, names[chosen].String()}), err
+	name, err := n.endpoint(ctx, chosen)
+	return append(choices, choice{chosen, name.String()}), err
 }

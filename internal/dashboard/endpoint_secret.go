@@ -64,6 +64,10 @@ func (d *Dashboard) rotateSecret(w http.ResponseWriter, r *http.Request) error {
 
 // showSecret shows the newest secret of an endpoint, this once.
 func (d *Dashboard) showSecret(w http.ResponseWriter, r *http.Request, e *subscription.Endpoint, isFirst bool) error {
+	name, err := newNames(d.service, caller(r)).endpoint(r.Context(), e.ID)
+	if err != nil {
+		return err
+	}
 	newest, status := e.Secrets[0], http.StatusOK
 	if isFirst {
 		status = http.StatusCreated
@@ -78,7 +82,7 @@ func (d *Dashboard) showSecret(w http.ResponseWriter, r *http.Request, e *subscr
 			break
 		}
 	}
-	return d.show(w, r, page{Template: "endpoint_secret", Title: "Secret", Crumbs: aboveEndpoint(e), Status: status, Data: view})
+	return d.show(w, r, page{Template: "endpoint_secret", Title: "Secret", Crumbs: aboveEndpoint(name), Status: status, Data: view})
 }
 
 func (d *Dashboard) askToEndOverlap(w http.ResponseWriter, r *http.Request) error {
@@ -95,16 +99,20 @@ func (d *Dashboard) askToEndOverlap(w http.ResponseWriter, r *http.Request) erro
 	if old == 0 {
 		return refusal.Of(refusal.Conflict, "The endpoint has no old secret.")
 	}
+	name, err := newNames(d.service, caller(r)).endpoint(r.Context(), e.ID)
+	if err != nil {
+		return err
+	}
 	return d.ask(w, r, question{
 		Title: "End the old secrets of",
-		About: titleOf(e),
+		About: name.String(),
 		Text: counted(int64(old), "old secret") + " " + plural(old, "signs", "sign") + " nothing from now on. A receiver that still verifies by " +
 			plural(old, "it", "one of them") + " refuses every message until it has the newest. This cannot be undone.",
 		Button:  "End the old secrets",
 		Class:   "danger",
 		Dismiss: "Keep them",
 		Back:    endpointPath(e.ID),
-	}, aboveEndpoint(e)...)
+	}, aboveEndpoint(name)...)
 }
 
 func (d *Dashboard) endOverlap(w http.ResponseWriter, r *http.Request) error {

@@ -100,7 +100,11 @@ func (d *Dashboard) showReplayForm(w http.ResponseWriter, r *http.Request, f *fo
 	}
 	view.Spans = spanLinks(f, endpointPath(e.ID)+"/replay")
 	view.filled, view.Why = f.values, f.why()
-	p := page{Template: "replay_form", Title: "Replay", Crumbs: aboveEndpoint(e), Data: view}
+	name, err := newNames(d.service, who).endpoint(ctx, e.ID)
+	if err != nil {
+		return err
+	}
+	p := page{Template: "replay_form", Title: "Replay", Crumbs: aboveEndpoint(name), Data: view}
 	if view.Why != nil {
 		p.Status = http.StatusUnprocessableEntity
 	}
@@ -263,9 +267,13 @@ func (d *Dashboard) showReplay(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	name, err := newNames(d.service, who).endpoint(ctx, replay.EndpointID)
+	if err != nil {
+		return err
+	}
 	view := replayViewOf(replay)
 	view.Holdup = holdup(c)
-	return d.show(w, r, page{Template: "replay", Title: "Replay", Crumbs: aboveEndpoint(c.Endpoint), Data: view})
+	return d.show(w, r, page{Template: "replay", Title: "Replay", Crumbs: aboveEndpoint(name), Data: view})
 }
 
 // holdup tells why an endpoint is sent nothing now, "" where it is.
@@ -293,19 +301,19 @@ func (d *Dashboard) askToStopReplay(w http.ResponseWriter, r *http.Request) erro
 	if replay.State != store.ReplayRunning {
 		return refusal.Of(refusal.Conflict, "The replay does not run any more.")
 	}
-	e, err := d.service.Endpoint(r.Context(), caller(r), replay.EndpointID)
+	name, err := newNames(d.service, caller(r)).endpoint(r.Context(), replay.EndpointID)
 	if err != nil {
 		return err
 	}
 	view := replayViewOf(replay)
 	return d.ask(w, r, question{
 		Title:   "Stop the replay to",
-		About:   titleOf(e),
+		About:   name.String(),
 		Text:    "What it has sent again stays sent: until now " + view.Sent + ". The rest, of which " + view.Waiting + " in line, is as it was before.",
 		Button:  "Stop",
 		Dismiss: "Let it go on",
 		Back:    view.Path(),
-	}, append(aboveEndpoint(e), crumb{"Replay", view.Path()})...)
+	}, append(aboveEndpoint(name), crumb{"Replay", view.Path()})...)
 }
 
 func (d *Dashboard) stopReplay(w http.ResponseWriter, r *http.Request) error {
