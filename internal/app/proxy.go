@@ -47,12 +47,13 @@ func (p proxies) trusts(address string) bool {
 	return err == nil && slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(ip.Unmap().WithZone("")) })
 }
 
-// parseHop reads an address as proxies write it, some of them with a port.
+// parseHop reads an address as proxies write it, some of them with a port. A zone, which may be
+// any text, makes it none.
 func parseHop(hop string) (netip.Addr, bool) {
 	hop = strings.TrimSpace(hop)
-	if with, err := netip.ParseAddrPort(hop); err == nil {
-		return with.Addr().Unmap(), true
-	}
 	address, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]"))
+	if with, withPort := netip.ParseAddrPort(hop); withPort == nil {
+		address, err = with.Addr(), nil
+	}
 	return address.Unmap(), err == nil && address.Zone() == ""
 }

@@ -38,6 +38,8 @@ func TestTheAddressOfAClientIsBelievedOfTrustedProxiesOnly(t *testing.T) {
 		{"IPv6 in brackets", trusted, "[fd00::1]:4711", []string{"[2001:db8::9]"}, "2001:db8::9"},
 		{"IPv4 as IPv6", trusted, "[::ffff:10.0.0.1]:4711", []string{"::ffff:203.0.113.9"}, "203.0.113.9"},
 		{"a zone", trusted, "10.0.0.1:4711", []string{"fe80::1%eth0"}, "10.0.0.1"},
+		{"a zone in brackets", trusted, "10.0.0.1:4711", []string{"[fe80::1%eth0]"}, "10.0.0.1"},
+		{"a zone and a port", trusted, "10.0.0.1:4711", []string{"[2001:db8::1%evil]:80"}, "10.0.0.1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
