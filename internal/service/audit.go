@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -16,7 +17,7 @@ type AuditEntry = store.AuditEntry
 type AuditDetails = store.AuditDetails
 
 // Attribute says in the entry of a call who the caller is, and makes it ready to be
-// recorded. Then it is not to be changed, but for its status.
+// recorded. Then it is not to be changed, but for its status and what the call shows.
 func (s *Service) Attribute(ctx context.Context, e *AuditEntry, caller Caller) error {
 	attributed := *e
 	attributed.OrganizationID, attributed.KeyID, attributed.Role = caller.OrganizationID, caller.KeyID, string(caller.Role)
@@ -45,16 +46,26 @@ func WithCall(ctx context.Context, e *AuditEntry) context.Context {
 }
 
 // shows puts into the entry of the call that ctx is of that it is shown the patients of cases.
+// The error may be that a change of the call has carried the entry already: then they must not
+// be shown.
 func (s *Service) shows(ctx context.Context, caseIDs ...string) error {
 	e, _ := ctx.Value(callKey{}).(*AuditEntry)
 	if e == nil {
 		return nil
 	}
+	shown := slices.Clone(e.Details.Shown)
 	for _, id := range caseIDs {
-		if id != e.CaseID && !slices.Contains(e.Details.Shown, id) {
-			e.Details.Shown = append(e.Details.Shown, id)
+		if id != e.CaseID && !slices.Contains(shown, id) {
+			shown = append(shown, id)
 		}
 	}
+	if len(shown) == len(e.Details.Shown) {
+		return nil
+	}
+	if e.Written() {
+		return errors.New("record whose patients are shown: the entry of the call was written before")
+	}
+	e.Details.Shown = shown
 	return s.Store.SealAuditEntry(ctx, e)
 }
 

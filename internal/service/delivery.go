@@ -75,7 +75,7 @@ func (s *Service) Delivery(ctx context.Context, caller Caller, id string) (Deliv
 		}
 		return d, attempts, nil
 	}
-	if len(attempts) > 0 {
+	if slices.ContainsFunc(attempts, func(a Attempt) bool { return len(a.Answer) > 0 }) {
 		err = s.shows(ctx, d.CaseID)
 	}
 	return d, attempts, err

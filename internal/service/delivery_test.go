@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -69,6 +70,75 @@ func TestAnswersAreShownOnlyToWhoIsClearedForEverything(t *testing.T) {
 			require.Equal(t, want, string(attempts[0].Answer), clearance)
 		}
 	})
+}
+
+// shown returns the cases that a call was recorded to show besides the one that it names.
+func (w *world) shown(t *testing.T, caller service.Caller, call func(context.Context) error) []string {
+	t.Helper()
+	entry := &service.AuditEntry{RequestID: newUUID(), Operation: "getDelivery", At: time.Now()}
+	require.NoError(t, w.Attribute(t.Context(), entry, caller))
+	require.NoError(t, call(service.WithCall(t.Context(), entry)))
+	entry.Answered(http.StatusOK)
+	require.NoError(t, w.RecordAuditEntry(t.Context(), entry))
+	entries, _, err := w.Audit(t.Context(), w.caller, service.AuditFilter{}, service.Page{Limit: 1})
+	require.NoError(t, err)
+	return entries[0].Details.Shown
+}
+
+func TestADeliveryShowsAPatientByItsAnswersOnly(t *testing.T) {
+	onBoth(t, func(t *testing.T, dir, database string) {
+		w := newWorldOn(t, dir, database)
+		for _, test := range []struct {
+			name      string
+			answer    http.HandlerFunc
+			clearance subscription.Clearance
+			shows     bool
+		}{
+			{"with an answer", func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "no", http.StatusBadRequest) }, service.FullClearance, true},
+			{"to a caller who is not shown it", func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "no", http.StatusBadRequest) }, subscription.Clearance{PHI: true}, false},
+			{"with an empty answer", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadRequest) }, service.FullClearance, false},
+			{"without an answer", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, service.FullClearance, false},
+		} {
+			partner := httptest.NewServer(test.answer)
+			t.Cleanup(partner.Close)
+			endpoint := w.endpoint(t, partner.URL, nil)
+			caseID := w.newCase(t)
+			var d service.Delivery
+			require.Eventually(t, func() bool {
+				found, _, err := w.Deliveries(t.Context(), w.caller, service.DeliveryFilter{EndpointID: endpoint.ID, CaseID: caseID}, service.Page{})
+				require.NoError(t, err)
+				d = found[0]
+				return d.Tries > 0 && d.State != store.Sending
+			}, 10*time.Second, 10*time.Millisecond)
+			got := w.shown(t, w.cleared(test.clearance), func(ctx context.Context) error {
+				_, attempts, err := w.Delivery(ctx, w.cleared(test.clearance), d.ID)
+				require.NotEmpty(t, attempts)
+				return err
+			})
+			var want []string
+			if test.shows {
+				want = []string{caseID}
+			}
+			require.Equal(t, want, got, test.name)
+		}
+	})
+}
+
+// What a call shows is recorded, or it is not shown.
+func TestWhatIsShownAfterTheEntryWasWrittenIsRefused(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	caseID := w.newCase(t)
+	entry := &service.AuditEntry{RequestID: newUUID(), Operation: "createCase", Status: http.StatusCreated, At: time.Now()}
+	require.NoError(t, w.Attribute(t.Context(), entry, w.caller))
+	ctx := service.WithAuditEntry(service.WithCall(t.Context(), entry), entry)
+	_, err := w.CreateCase(ctx, w.caller, newCase(), nil)
+	require.NoError(t, err)
+
+	_, _, err = w.Cases(ctx, w.caller, service.CaseFilter{}, service.Page{})
+	require.ErrorContains(t, err, "the entry of the call was written before")
+	_, _, _, err = w.CaseFeed(ctx, w.caller, caseID, 0, 1)
+	require.ErrorContains(t, err, "the entry of the call was written before")
+	require.Empty(t, entry.Details.Shown)
 }
 
 // Who is not told of an event by the log is not told by its deliveries and receipts either.

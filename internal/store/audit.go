@@ -30,7 +30,7 @@ type AuditEntry struct {
 	Details        AuditDetails
 	Digest         [sha256.Size]byte // of all this as it is kept; what a block of the chain covers
 
-	sealed []byte // the details; once they are, only the status is changed
+	sealed []byte // the details; where they are changed, they are sealed anew, before the entry is written
 
 	// written is whether the entry is written, or is about to be by the auditor, with the
 	// status that it has. Both are changed by the goroutine of the call only, and the writer
