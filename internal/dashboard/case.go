@@ -148,6 +148,10 @@ func (d *Dashboard) showCase(w http.ResponseWriter, r *http.Request) error {
 	}
 	veil := newVeil(who, r.Method == http.MethodPost)
 	shown := render.FullCase(c, veil.clearance)
+	sections, err := sectionsOf(shown, content{veil, who, now}, form)
+	if err != nil {
+		return err
+	}
 	view := caseView{
 		caseRow:  rowOf(c, veil),
 		Revealed: veil.lifted,
@@ -156,9 +160,13 @@ func (d *Dashboard) showCase(w http.ResponseWriter, r *http.Request) error {
 		Events:   now.Version,
 		Ordered:  veil.ordered(shown),
 		About:    veil.about(shown.Submitter),
-		Sections: sectionsOf(shown, content{veil, who, now}),
+		Sections: sections,
 	}
-	if err := d.tellTimeline(ctx, who, &view, now, veil, form); err != nil {
+	told := shown.Activity
+	if c != now {
+		told = render.Activity(now, veil.clearance)
+	}
+	if err := d.tellTimeline(ctx, who, &view, now, told, veil, form); err != nil {
 		return err
 	}
 	return d.show(w, r, page{Template: "case", Title: c.ShortID, Crumbs: []crumb{{"Cases", "/cases"}}, Data: view})

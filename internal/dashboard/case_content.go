@@ -10,13 +10,7 @@ import (
 	"github.com/casehook/casehook/internal/service"
 )
 
-// section is a list of what belongs to a case: its comments, its documents.
-type section struct {
-	Name  string
-	Items []item
-}
-
-// item is one of them.
+// item is one of what belongs to a case: a comment, a document.
 type item struct {
 	At     caseupdate.Time
 	By     *private // who made it; nil where that is not said
@@ -84,34 +78,6 @@ func (v veil) ordered(c *caseupdate.Case) (facts []privateFact) {
 		facts = append(facts, privateFact{"Referral code", v.text(*c.ReferralCode)})
 	}
 	return facts
-}
-
-// sectionsOf is what belongs to a case, without what there is none of.
-func sectionsOf(c *caseupdate.Case, v content) []section {
-	var sections []section
-	add := func(name string, items []item) {
-		if len(items) > 0 {
-			sections = append(sections, section{name, items})
-		}
-	}
-	add("Comments", each(c.Comments, v.comment))
-	add("Documents", each(c.Attachments, v.attachment))
-	add("Answers", each(c.Responses, v.submission))
-	add("Decisions", each(c.Decisions, v.decision))
-	add("Payments", each(c.Payments, v.payment))
-	add("Orders", each(c.Orders, v.order))
-	if c.ArchiveReason != nil || c.ArchiveNote != nil {
-		add("Archive", []item{{Fields: []privateFact{{"Reason", v.maybe(c.ArchiveReason)}, {"Note", v.maybe(c.ArchiveNote)}}}})
-	}
-	return sections
-}
-
-func each[T any](all []T, show func(T) item) []item {
-	items := make([]item, len(all))
-	for i := range all {
-		items[i] = show(all[i])
-	}
-	return items
 }
 
 // name is person for who is told by name only.

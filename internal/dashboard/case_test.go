@@ -2,6 +2,8 @@ package dashboard_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"html"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -236,11 +238,55 @@ func TestTheCaseIsShownAsOfAnyEvent(t *testing.T) {
 	b := s.signedIn(t, adminKey)
 	first := b.get(t, "/cases/"+c.ID+"?asOf=1")
 	require.Contains(t, first.body, "after event 1 of 2")
-	require.NotContains(t, first.body, `<h2 id="section-0">Comments</h2>`)
+	require.NotContains(t, first.body, `<h2 id="comments">`)
 	second := b.get(t, "/cases/"+c.ID+"?asOf="+c.Activity[1].ID)
 	require.Contains(t, second.body, "after event 2 of 2")
 	for _, asOf := range []string{"0", "3", "-1", "x"} {
 		require.Equal(t, http.StatusNotFound, b.get(t, "/cases/"+c.ID+"?asOf="+asOf).status)
+	}
+}
+
+func TestOfWhatIsManyInACaseTheNewestIsShownFirst(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "comment 1 of all")
+	for i := range 119 {
+		s.change(t, c.ID, caselog.AddComment{Text: fmt.Sprintf("comment %d of all", i+2)})
+	}
+	s.change(t, c.ID, caselog.CreateOrder{Status: "packed"})
+	b := s.signedIn(t, adminKey)
+	page, reveal := "/cases/"+c.ID, "/cases/"+c.ID+"/reveal"
+	for _, test := range []struct {
+		query       string
+		first, last int
+		part        string
+		links       []string
+	}{
+		{"", 71, 120, "71 to 120 of 120", []string{page + "?comments=20#comments"}},
+		{"?comments=20", 21, 70, "21 to 70 of 120", []string{page + "?comments=0#comments", page + "?comments=70#comments"}},
+		{"?comments=0", 1, 50, "1 to 50 of 120", []string{page + "?comments=50#comments"}},
+		{"?comments=119", 120, 120, "120 to 120 of 120", []string{page + "?comments=69#comments"}},
+		{"?asOf=61", 11, 60, "11 to 60 of 60", []string{page + "?asOf=61&amp;comments=0#comments"}},
+		{"?asOf=61&comments=0", 1, 50, "1 to 50 of 60", []string{page + "?asOf=61&amp;comments=50#comments"}},
+		{"?asOf=51", 1, 50, "", nil},
+	} {
+		hidden := b.get(t, page+test.query)
+		require.Equal(t, http.StatusOK, hidden.status, test.query)
+		require.NotContains(t, hidden.body, "of all", test.query)
+		require.Equal(t, test.part != "", strings.Contains(hidden.body, `<p class="muted">`+test.part+`</p>`), test.query)
+		require.Equal(t, len(test.links), strings.Count(hidden.body, `#comments"`), test.query)
+		for _, link := range test.links {
+			require.Contains(t, hidden.body, `href="`+link+`"`, test.query)
+		}
+		require.Contains(t, hidden.body, `action="`+reveal+html.EscapeString(test.query)+`"`, "what is revealed is the same page")
+		require.NotContains(t, hidden.body, "of 1<", "what is little is shown whole")
+		shown := b.post(t, reveal+test.query, nil).body
+		_, list, _ := strings.Cut(shown, `<h2 id="comments">`)
+		require.Equal(t, test.last-test.first+1, strings.Count(list, " of all"), test.query)
+		require.Contains(t, list, fmt.Sprintf(">comment %d of all<", test.first), test.query)
+		require.Contains(t, list, fmt.Sprintf(">comment %d of all<", test.last), test.query)
+	}
+	for _, wrong := range []string{"comments=120", "comments=-1", "comments=x", "documents=1", "asOf=51&comments=50"} {
+		require.Equal(t, http.StatusUnprocessableEntity, b.get(t, page+"?"+wrong).status, wrong)
 	}
 }
 

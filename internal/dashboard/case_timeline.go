@@ -8,7 +8,6 @@ import (
 	"github.com/casehook/casehook/caseupdate"
 	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/refusal"
-	"github.com/casehook/casehook/internal/render"
 	"github.com/casehook/casehook/internal/service"
 )
 
@@ -39,14 +38,13 @@ type sent struct {
 	prospect service.Prospect
 }
 
-// tellTimeline adds the events of the case, the oldest first, each with
+// tellTimeline adds those events of the case that are told, the oldest first, each with
 // who was sent it. Of what is restricted a caller without clearance is told nothing.
-func (d *Dashboard) tellTimeline(ctx context.Context, who service.Caller, view *caseView, c *caselog.Case, v veil, f *form) error {
+func (d *Dashboard) tellTimeline(ctx context.Context, who service.Caller, view *caseView, c *caselog.Case, told []caseupdate.Activity, v veil, f *form) error {
 	sequences := make(map[string]int64, len(c.Activity))
 	for i := range c.Activity {
 		sequences[c.Activity[i].ID] = int64(i) + 1
 	}
-	told := render.FullCase(c, v.clearance).Activity
 	from, err := strconv.Atoi(f.text("from"))
 	if f.text("from") == "" { // the page with the event as of which the case is shown
 		shown := slices.IndexFunc(told, func(a caseupdate.Activity) bool { return sequences[a.ID] >= view.AsOf })

@@ -20,6 +20,11 @@ func FullCase(c *caselog.Case, clearance subscription.Clearance) *caseupdate.Cas
 	return newView(c, clearance).caseAs(c, true)
 }
 
+// Activity returns the activity of a case as [FullCase] does.
+func Activity(c *caselog.Case, clearance subscription.Clearance) []caseupdate.Activity {
+	return newView(c, clearance).activities(c.Activity)
+}
+
 func (v *view) caseAs(c *caselog.Case, full bool) *caseupdate.Case {
 	outer := v.enter("case")
 	defer v.leave(outer)

@@ -41,7 +41,33 @@ func (l *locks) lock(proposals []Proposal) (unlock func()) {
 type caseHead struct {
 	key   *vault.Key
 	state *caselog.Case
-	size  int // of its events, sealed, in bytes: about what the state takes
+	past  []*caselog.Case // earlier states, the oldest first, about one of each pastStep events
+	size  int             // of its events, sealed, in bytes: about what the states take
+}
+
+// pastStep is about how many events of a case are read and folded at most for a state that is
+// past. The states that are kept for that share their memory with the last, but for lists of which an
+// item was changed since.
+const pastStep = 1_000
+
+// advance returns the head after state, which follows the one that it has.
+func (h caseHead) advance(state *caselog.Case) caseHead {
+	if h.state != nil && h.state.Version/pastStep < state.Version/pastStep {
+		h.past = append(slices.Clip(h.past), h.state)
+	}
+	h.state = state
+	return h
+}
+
+// before returns the last of the past states that is before the event with that sequence, and
+// its version: nil and 0 where that is the beginning.
+func (h caseHead) before(sequence int64) (*caselog.Case, int64) {
+	for _, state := range slices.Backward(h.past) {
+		if state.Version < sequence {
+			return state, state.Version
+		}
+	}
+	return nil, 0
 }
 
 // What bounds the memory of the cache: how many cases are kept, and how many bytes

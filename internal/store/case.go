@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -80,11 +81,12 @@ func (s *Store) asOf(ctx context.Context, id string, head caseHead, sequence int
 	case sequence < 0 || sequence > head.state.Version:
 		return nil, ErrNotFound
 	}
-	events, _, err := s.events(ctx, head.key, id, 0, sequence)
+	past, version := head.before(sequence)
+	events, _, err := s.events(ctx, head.key, id, version, sequence)
 	if err != nil {
 		return nil, err
 	}
-	return caselog.Fold(nil, events...)
+	return caselog.Fold(past, events...)
 }
 
 // head returns the last known state of a case, which may have moved on since where
@@ -130,8 +132,12 @@ func (s *Store) current(ctx context.Context, id string) (caseHead, error) {
 		return caseHead{}, err
 	}
 	head.size += size
-	if head.state, err = caselog.Fold(head.state, events...); err != nil {
-		return caseHead{}, err
+	for part := range slices.Chunk(events, pastStep) {
+		state, err := caselog.Fold(head.state, part...)
+		if err != nil {
+			return caseHead{}, err
+		}
+		head = head.advance(state)
 	}
 	if head.state == nil || head.state.Version != version {
 		return caseHead{}, fmt.Errorf("case %s has fewer events than its version says", id)

@@ -182,8 +182,7 @@ func (s *Store) changeAll(ctx context.Context, proposals []Proposal, once *Once,
 		return nil, lost, err
 	}
 	for i, p := range proposals {
-		heads[i].state = committed[i].Case
-		s.cases.put(p.CaseID, heads[i])
+		s.cases.put(p.CaseID, heads[i].advance(committed[i].Case))
 	}
 	return committed, "", nil
 }

@@ -141,7 +141,7 @@ type history struct {
 }
 
 // history returns the events of a case from a sequence up to another, or ErrNotFound. It
-// reads those before only where their state is not known.
+// reads those before only as far as no state of them is known.
 func (s *Store) history(ctx context.Context, caseID string, from, until int64) (*history, error) {
 	head, err := s.head(ctx, caseID)
 	if err != nil {
@@ -153,6 +153,8 @@ func (s *Store) history(ctx context.Context, caseID string, from, until int64) (
 		h.before, h.begin = known, head.state
 	case known == from && from == until:
 		h.before = from - 1
+	default:
+		h.begin, h.before = head.before(from)
 	}
 	h.events, _, err = s.events(ctx, head.key, caseID, h.before, until)
 	if err != nil {

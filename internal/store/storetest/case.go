@@ -52,14 +52,25 @@ var caseTests = []test{
 		}
 		events := c.do(cmd.ID, nil, commands...).Events
 		require.Len(t, events, 2_001)
-		c.reopen()
-		for _, sequence := range []int{1, 2, 199, 1_000, 2_000, 2_001} {
-			want, err := caselog.Fold(nil, events[:sequence]...)
-			require.NoError(t, err)
-			got, _, err := c.Case(t.Context(), c.org.ID, cmd.ID, int64(sequence))
-			require.NoError(t, err)
-			requireEqual(t, want, got)
+		look := func() {
+			for _, sequence := range []int{1, 2, 199, 999, 1_000, 1_001, 1_999, 2_000, 2_001} {
+				want, err := caselog.Fold(nil, events[:sequence]...)
+				require.NoError(t, err)
+				got, _, err := c.Case(t.Context(), c.org.ID, cmd.ID, int64(sequence))
+				require.NoError(t, err)
+				requireEqual(t, want, got)
+				fed, err := c.CaseFeed(t.Context(), c.org.ID, cmd.ID, int64(sequence)-1, 1)
+				require.NoError(t, err)
+				require.Len(t, fed, 1)
+				requireEqual(t, events[sequence-1], fed[0].Event)
+				requireEqual(t, want, fed[0].Case)
+			}
 		}
+		look()
+		events = append(events, c.do(cmd.ID, nil, caselog.Escalate{}).Events...)
+		look()
+		c.reopen()
+		look()
 
 		// The first of its events takes little, also where there are fifty times as many others.
 		fastest := func() time.Duration {
