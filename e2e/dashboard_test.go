@@ -55,7 +55,7 @@ func TestSomebodySignsInAndFindsACase(t *testing.T) {
 	v.check()
 	v.press("/")
 	v.hasFocus("#q")
-	v.fill("#q", shortID+"\r")
+	v.fill("#q", "a line of the log, longer than an id has ever been, tells of case "+shortID+"\r")
 	v.sees("Timeline")
 	require.Equal(t, "/cases/"+caseID, v.path())
 

@@ -37,6 +37,9 @@ func (s *server) partner(t *testing.T, status int, set ...func(*subscription.End
 			return
 		}
 		messages <- received{r.Header, body}
+		if status == http.StatusServiceUnavailable { // and then no test runs against the next attempt
+			w.Header().Set("Retry-After", "3600")
+		}
 		w.WriteHeader(status)
 		_, _ = w.Write(append([]byte("\x00\xff"), body...))
 	}))

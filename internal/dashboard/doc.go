@@ -19,12 +19,13 @@
 //  4. A handler that looks ends with d.show(w, r, page{Template: "endpoints", …}); one that
 //     changes ends with d.goTo(w, r, "/endpoints/…", "It is paused."); what fails is returned.
 //     caller(r) says who asks, readForm(r) reads the query or the form. The route of a change
-//     names the page that has its form, for whose session has ended meanwhile.
+//     names the page that has its form, for whose session has ended meanwhile, and says
+//     whether that is filled in.
 //  5. What may tell of a patient is a [private], which a [veil] makes: it is not in the page
 //     until somebody asks for it, and that is on record. See case.go.
 //  6. htmx asks with hx-get and hx-target="#main" and is given the same page without its frame.
 //  7. What cannot be undone is asked about first: GET at the path of the change shows a
 //     [question], under the operation previewChange, and the partial "ask" leads there.
 //  8. A page that is to be up to date by itself asks a route of its own, under the operation
-//     by which it was opened, with refresh set.
+//     by which it was opened, with refresh set and the page named.
 package dashboard

@@ -78,7 +78,7 @@ func (d *Dashboard) signedOut(w http.ResponseWriter, r *http.Request, refused *r
 		return
 	}
 	view := signInView{Next: d.pageOf(r), Why: sentence(refused.Detail)}
-	if r.Method == http.MethodPost {
+	if d.routeOf(r.Pattern).fills {
 		view.Why += " " + lost
 	}
 	if err := d.askToSignIn(w, http.StatusUnauthorized, view); err != nil {

@@ -14,7 +14,7 @@ func TestWhatNoRouteMatchesIsSaidWithinTheFrame(t *testing.T) {
 	s := newServer(t)
 	const navigation = `<nav aria-label="Pages">`
 	b := s.signedIn(t, adminKey)
-	require.Equal(t, http.StatusSeeOther, b.post(t, "/users", url.Values{"id": {"nora"}, "firstName": {"Nora"}, "lastName": {"Quinn"}, "email": {"nora@clinic.example"}}).status)
+	require.Equal(t, http.StatusSeeOther, b.post(t, "/users/new", url.Values{"id": {"nora"}, "firstName": {"Nora"}, "lastName": {"Quinn"}, "email": {"nora@clinic.example"}}).status)
 	missed := b.get(t, "/nothing")
 	require.Equal(t, http.StatusNotFound, missed.status)
 	require.Contains(t, missed.body, navigation)

@@ -13,6 +13,12 @@ func (d *Dashboard) RefuseEntries() {
 	d.doorway.Record = func(context.Context, *service.AuditEntry) error { return errors.New("there is no room") }
 }
 
+// StopClock has no time go by for who is refused.
+func (d *Dashboard) StopClock() {
+	now := time.Now()
+	d.failures.now = func() time.Time { return now }
+}
+
 // LeaveUnused has a session be one that was used long ago.
 func (d *Dashboard) LeaveUnused(ctx context.Context, token string) error {
 	ctx, err := d.sessions.Load(ctx, token)

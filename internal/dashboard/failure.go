@@ -19,11 +19,15 @@ const (
 
 // failures counts refused keys by the address that they came from.
 type failures struct {
+	now func() time.Time
+
 	mu   sync.Mutex // protects from
 	from map[netip.Prefix]*rate.Limiter
 }
 
-func newFailures() *failures { return &failures{from: make(map[netip.Prefix]*rate.Limiter)} }
+func newFailures() *failures {
+	return &failures{now: time.Now, from: make(map[netip.Prefix]*rate.Limiter)}
+}
 
 // tooMany counts a refused key, and reports whether there were too many from its address.
 func (f *failures) tooMany(address string) bool {
@@ -36,7 +40,7 @@ func (f *failures) tooMany(address string) bool {
 		limiter = rate.NewLimiter(rate.Every(failureEvery), maxFailures)
 		f.from[from] = limiter
 	}
-	return !limiter.Allow()
+	return !limiter.AllowN(f.now(), 1)
 }
 
 // makeRoom forgets who has waited long enough, or everybody where nobody has.
@@ -45,7 +49,7 @@ func (f *failures) makeRoom() {
 		return
 	}
 	for from, limiter := range f.from {
-		if limiter.Tokens() >= maxFailures {
+		if limiter.TokensAt(f.now()) >= maxFailures {
 			delete(f.from, from)
 		}
 	}

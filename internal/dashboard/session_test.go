@@ -82,6 +82,7 @@ func TestWhoIsNotLetIn(t *testing.T) {
 
 func TestKeysAreNotTriedWithoutEnd(t *testing.T) {
 	s := newServer(t)
+	s.door.StopClock()
 	for range 10 {
 		require.Equal(t, http.StatusUnauthorized, s.browser(t).post(t, "/login", url.Values{"key": {"chk_guess"}}).status)
 	}
@@ -159,7 +160,8 @@ func TestAfterSigningInNobodyIsLedElsewhere(t *testing.T) {
 	s := newServer(t)
 	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "javascript:alert(1)", "cases", "/\t/evil.example",
 		"/%2F/evil.example", "/%5Cevil.example", "%2F%2Fevil.example", "/..//evil.example", "/.//evil.example", "///evil.example", "https:evil.example", "/cases\n//evil.example",
-		"/login", "/logout", "/nothing", "/assets/dashboard.css"} {
+		"/login", "/logout", "/nothing", "/assets/dashboard.css",
+		"/home", "/live/stream", "/deliveries/x/progress", "/endpoints/x/replays/x/progress", "/cases/x/attachments/x/content"} {
 		in := s.browser(t).post(t, "/login", url.Values{"key": {adminKey}, "next": {next}})
 		require.Equal(t, "/", in.header.Get("Location"), next)
 	}
@@ -182,23 +184,29 @@ func TestWhoseSessionHasEndedIsToldAndComesBack(t *testing.T) {
 	s := newServer(t)
 	e := s.receiver(t, http.StatusOK, "The pharmacy")
 	c := s.open(t, "mark")
-	const lost = "Your session has ended: sign in again. What you had typed was not saved, and nothing was done."
+	nora := url.Values{"id": {"nora"}, "firstName": {"Nora"}, "lastName": {"Quinn"}, "email": {"nora@clinic.example"}}
+	require.Equal(t, http.StatusSeeOther, s.signedIn(t, adminKey).post(t, "/users/new", nora).status)
+	const ended = "Your session has ended: sign in again.</p>"
+	const lost = "Your session has ended: sign in again. What you had typed was not saved, and nothing was done.</p>"
 	for _, test := range []struct {
 		method, path string
 		header       []string
 		next, told   string
 	}{
-		{http.MethodGet, "/cases?status=OPEN", nil, "/cases?status=OPEN", "Your session has ended: sign in again."},
+		{http.MethodGet, "/cases?status=OPEN", nil, "/cases?status=OPEN", ended},
 		{http.MethodPost, "/endpoints", nil, "/endpoints/new", lost},
 		{http.MethodPost, "/endpoints/" + e.ID, nil, "/endpoints/" + e.ID + "/edit", lost},
-		{http.MethodPost, "/endpoints/" + e.ID + "/pause", nil, "/endpoints/" + e.ID, lost},
-		{http.MethodPost, "/endpoints/" + e.ID + "/delete", nil, "/endpoints/" + e.ID + "/delete", lost},
-		{http.MethodPost, "/cases/" + c.ID + "/reveal?at=1", nil, "/cases/" + c.ID + "?at=1", lost},
+		{http.MethodPost, "/endpoints/" + e.ID + "/pause", nil, "/endpoints/" + e.ID, ended},
+		{http.MethodPost, "/endpoints/" + e.ID + "/delete", nil, "/endpoints/" + e.ID + "/delete", ended},
+		{http.MethodPost, "/cases/" + c.ID + "/reveal?at=1", nil, "/cases/" + c.ID + "?at=1", ended},
 		{http.MethodPost, "/keys", nil, "/keys", lost},
-		{http.MethodPost, "/users", nil, "/users", lost},
-		{http.MethodPost, "/logout", nil, "/", lost},
-		{http.MethodGet, "/deliveries?state=failed", []string{"HX-Request", "true", "HX-Current-URL", s.URL + "/deliveries"}, "/deliveries", "Your session has ended"},
-		{http.MethodGet, "/home", []string{"HX-Request", "true", "HX-Current-URL", s.URL + "//evil.example"}, "/", "Your session has ended"},
+		{http.MethodPost, "/users/new", nil, "/users/new", lost},
+		{http.MethodPost, "/users/edit?id=nora", nil, "/users/edit?id=nora", lost},
+		{http.MethodPost, "/search", nil, "/", ended},
+		{http.MethodGet, "/cases/" + c.ID + "/attachments/x/content", nil, "/cases/" + c.ID, ended},
+		{http.MethodGet, "/live/stream", nil, "/live", ended},
+		{http.MethodGet, "/deliveries?state=failed", []string{"HX-Request", "true", "HX-Current-URL", s.URL + "/deliveries"}, "/deliveries", ended},
+		{http.MethodGet, "/home", []string{"HX-Request", "true", "HX-Current-URL", s.URL + "//evil.example"}, "/", ended},
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			b := s.signedIn(t, adminKey)
@@ -221,6 +229,10 @@ func TestWhoseSessionHasEndedIsToldAndComesBack(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, revoked.status)
 	require.Contains(t, revoked.body, "The API key has expired or was revoked. What you had typed was not saved, and nothing was done.")
 	require.Contains(t, revoked.body, `name="next" value="/endpoints/new"`)
+
+	out := s.signedIn(t, adminKey)
+	s.exec(t, `UPDATE sessions SET expires_at = 1`)
+	require.Equal(t, "/login", out.post(t, "/logout", nil).header.Get("Location"), "who signs out has what they asked for")
 
 	require.NotContains(t, s.browser(t).get(t, "/login?session=chk_forged").body, "chk_forged", "an address puts no words into the page")
 	require.NotContains(t, s.browser(t).get(t, "/login").body, "has ended", "who comes for the first time has had none")

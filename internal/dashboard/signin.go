@@ -26,11 +26,15 @@ var ends = map[string]string{
 	"lost":  "Your session has ended: sign in again. " + lost,
 }
 
-// lost is what is said to whom a form was not answered.
+// lost is what is said to whoever had filled in a form.
 const lost = "What you had typed was not saved, and nothing was done."
 
-// signInPath returns where to sign in to come back to the page that a request came from.
+// signInPath returns where to sign in to come back to the page that a request came from. Who
+// signs out does not mean to.
 func (d *Dashboard) signInPath(r *http.Request) string {
+	if r.Pattern == signOutPattern {
+		return "/login"
+	}
 	query := url.Values{}
 	if page := d.pageOf(r); page != "/" {
 		query.Set("next", page)
@@ -38,26 +42,34 @@ func (d *Dashboard) signInPath(r *http.Request) string {
 	if _, err := r.Cookie(d.sessions.Cookie.Name); err == nil || isPartial(r) { // somebody was signed in
 		query.Set("session", "ended")
 	}
-	if r.Method == http.MethodPost {
+	if d.routeOf(r.Pattern).fills {
 		query.Set("session", "lost")
 	}
 	return strings.TrimSuffix("/login?"+query.Encode(), "?")
 }
 
 // pageOf returns the page that a request came from: what was asked for, the page of which it is
-// a part, or the one that has the form.
+// a part, or the one that leads there or has the form.
 func (d *Dashboard) pageOf(r *http.Request) string {
 	if page, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && isPartial(r) {
 		return d.within(page.RequestURI())
 	}
 	page := *r.URL
-	for _, route := range d.routes() {
-		if route.pattern == r.Pattern && route.page != "" {
-			page.RawPath = wildcard.ReplaceAllStringFunc(route.page, func(name string) string { return url.PathEscape(r.PathValue(name[1 : len(name)-1])) })
-			page.Path, _ = url.PathUnescape(page.RawPath) // it was escaped just now
-		}
+	if route := d.routeOf(r.Pattern); route.page != "" {
+		page.RawPath = wildcard.ReplaceAllStringFunc(route.page, func(name string) string { return url.PathEscape(r.PathValue(name[1 : len(name)-1])) })
+		page.Path, _ = url.PathUnescape(page.RawPath) // it was escaped just now
 	}
 	return d.within(page.RequestURI())
+}
+
+// routeOf returns the route of a pattern, the zero route where there is none.
+func (d *Dashboard) routeOf(pattern string) route {
+	for _, route := range d.routes() {
+		if route.pattern == pattern {
+			return route
+		}
+	}
+	return route{}
 }
 
 // within returns the path where it leads to a page of the dashboard, else "/".
@@ -67,7 +79,8 @@ func (d *Dashboard) within(path string) string {
 		return "/"
 	}
 	_, pattern := d.mux.Handler(&http.Request{Method: http.MethodGet, URL: u})
-	if !strings.HasPrefix(pattern, http.MethodGet+" ") || pattern == signInPattern || pattern == assetPattern {
+	route := d.routeOf(pattern) // the zero route, of what pages load
+	if !strings.HasPrefix(route.pattern, http.MethodGet+" ") || route.page != "" || pattern == signInPattern {
 		return "/"
 	}
 	return path

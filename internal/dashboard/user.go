@@ -55,12 +55,20 @@ type userView struct {
 	Why                 *refusal.Error // the form was refused; nil: it was not
 }
 
+// Path is where the form is, and where it is sent.
+func (v userView) Path() string {
+	if v.IsNew {
+		return "/users/new"
+	}
+	return userPath(v.ID)
+}
+
 // Fields are those of the form.
 func (userView) Fields() []field {
 	return []field{{"id", "Id"}, {"firstName", "First name"}, {"lastName", "Last name"}, {"email", "E-mail"}, {"role", "Role"}}
 }
 
-func (d *Dashboard) registerUser(w http.ResponseWriter, r *http.Request) error {
+func (d *Dashboard) draftUser(w http.ResponseWriter, r *http.Request) error {
 	return d.showUser(w, r, http.StatusOK, userView{IsNew: true})
 }
 
@@ -86,14 +94,22 @@ func (d *Dashboard) showUser(w http.ResponseWriter, r *http.Request, status int,
 	return d.show(w, r, page{Template: "user", Title: title, Crumbs: []crumb{{"Users", "/users"}}, Status: status, Data: view})
 }
 
+func (d *Dashboard) createUser(w http.ResponseWriter, r *http.Request) error {
+	return d.putUser(w, r, true)
+}
+
+func (d *Dashboard) updateUser(w http.ResponseWriter, r *http.Request) error {
+	return d.putUser(w, r, false)
+}
+
 // putUser registers who is not known yet, and changes who is edited.
-func (d *Dashboard) putUser(w http.ResponseWriter, r *http.Request) error {
+func (d *Dashboard) putUser(w http.ResponseWriter, r *http.Request, isNew bool) error {
 	form, err := readForm(r)
 	if err != nil {
 		return err
 	}
 	filled := userView{
-		IsNew: form.text("new") != "", ID: form.text("id"),
+		IsNew: isNew, ID: form.text("id"),
 		FirstName: form.text("firstName"), LastName: form.text("lastName"), Email: form.text("email"), Role: form.text("role"),
 	}
 	if err := d.about(r, "userId", filled.ID); err != nil {
