@@ -36,10 +36,10 @@ var elsewhere = map[string]string{
 	"the body did not come in time": "it takes a minute: internal/app/server_test.go, with less patience",
 	"the call cannot be recorded in the audit now: try again, and with the same Idempotency-Key it is done once": "it takes a queue that is full: internal/rest/audit_test.go",
 	"the API key of this session has expired or was revoked":                                                     "the dashboard tells it: internal/dashboard/session_test.go",
-	"the session has ended":                                                             "the dashboard tells it: internal/dashboard/session_test.go",
-	"too many watch already: close a page that does":                                    "it takes many who watch: internal/service/live_test.go",
-	"an organisation has at most 2,000 endpoints: delete one that is not used any more": "it takes 2,000 endpoints: internal/store/storetest/endpoint.go",
-	"the message is withheld: the endpoint is not cleared for what is restricted":       "the dashboard tells it: internal/service/sent_test.go",
+	"the session has ended":                                                          "the dashboard tells it: internal/dashboard/session_test.go",
+	"too many watch already: close a page that does":                                 "it takes many who watch: internal/service/live_test.go",
+	"an organisation has at most %d endpoints: delete one that is not used any more": "it takes 2,000 endpoints: internal/rest/endpoint_test.go",
+	"the message is withheld: the endpoint is not cleared for what is restricted":    "the dashboard tells it: internal/service/sent_test.go",
 	"the client hung up": "nobody is there to be told: the log is searched for its status",
 }
 

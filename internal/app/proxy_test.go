@@ -1,13 +1,16 @@
 package app
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"testing"
 
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
+	"github.com/casehook/casehook/internal/config"
 	"github.com/casehook/casehook/internal/doorway"
 )
 
@@ -50,6 +53,38 @@ func TestTheAddressOfAClientIsBelievedOfTrustedProxiesOnly(t *testing.T) {
 			var got string
 			test.proxies.behind(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = doorway.AddressOf(r) })).ServeHTTP(httptest.NewRecorder(), r)
 			require.Equal(t, test.want, got)
+		})
+	}
+}
+
+func TestTheAuditHasTheAddressThatATrustedProxyTells(t *testing.T) {
+	for _, test := range []struct{ name, trusted, want string }{
+		{"none is trusted", "", "127.0.0.1"},
+		{"another is trusted", "192.0.2.1/32", "127.0.0.1"},
+		{"it is trusted", "127.0.0.0/8", "203.0.113.9"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+			config.AddFlags(flags)
+			require.NoError(t, flags.Parse([]string{"--listen", "127.0.0.1:0", "--data", t.TempDir(), "--dev", "--trusted-proxies", test.trusted}))
+			cfg, err := config.Load(flags, []string{"CASEHOOK_ADMIN_KEY=" + testKey})
+			require.NoError(t, err)
+			address, _ := serve(t, cfg, usualPatience)
+			for _, path := range []string{"cases", "audit?operation=listCases"} {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/v1/"+path, nil)
+				require.NoError(t, err)
+				r.Header.Set("Authorization", "Bearer "+testKey)
+				r.Header.Set("X-Forwarded-For", "198.51.100.1, 203.0.113.9")
+				answer, err := http.DefaultClient.Do(r)
+				require.NoError(t, err)
+				var entries struct{ Data []struct{ From string } }
+				require.NoError(t, json.NewDecoder(answer.Body).Decode(&entries))
+				require.NoError(t, answer.Body.Close())
+				if path != "cases" {
+					require.Len(t, entries.Data, 1)
+					require.Equal(t, test.want, entries.Data[0].From)
+				}
+			}
 		})
 	}
 }

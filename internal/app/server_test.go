@@ -102,9 +102,14 @@ func untilTheEnd(t *testing.T, connection net.Conn, trickle string) (status int,
 // and what it logs.
 func serveTo(t *testing.T, p patience) (address string, log *journal) {
 	t.Helper()
+	return serve(t, config.Config{Listen: "127.0.0.1:0", Data: t.TempDir(), AdminKey: testKey, KeepDays: 30, Dev: true}, p)
+}
+
+// serve is serveTo with a configuration.
+func serve(t *testing.T, cfg config.Config, p patience) (address string, log *journal) {
+	t.Helper()
 	log = &journal{}
 	a := &App{log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
-	cfg := config.Config{Listen: "127.0.0.1:0", Data: t.TempDir(), AdminKey: testKey, KeepDays: 30, Dev: true}
 	require.NoError(t, a.open(t.Context(), cfg, p))
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ran := make(chan error, 1)

@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/require"
+
+	"github.com/casehook/casehook/internal/store"
 )
 
 // receiver is a partner's server that takes what it is sent.
@@ -112,6 +115,21 @@ func TestAnEndpointIsChangedFieldByField(t *testing.T) {
 			require.NotContains(t, changed.at(t), "secret")
 		})
 	}
+}
+
+func TestAnEndpointMoreThanThereMayBeIsRefused(t *testing.T) {
+	s := newServer(t)
+	s.newEndpoint(t, "https://partner.example/hooks", "")
+	s.get(t, "/v1/endpoints") // those that follow cannot be read
+	s.exec(t, fmt.Sprintf(`
+		WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+		INSERT INTO endpoints (id, organization_id, state, settings)
+		SELECT id || '-' || i, organization_id, state, settings
+		FROM n
+		CROSS JOIN endpoints`, store.MaxEndpoints))
+	refused := s.post(t, "/v1/endpoints", `{"url":"https://partner.example/hooks","clearance":{"phi":true,"restricted":true}}`)
+	require.Equal(t, http.StatusConflict, refused.status, refused)
+	require.Equal(t, "an organisation has at most 2000 endpoints: delete one that is not used any more", refused.text(t, "detail"))
 }
 
 func TestOnlyAnAdminIsShownTheQueryOfAnEndpointsURL(t *testing.T) {

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func (s *Service) CreateEndpoint(ctx context.Context, caller Caller, draft *subs
 		return s.Store.InsertEndpoint(ctx, endpoint, kept)
 	})
 	if errors.Is(err, store.ErrTooManyEndpoints) {
-		return nil, refusal.Of(refusal.Conflict, "an organisation has at most 2,000 endpoints: delete one that is not used any more")
+		return nil, refusal.Of(refusal.Conflict, fmt.Sprintf("an organisation has at most %d endpoints: delete one that is not used any more", store.MaxEndpoints))
 	}
 	return endpoint, err
 }
