@@ -107,7 +107,7 @@ func TestCasesAreFiltered(t *testing.T) {
 	v.sees("Hide patient data")
 	v.check()
 	v.open("/cases?since=2026-11-24T10:00&until=2026-11-23T10:00")
-	v.sees("Must be later than the time after which they were created.")
+	v.sees("Must be later than the other time.")
 	v.check()
 	v.open("/nothing")
 	v.sees("There is nothing here")

@@ -66,7 +66,8 @@ func (d *Dashboard) listAudit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx, who := r.Context(), caller(r)
-	filter := service.AuditFilter{KeyID: form.text("key"), Operation: form.text("operation"), Since: form.time("since"), Until: form.time("until")}
+	filter := service.AuditFilter{KeyID: form.text("key"), Operation: form.text("operation")}
+	filter.Since, filter.Until = form.span()
 	if _, known := service.RoleFor(filter.Operation); !known && filter.Operation != "" {
 		form.fault("operation", "must be one of those in the list")
 	}

@@ -38,6 +38,9 @@ func TestTheAuditIsReadInWords(t *testing.T) {
 	for filter, status := range map[string]int{"operation=nothing": 422, "since=soon": 422, "cursor=x": 422, "key=%00": 422} {
 		require.Equal(t, status, b.get(t, "/audit?"+filter).status, filter)
 	}
+	backward := b.get(t, "/audit?since=2026-02-01&until=2026-01-01")
+	require.Equal(t, http.StatusUnprocessableEntity, backward.status)
+	require.Contains(t, backward.body, `id="until-wrong">Must be later than the other time.`)
 }
 
 func TestTheAuditSaysWhosePatientsWereShown(t *testing.T) {

@@ -45,16 +45,14 @@ func (d *Dashboard) listCases(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	since, until := form.span()
 	filter := service.CaseFilter{
 		Status:        caseupdate.Status(form.text("status")),
 		Type:          form.text("type"),
 		IsArchived:    form.yesNo("archived"),
 		IsEscalated:   form.yesNo("escalated"),
-		CreatedAfter:  form.time("since"),
-		CreatedBefore: form.time("until"),
-	}
-	if filter.CreatedAfter != nil && filter.CreatedBefore != nil && !filter.CreatedAfter.Before(*filter.CreatedBefore) {
-		form.fault("until", "must be later than the time after which they were created")
+		CreatedAfter:  since,
+		CreatedBefore: until,
 	}
 	view := casesView{Query: form.with("", "", ""), Statuses: caseupdate.Statuses(), Filter: map[string]string{}, Why: form.why()}
 	for _, name := range caseFilters {

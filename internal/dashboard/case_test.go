@@ -155,7 +155,7 @@ func TestARefusedFilterOfCasesShowsNone(t *testing.T) {
 	for query, want := range map[string]string{
 		"archived=maybe": `id="archived-wrong">Must be yes or no.`,
 		"since=soon":     `id="since-wrong">Must be a time, such as 2026-11-23T14:05.`,
-		"since=2026-11-23T14:05&until=2026-11-22T14:05": `id="until-wrong">Must be later than the time after which they were created.`,
+		"since=2026-11-23T14:05&until=2026-11-22T14:05": `id="until-wrong">Must be later than the other time.`,
 	} {
 		for _, refused := range []answer{b.get(t, "/cases?type=migraine&"+query), b.post(t, "/cases/reveal?type=migraine&"+query, nil)} {
 			require.Equal(t, http.StatusUnprocessableEntity, refused.status, query)

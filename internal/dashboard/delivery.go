@@ -61,14 +61,15 @@ func (d *Dashboard) listDeliveries(w http.ResponseWriter, r *http.Request) error
 	}
 	ctx, who := r.Context(), caller(r)
 	tried := form.yesNo("tried")
+	since, until := form.span()
 	filter := service.DeliveryFilter{
 		EndpointID: form.text("endpointId"),
 		EventID:    strings.ToLower(strings.TrimSpace(form.text("eventId"))),
 		Event:      caseupdate.Event(form.text("event")),
 		State:      store.State(form.text("state")),
 		Tried:      tried != nil && *tried,
-		Since:      form.time("since"),
-		Until:      form.time("until"),
+		Since:      since,
+		Until:      until,
 	}
 	view := deliveriesView{States: deliveryStates, Events: caseupdate.Events(), Filter: map[string]string{}, Why: form.why()}
 	for _, name := range deliveryFilters {
@@ -321,8 +322,13 @@ func (d *Dashboard) askToRetryDelivery(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	if row.prospect.Withheld {
-		return d.showRefusal(w, r, refusal.Of(refusal.Conflict, uncleared))
+	view := deliveryView{deliveryRow: row}
+	view.allow(row.prospect)
+	switch {
+	case !view.CanSend:
+		return d.showRefusal(w, r, refusal.Of(refusal.Conflict, view.Untold))
+	case row.FinishedAt == nil && !view.CanRetry:
+		return d.showRefusal(w, r, refusal.Of(refusal.Conflict, "It is not finished: it is sent at its turn."))
 	}
 	return d.ask(w, r, question{
 		Title:   "Send it again",

@@ -309,7 +309,7 @@ func TestWhatIsWithheldAtItsTurnIsToldAlikeEverywhere(t *testing.T) {
 	require.NotContains(t, told, "Send again")
 	for _, answer := range []answer{b.post(t, path+"/retry", nil), b.get(t, path+"/retry")} {
 		require.Equal(t, http.StatusConflict, answer.status)
-		require.Regexp(t, `role="alert">The endpoint is not cleared for what is restricted`, answer.body)
+		require.Regexp(t, `role="alert">The .*endpoint is not cleared for what is restricted`, answer.body)
 		require.Contains(t, answer.body, "What would have been sent", "it is said on the page of the delivery")
 	}
 	clear(true)
@@ -352,6 +352,11 @@ func TestRowsTellWhatADeliveryWaitsFor(t *testing.T) {
 	for _, page := range pages {
 		require.Equal(t, 2, strings.Count(b.get(t, page).body, "endpoint paused"), page)
 	}
+	waits := b.get(t, "/deliveries/"+first.ID+"/retry")
+	require.Equal(t, http.StatusConflict, waits.status)
+	require.Contains(t, waits.body, `role="alert">It is not finished: it is sent at its turn.`)
+	_, err = s.service.CancelDelivery(t.Context(), s.admin, first.ID, nil)
+	require.NoError(t, err)
 	question := b.get(t, "/deliveries/"+first.ID+"/retry").body
 	require.Contains(t, question, "The endpoint is paused: it is sent once that is resumed.")
 }
@@ -368,6 +373,9 @@ func TestDeliveriesAreFilteredByWhatHappened(t *testing.T) {
 	require.NotContains(t, opened, "Looked through")
 	require.Contains(t, b.get(t, "/deliveries?event=REOPEN_CASE").body, "No delivery is like that")
 	require.Equal(t, http.StatusUnprocessableEntity, b.get(t, "/deliveries?event=SNEEZE").status)
+	backward := b.get(t, "/deliveries?since=2026-02-01T00:00&until=2026-01-01T00:00")
+	require.Equal(t, http.StatusUnprocessableEntity, backward.status)
+	require.Contains(t, backward.body, `id="until-wrong">Must be later than the other time.`)
 
 	// Of more than is looked at at once, the page says how far it has looked.
 	s.exec(t, `
@@ -394,9 +402,15 @@ func TestOfWhatIsGoneThePageOfADeliverySaysSo(t *testing.T) {
 	require.NoError(t, s.service.DeleteEndpoint(t.Context(), s.admin, endpoint.ID))
 	require.Contains(t, b.get(t, "/deliveries/"+d.ID).body, "Its endpoint was deleted")
 	require.Equal(t, http.StatusNotFound, b.post(t, "/deliveries/"+d.ID+"/body", nil).status)
+	refused := b.get(t, "/deliveries/"+d.ID+"/retry")
+	require.Equal(t, http.StatusConflict, refused.status)
+	require.Contains(t, refused.body, `role="alert">Its endpoint was deleted`)
 	require.NoError(t, s.service.EraseCase(t.Context(), s.admin, c.ID))
 	for _, page := range []answer{b.get(t, "/deliveries/"+d.ID), b.post(t, "/deliveries/"+d.ID+"/reveal", nil)} {
 		require.Contains(t, page.body, "Its case was erased")
 	}
+	refused = b.get(t, "/deliveries/"+d.ID+"/retry")
+	require.Equal(t, http.StatusConflict, refused.status)
+	require.Contains(t, refused.body, `role="alert">Its case was erased`)
 	require.Contains(t, b.get(t, "/deliveries?eventId="+d.EventID).body, "An event of a case that was erased")
 }

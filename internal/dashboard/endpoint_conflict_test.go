@@ -80,6 +80,18 @@ func TestWhatSomebodyElseHasChangedIsNotTakenBack(t *testing.T) {
 	require.Equal(t, "Mine", got.Description)
 }
 
+func TestAHeaderIsKeptInWhicheverCaseItIsWritten(t *testing.T) {
+	s := newServer(t)
+	draft := subscription.New("https://127.0.0.1/hooks", service.FullClearance)
+	draft.Headers = map[string]string{"X-Key": "s3cr3t"}
+	e, err := s.service.CreateEndpoint(t.Context(), s.admin, draft, nil)
+	require.NoError(t, err)
+	b, path := s.signedIn(t, adminKey), "/endpoints/"+e.ID
+	form := filled(e.URL, url.Values{"headers": {"x-key: ***"}, "was": {opened(t, b.get(t, path+"/edit").body)}})
+	require.Equal(t, path, b.post(t, path, form).header.Get("Location"))
+	require.Equal(t, map[string]string{"x-key": "s3cr3t"}, s.endpoints(t)[0].Headers)
+}
+
 func TestOfFormsThatAreSavedAtOnceOneIsAndIsOnRecord(t *testing.T) {
 	s := newServer(t)
 	e := s.receiver(t, http.StatusOK, "The pharmacy")

@@ -26,6 +26,11 @@ func (d *Dashboard) unlessDeleted(w http.ResponseWriter, r *http.Request, err er
 	if len(deleted) == 0 {
 		return err
 	}
+	if isPartial(r) { // the part that is asked for may not be on the page that says so
+		w.Header().Set("HX-Redirect", endpointPath(id))
+		w.WriteHeader(http.StatusNotFound) // as it is on record
+		return nil
+	}
 	view := deletedView{deleted[0], deletedName(deleted[0])}
 	return d.show(w, r, page{Template: "endpoint_deleted", Title: view.Endpoint.Name, Crumbs: []crumb{{"Endpoints", "/endpoints"}}, Status: http.StatusNotFound, Data: view})
 }

@@ -87,4 +87,7 @@ func TestOfADeletedEndpointThePagesSaySoAndOfferNoForm(t *testing.T) {
 		})
 	}
 	require.NotContains(t, b.get(t, "/endpoints/none/edit").body, "deleted")
+	part := b.post(t, path+"/test", url.Values{"event": {"CREATE_CASE"}}, "HX-Request", "true")
+	require.Equal(t, http.StatusNotFound, part.status)
+	require.Equal(t, path, part.header.Get("HX-Redirect"), "the page has no place for what came of a test")
 }

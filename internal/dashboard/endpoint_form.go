@@ -248,11 +248,22 @@ func (f *form) endpoint(known *subscription.Endpoint) (change func(*subscription
 		e.Headers = make(map[string]string, len(headers))
 		for name, value := range headers {
 			if value == service.Mask {
-				value = kept[name]
+				value, _ = header(kept, name)
 			}
 			e.Headers[name] = value
 		}
 	}
+}
+
+// header returns the value of a header, whose name may be written in any case (RFC 9110, section
+// 5.1).
+func header(headers map[string]string, name string) (value string, there bool) {
+	for known, value := range headers {
+		if strings.EqualFold(known, name) {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 // headers reads headers, one a line. Where the value of one that an endpoint has already is the
@@ -268,7 +279,7 @@ func (f *form) headers(known *subscription.Endpoint) map[string]string {
 		}
 		name, value, ok := strings.Cut(line, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		_, there := known.Headers[name]
+		_, there := header(known.Headers, name)
 		allowed := subscription.CheckHeader(name, value)
 		switch {
 		case !ok:

@@ -99,6 +99,15 @@ func (f *form) time(name string) *time.Time {
 	return nil
 }
 
+// span returns the moments of since and until, nil where one was left empty.
+func (f *form) span() (since, until *time.Time) {
+	since, until = f.time("since"), f.time("until")
+	if since != nil && until != nil && !until.After(*since) {
+		f.fault("until", "must be later than the other time")
+	}
+	return since, until
+}
+
 // fault notes what a field must be.
 func (f *form) fault(name, allowed string) {
 	f.faults = append(f.faults, refusal.Fault{Field: name, Allowed: allowed})

@@ -161,7 +161,6 @@ func (d *Dashboard) streamLive(w http.ResponseWriter, r *http.Request) error {
 
 // follow writes what a viewer sees to a stream, until that is over.
 func (d *Dashboard) follow(ctx context.Context, r *http.Request, viewer *service.Viewer, stream *stream) error {
-	names := newNames(d.service, caller(r))
 	asked := time.Now()
 	for {
 		until, cancel := context.WithDeadline(ctx, asked.Add(beat))
@@ -170,7 +169,7 @@ func (d *Dashboard) follow(ctx context.Context, r *http.Request, viewer *service
 		cancel()
 		switch {
 		case err == nil:
-			if err := d.tell(ctx, names, seen, stream); err != nil {
+			if err := d.tell(ctx, caller(r), seen, stream); err != nil {
 				return err
 			}
 		case !over || ctx.Err() != nil:
@@ -193,9 +192,10 @@ func (d *Dashboard) follow(ctx context.Context, r *http.Request, viewer *service
 	}
 }
 
-// tell writes what has happened to a stream.
-func (d *Dashboard) tell(ctx context.Context, names *names, seen service.Happenings, stream *stream) error {
-	rows, err := names.tellHappenings(ctx, seen.Data)
+// tell writes what has happened to a stream. Names are asked for each time: an endpoint may be
+// renamed, or deleted, while the stream goes on.
+func (d *Dashboard) tell(ctx context.Context, who service.Caller, seen service.Happenings, stream *stream) error {
+	rows, err := newNames(d.service, who).tellHappenings(ctx, seen.Data)
 	if err != nil {
 		return err
 	}

@@ -110,6 +110,24 @@ func TestWhatHappensIsSeenAsItHappens(t *testing.T) {
 	require.Len(t, entries, 1, "it is on record when it is opened")
 }
 
+func TestAStreamNamesAnEndpointAsItIsCalledNow(t *testing.T) {
+	s := newServer(t)
+	e := s.receiver(t, http.StatusOK, "The pharmacy")
+	c := s.open(t, mark)
+	s.sent(t, c.ID, 2)
+	stream := s.signedIn(t, adminKey).follow(t, "/live/stream")
+	s.change(t, c.ID, caselog.Escalate{})
+	stream.sees("<bdi>The pharmacy</bdi>")
+	s.sent(t, c.ID, 3)
+	_, err := s.service.UpdateEndpoint(t.Context(), s.admin, e.ID, func(e *subscription.Endpoint) error {
+		e.Description = "The laboratory"
+		return nil
+	})
+	require.NoError(t, err)
+	s.change(t, c.ID, caselog.AddComment{Text: mark})
+	stream.sees("<bdi>The laboratory</bdi>")
+}
+
 func TestWhatIsRestrictedIsSeenByThoseWhoMay(t *testing.T) {
 	s := newServer(t)
 	c := s.open(t, mark)

@@ -301,6 +301,9 @@ func (d *Dashboard) askToStopReplay(w http.ResponseWriter, r *http.Request) erro
 	if replay.State != store.ReplayRunning {
 		return refusal.Of(refusal.Conflict, "The replay does not run any more.")
 	}
+	if _, err := d.service.Endpoint(r.Context(), caller(r), replay.EndpointID); err != nil {
+		return err
+	}
 	name, err := newNames(d.service, caller(r)).endpoint(r.Context(), replay.EndpointID)
 	if err != nil {
 		return err
