@@ -33,7 +33,7 @@ func (d *door) registerEndpoints() {
 	}, d.pauseEndpoint)
 	handle(d, call{
 		id: "resumeEndpoint", pattern: "POST /v1/endpoints/{id}/resume", tag: tagEndpoints, summary: "Resume an endpoint",
-		text: "What has waited is sent, in order. An endpoint that is disabled, or closed, is active and open again, too.",
+		text: "All that waits for it is due now, in order, also what waits for its next attempt, whatever its state was. An endpoint that is disabled, or closed, is active and open again.",
 	}, d.resumeEndpoint)
 	handle(d, call{
 		id: "rotateSecret", pattern: "POST /v1/endpoints/{id}/rotate-secret", tag: tagEndpoints, summary: "Give an endpoint a new secret",

@@ -132,8 +132,9 @@ func (s *Service) PauseEndpoint(ctx context.Context, caller Caller, id string, r
 	})
 }
 
-// ResumeEndpoint has an endpoint that is paused, disabled or closed sent what waits for
-// it, in order. It counts as well.
+// ResumeEndpoint has an endpoint sent now what waits for it, in order: one that was paused,
+// disabled or closed, and also one that is active, where messages wait for their next attempt.
+// It counts as well.
 func (s *Service) ResumeEndpoint(ctx context.Context, caller Caller, id string, request *Repeatable) (*subscription.Endpoint, error) {
 	endpoint, err := s.updateEndpoint(ctx, caller, id, request, func(e *subscription.Endpoint) error {
 		e.State = subscription.Active
@@ -142,7 +143,14 @@ func (s *Service) ResumeEndpoint(ctx context.Context, caller Caller, id string, 
 	if err != nil {
 		return nil, err
 	}
-	return endpoint, s.Store.RecoverEndpoint(ctx, id)
+	if err := s.Store.RecoverEndpoint(ctx, id); err != nil {
+		return nil, err
+	}
+	if err := s.Store.Hurry(ctx, id); err != nil {
+		return nil, err
+	}
+	s.Engine.Wake()
+	return endpoint, nil
 }
 
 // Health returns how an endpoint has answered of late.

@@ -244,6 +244,39 @@ func TestAPausedEndpointKeepsItsBacklogAndResumesInOrder(t *testing.T) {
 	})
 }
 
+func TestWhatWaitsForItsNextAttemptIsSentNowWhereItsEndpointIsResumed(t *testing.T) {
+	for name, state := range map[string]subscription.State{"active": subscription.Active, "paused": subscription.Paused} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, dir, database string) {
+				w, r := newWorldOn(t, dir, database), newReceiver(t)
+				r.retryAfter = "43200"
+				var failing atomic.Bool
+				failing.Store(true)
+				r.answer = func(message) int {
+					if failing.Load() {
+						return http.StatusInternalServerError
+					}
+					return http.StatusOK
+				}
+				endpoint := w.endpoint(t, r.URL, nil)
+				caseID := w.newCase(t)
+				w.failed(t, service.DeliveryFilter{})
+				w.comment(t, caseID, "one", "two")
+				if state == subscription.Paused {
+					_, err := w.PauseEndpoint(t.Context(), w.caller, endpoint.ID, nil)
+					require.NoError(t, err)
+				}
+				failing.Store(false)
+				_, err := w.ResumeEndpoint(t.Context(), w.caller, endpoint.ID, nil)
+				require.NoError(t, err)
+				messages := r.wait(t, 3)
+				require.Equal(t, oneTo(3), sequences(messages, caseID))
+				require.Equal(t, 2, messages[0].attempt)
+			})
+		})
+	}
+}
+
 func TestWhatWaitsIsSentByTheNextProcess(t *testing.T) {
 	onBoth(t, func(t *testing.T, dir, database string) {
 		first, r := newWorldOn(t, dir, database), newReceiver(t)

@@ -112,6 +112,77 @@ func (s *Store) Claim(ctx context.Context, endpointID string, limit int, claimed
 	return nil
 }
 
+// maxHurried is how many lanes are hurried in one transaction: others write too.
+const maxHurried = 1000
+
+var (
+	hurryFirst = over(`id text, now bigint`, `
+		UPDATE deliveries
+		SET due_at = u.now
+		FROM u
+		WHERE deliveries.id = u.id AND deliveries.state = 'pending' AND deliveries.due_at > u.now`)
+	hurryWaiting = over(`endpoint_id text, lane text, now bigint`, `
+		UPDATE lanes
+		SET due_at = u.now
+		FROM u
+		WHERE lanes.endpoint_id = u.endpoint_id AND lanes.lane = u.lane AND lanes.due_at > u.now`)
+)
+
+// Hurry makes due now the lanes of an endpoint that wait for the next try of their first
+// message; that has spent as many tries as before. It does so a little at a time.
+func (s *Store) Hurry(ctx context.Context, endpointID string) error {
+	now := s.now().UnixMilli()
+	for more := true; more; {
+		err := s.writer.task(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+			more, err = s.hurry(ctx, conn, endpointID, now)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("hurry the lanes of endpoint %s: %w", endpointID, err)
+		}
+	}
+	return nil
+}
+
+// hurry hurries those lanes that are due first, at most maxHurried; more is whether there may
+// be others.
+func (s *Store) hurry(ctx context.Context, conn *sql.Conn, endpointID string, now int64) (more bool, err error) {
+	rows, err := conn.QueryContext(ctx, `
+		SELECT lane, (
+				SELECT first.id
+				FROM deliveries AS first
+				WHERE first.endpoint_id = lanes.endpoint_id AND first.lane = lanes.lane AND first.state = 'pending'
+				ORDER BY first.sequence
+				LIMIT 1)
+		FROM lanes
+		WHERE endpoint_id = $1 AND due_at > $2
+		ORDER BY due_at
+		LIMIT $3`, endpointID, now, maxHurried)
+	if err != nil {
+		return false, err
+	}
+	var first, waiting [][]any
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var lane string
+		var id sql.NullString
+		err := rows.Scan(&lane, &id)
+		if id.Valid {
+			first = append(first, []any{id.String, now})
+		}
+		waiting = append(waiting, []any{endpointID, lane, now})
+		return err
+	})
+	if err != nil || len(waiting) == 0 {
+		return false, err
+	}
+	inOrder(first, 1)
+	inOrder(waiting, 2)
+	if err := s.writer.runner.run(ctx, "", []step{{batch: hurryFirst, rows: first}, {batch: hurryWaiting, rows: waiting}}, ""); err != nil {
+		return false, err
+	}
+	return len(waiting) == maxHurried, s.connection.notify(ctx, conn, lanesDue)
+}
+
 // Load reads the first messages of a lane that is this process's own.
 func (s *Store) Load(ctx context.Context, endpointID, name string) (Lane, error) {
 	lane := Lane{EndpointID: endpointID, Name: name}

@@ -264,6 +264,48 @@ var laneTests = []test{
 		require.Equal(t, []string{id}, c.claim(e.ID))
 		require.Equal(t, []int64{1, 2}, sequences(c.load(e.ID, id).Messages))
 	}},
+	{"what waits for its next try is due now once it is hurried, in order and after as many tries, and that of another endpoint is not", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e, other := c.endpoint(), c.endpoint()
+		outbox := new(tray)
+		id := c.create(outbox)
+		later := begin.Add(12 * time.Hour)
+		for _, m := range outbox.take() {
+			require.False(t, c.fail(m, later))
+		}
+		c.comments(1, id, nil)
+		for range 2 {
+			require.NoError(t, c.Hurry(t.Context(), e.ID))
+			requireDue(t, c, e.ID, &begin)
+			requireDue(t, c, other.ID, &later)
+		}
+		require.Equal(t, []string{id}, c.claim(e.ID))
+		messages := c.load(e.ID, id).Messages
+		require.Equal(t, []int64{1, 2}, sequences(messages))
+		require.Equal(t, []int{1, 0}, []int{messages[0].Tries, messages[1].Tries})
+		require.False(t, messages[0].DueAt.After(begin), "it is not put back for a try that is still to come")
+
+		require.NoError(t, c.Hurry(t.Context(), e.ID))
+		require.Empty(t, c.claim(e.ID), "who works on a lane keeps it")
+		require.False(t, c.fail(messages[0], later))
+		requireDue(t, c, e.ID, &later)
+	}},
+	{"all lanes that wait are hurried, however many they are", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		for _, m := range c.waiting(e, 25) {
+			c.fail(m, begin.Add(time.Hour))
+		}
+		_, err := database(t, url).Exec(`
+			INSERT INTO lanes (endpoint_id, lane, last_sequence, due_at)
+			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+			SELECT $1, 'lane ' || i, 1, $2
+			FROM n`, e.ID, begin.Add(time.Hour).UnixMilli())
+		require.NoError(t, err)
+		require.NoError(t, c.Hurry(t.Context(), e.ID))
+		require.Equal(t, 2525, rows(t, url, `SELECT COUNT(*) FROM lanes WHERE due_at = $1`, begin.UnixMilli()))
+		require.Equal(t, 25, rows(t, url, `SELECT COUNT(*) FROM deliveries WHERE due_at = $1`, begin.UnixMilli()))
+	}},
 	{"who does not have a lane cannot settle it", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		e := c.endpoint()
