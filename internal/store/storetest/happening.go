@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -91,6 +93,28 @@ var happeningTests = []test{
 		require.Len(t, left, 1, "the receipt")
 		require.Equal(t, m.Event.CaseID, left[0].CaseID)
 		require.Empty(t, left[0].ShortID)
+	}},
+	{"up to where what happened is known is told to its organisation only", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		m := c.waiting(c.endpoint(), 2)
+		c.deliver(m[0], nil)
+		_, horizon, _ := c.happenings(store.Horizon{}, 100)
+		sealed, err := c.SealHorizon(t.Context(), c.org.ID, horizon)
+		require.NoError(t, err)
+		opened, err := c.OpenHorizon(t.Context(), c.org.ID, sealed)
+		require.NoError(t, err)
+		require.Equal(t, horizon, opened)
+
+		_, err = c.OpenHorizon(t.Context(), c.neighbour().org.ID, sealed)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		open, err := json.Marshal(horizon)
+		require.NoError(t, err)
+		for name, text := range map[string]string{
+			"nothing": "", "no base64": "{}", "what was not sealed": base64.RawURLEncoding.EncodeToString(open), "a part": sealed[:len(sealed)-4],
+		} {
+			_, err = c.OpenHorizon(t.Context(), c.org.ID, text)
+			require.ErrorIs(t, err, store.ErrNotFound, name)
+		}
 	}},
 }
 
