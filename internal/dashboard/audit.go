@@ -145,16 +145,11 @@ func (r auditRow) More() int { return len(r.Shown) - len(r.Beginning()) }
 
 // tell returns entries in words. The case that is looked for, where it is not "", is named first.
 func (n *names) tell(ctx context.Context, entries []service.AuditEntry, caseID string) (rows []auditRow, err error) {
-	var cases, endpoints []string
+	cases := idsOf(entries, func(e service.AuditEntry) string { return e.CaseID })
 	for _, e := range entries {
-		if e.CaseID != "" {
-			cases = append(cases, e.CaseID)
-		}
 		cases = append(cases, e.Details.Shown...)
-		if id := e.Details.Resources["endpointId"]; id != "" {
-			endpoints = append(endpoints, id)
-		}
 	}
+	endpoints := idsOf(entries, func(e service.AuditEntry) string { return e.Details.Resources["endpointId"] })
 	if _, err = n.endpointsBy(ctx, endpoints...); err != nil {
 		return nil, err
 	}
@@ -189,6 +184,22 @@ func (n *names) tell(ctx context.Context, entries []service.AuditEntry, caseID s
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// lastDone returns with whose key what a filter looks for was last done to a resource, and when;
+// "" where the audit does not tell.
+func (n *names) lastDone(ctx context.Context, filter service.AuditFilter, resource, id string) (by string, at time.Time, err error) {
+	entries, _, err := n.service.Audit(ctx, n.who, filter, service.Page{Limit: service.MaxLimit})
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	for _, e := range entries {
+		if e.Details.Resources[resource] == id && e.Status < http.StatusBadRequest {
+			by, err = n.key(ctx, e.KeyID)
+			return by, e.At, err
+		}
+	}
+	return "", time.Time{}, nil
 }
 
 // subjectOf names a case; one that was erased has its id only.

@@ -156,10 +156,7 @@ func (n *names) recipients(ctx context.Context, deliveries []service.Delivery) (
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, len(deliveries))
-	for i, delivery := range deliveries {
-		ids[i] = delivery.EndpointID
-	}
+	ids := idsOf(deliveries, func(d service.Delivery) string { return d.EndpointID })
 	named, err := n.endpointsBy(ctx, ids...)
 	if err != nil {
 		return nil, err

@@ -126,11 +126,7 @@ func (d *Dashboard) rowsOf(ctx context.Context, who service.Caller, deliveries [
 	if err != nil {
 		return nil, err
 	}
-	caseIDs := make([]string, len(all))
-	for i, s := range all {
-		caseIDs[i] = s.CaseID
-	}
-	shortIDs, err := d.service.ShortIDs(ctx, who, caseIDs)
+	shortIDs, err := d.service.ShortIDs(ctx, who, idsOf(all, func(s sent) string { return s.CaseID }))
 	if err != nil {
 		return nil, err
 	}
@@ -332,7 +328,7 @@ func (d *Dashboard) askToRetryDelivery(w http.ResponseWriter, r *http.Request) e
 	}
 	return d.ask(w, r, question{
 		Title:   "Send it again",
-		Text:    row.what() + " is sent to " + row.Endpoint.String() + " once more, under the same webhook-id and casehook-sequence. A receiver that has it already should answer 2xx and do nothing." + sentWhen(row.prospect),
+		Text:    row.what() + " is sent to " + row.Endpoint.String() + " once more, under the same webhook-id and casehook-sequence. A receiver that has it already should answer 2xx and do nothing." + sentWhen(row.Delivery, row.prospect),
 		Button:  "Send again",
 		Class:   "primary",
 		Dismiss: "Do not send it",

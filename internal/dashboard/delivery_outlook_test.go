@@ -172,3 +172,21 @@ func TestAStateOfACaseIsNoFault(t *testing.T) {
 	}
 	require.NotEqual(t, "bad", badge("escalated").Tone)
 }
+
+func TestAQuestionSaysWhenAMessageIsSentThatIsNotSentAtOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		endpoint *subscription.Endpoint
+		want     string
+	}{
+		"active": {&subscription.Endpoint{State: subscription.Active}, ""},
+		"paused": {&subscription.Endpoint{State: subscription.Paused}, " The endpoint is paused: it is sent once that is resumed."},
+		"moving": {
+			&subscription.Endpoint{State: subscription.Active, Moving: true},
+			" What waits for the endpoint is being put in the order of its case: it is sent once that is done.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, test.want, sentWhen(service.Delivery{State: store.Failed}, service.Prospect{Endpoint: test.endpoint}))
+		})
+	}
+}

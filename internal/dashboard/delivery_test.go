@@ -281,14 +281,14 @@ func TestWhatIsWithheldAtItsTurnIsToldAlikeEverywhere(t *testing.T) {
 	c := s.open(t, "mark")
 	_, err = s.service.Change(t.Context(), s.admin, c.ID, caselog.AddComment{Text: "between us", IsRestricted: true}, nil)
 	require.NoError(t, err)
-	clear := func(restricted bool) {
+	clearFor := func(restricted bool) {
 		_, err := s.service.UpdateEndpoint(t.Context(), s.admin, endpoint.ID, func(e *subscription.Endpoint) error {
 			e.Clearance.Restricted = restricted
 			return nil
 		})
 		require.NoError(t, err)
 	}
-	clear(false)
+	clearFor(false)
 	b := s.signedIn(t, adminKey)
 	require.Contains(t, b.get(t, "/cases/"+c.ID).body, "to be withheld: the endpoint is not cleared for what is restricted")
 	_, err = s.service.ResumeEndpoint(t.Context(), s.admin, endpoint.ID, nil)
@@ -299,8 +299,8 @@ func TestWhatIsWithheldAtItsTurnIsToldAlikeEverywhere(t *testing.T) {
 		told := b.get(t, page).body
 		require.Equal(t, 1, strings.Count(told, "never sent: the endpoint is not cleared for what is restricted"), page)
 		require.Equal(t, 1, strings.Count(told, "</span> Withheld"), page)
-		for _, false := range []string{"</span> Canceled", "</span> Failing", "o answer"} {
-			require.NotContains(t, told, false, page)
+		for _, wrong := range []string{"</span> Canceled", "</span> Failing", "o answer"} {
+			require.NotContains(t, told, wrong, page)
 		}
 	}
 	told := b.get(t, path).body
@@ -312,7 +312,7 @@ func TestWhatIsWithheldAtItsTurnIsToldAlikeEverywhere(t *testing.T) {
 		require.Regexp(t, `role="alert">The .*endpoint is not cleared for what is restricted`, answer.body)
 		require.Contains(t, answer.body, "What would have been sent", "it is said on the page of the delivery")
 	}
-	clear(true)
+	clearFor(true)
 	told = b.get(t, path).body
 	require.Contains(t, told, "It is now, and this can be sent again.")
 	require.Contains(t, told, "Send again")
@@ -377,17 +377,19 @@ func TestDeliveriesAreFilteredByWhatHappened(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, backward.status)
 	require.Contains(t, backward.body, `id="until-wrong">Must be later than the other time.`)
 
-	// Of more than is looked at at once, the page says how far it has looked.
+	// Of more than is looked at at once, the page says how far it has looked: until the day that is
+	// in the ids, whose first 48 bits are a time in ms (RFC 9562, section 5.7).
+	const idsOf, day = "019ac0de-0000-7000-8000-", "2025-11-26 "
 	s.exec(t, `
 		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
 		INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, tries, created_at, finished_at)
-		SELECT '019ac0de-0000-7000-8000-' || CAST(100000000000 + i AS TEXT), d.organization_id, CAST(i AS TEXT), 'ADD_CASE_COMMENT', d.endpoint_id, d.case_id, d.lane, i + 2, 'delivered', 1, d.created_at, d.created_at
+		SELECT '`+idsOf+`' || CAST(100000000000 + i AS TEXT), d.organization_id, CAST(i AS TEXT), 'ADD_CASE_COMMENT', d.endpoint_id, d.case_id, d.lane, i + 2, 'delivered', 1, d.created_at, d.created_at
 		FROM n
 		JOIN (SELECT organization_id, endpoint_id, case_id, lane, created_at FROM deliveries LIMIT 1) AS d`)
 	for _, path := range []string{"/deliveries?event=REOPEN_CASE", "/deliveries?event=CREATE_CASE"} {
 		page := b.get(t, path).body
 		require.Contains(t, page, "Looked through what was made since", path)
-		require.Contains(t, page, "2025-11-26 ", path)
+		require.Contains(t, page, day, path)
 		require.Contains(t, page, ">Older</a>", path)
 	}
 	require.Contains(t, b.get(t, "/deliveries?event=REOPEN_CASE").body, "Nothing was found yet")

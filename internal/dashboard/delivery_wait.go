@@ -90,15 +90,15 @@ func waitOf(d service.Delivery, p service.Prospect) *wait {
 }
 
 // sentWhen says when a message is sent that is put in line, where that is not at once; else "".
-func sentWhen(p service.Prospect) string {
-	switch {
-	case p.Endpoint == nil:
-		return ""
-	case p.Endpoint.State == subscription.Paused:
+func sentWhen(d service.Delivery, p service.Prospect) string {
+	switch obstacleOf(d, p) {
+	case pausedEndpoint:
 		return " The endpoint is paused: it is sent once that is resumed."
-	case p.Endpoint.State == subscription.Disabled:
+	case disabledEndpoint:
 		return " The endpoint is disabled: it is sent once that is resumed."
-	case p.Health.Gate() != subscription.Open:
+	case movingEndpoint:
+		return " What waits for the endpoint is being put in the order of its case: it is sent once that is done."
+	case closedEndpoint:
 		return " The endpoint fails and is only probed: it is sent once that takes messages again, or is resumed."
 	}
 	return ""

@@ -1,8 +1,6 @@
 package dashboard
 
 import (
-	"cmp"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -85,10 +83,7 @@ func (d *Dashboard) listEndpoints(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	ids := make([]string, len(conditions))
-	for i, c := range conditions {
-		ids[i] = c.Endpoint.ID
-	}
+	ids := idsOf(conditions, func(c service.Condition) string { return c.Endpoint.ID })
 	named, err := newNames(d.service, caller(r)).endpointsBy(r.Context(), ids...)
 	if err != nil {
 		return err
@@ -194,74 +189,6 @@ func resumption(c service.Condition) string {
 		return "Clear the flag"
 	}
 	return ""
-}
-
-// settingsOf tells what an endpoint asked for.
-func settingsOf(e *subscription.Endpoint) (settings []fact) {
-	for _, field := range endpointFields {
-		switch field.Field {
-		case "url", "description", "phi", "restricted": // told elsewhere
-		case "maxInlineBytes":
-			if e.MaxInlineBytes != nil && e.Documents == subscription.DocumentsBase64 {
-				settings = append(settings, fact{field.Name, settingOf(e, field.Field)})
-			}
-		default:
-			settings = append(settings, fact{field.Name, settingOf(e, field.Field)})
-		}
-	}
-	return settings
-}
-
-// settingOf tells in words what an endpoint has in a field of its form.
-func settingOf(e *subscription.Endpoint, field string) string {
-	switch field {
-	case "url":
-		return e.URL
-	case "description":
-		return cmp.Or(e.Description, "None")
-	case "phi":
-		return chosen(field, yesOrNo(e.Clearance.PHI)).Name
-	case "restricted":
-		return chosen(field, yesOrNo(e.Clearance.Restricted)).Name
-	case "events":
-		if slices.Contains(e.Events, subscription.AllEvents) {
-			return "All"
-		}
-		return strings.Join(e.Events, ", ")
-	case "payload":
-		return chosen(field, string(e.Payload)).Name
-	case "documents":
-		return chosen(field, string(e.Documents)).Name
-	case "maxInlineBytes":
-		return limit(e.MaxInlineBytes, " bytes, and larger ones as links")
-	case "ordering":
-		return chosen(field, string(e.Ordering)).Name
-	case "signing":
-		if e.Signs(subscription.SigningCV) {
-			return "Standard Webhooks, x-cv-signature"
-		}
-		return "Standard Webhooks"
-	case "headers":
-		if len(e.Headers) == 0 {
-			return "None"
-		}
-		return strings.Join(headerNames(e), ", ") + " (values are not shown)"
-	case "timeoutSeconds":
-		return took(e.Timeout)
-	case "maxInFlight":
-		return fmt.Sprintf("%d attempts at most", e.MaxInFlight)
-	case "rateLimit":
-		return limit(e.RateLimit, " attempts a second")
-	}
-	return ""
-}
-
-// limit tells of a limit that there need not be.
-func limit(n *int, of string) string {
-	if n == nil {
-		return "No limit"
-	}
-	return count(int64(*n)) + of
 }
 
 func (d *Dashboard) testEndpoint(w http.ResponseWriter, r *http.Request) error {

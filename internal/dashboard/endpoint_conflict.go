@@ -2,14 +2,12 @@ package dashboard
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/casehook/casehook/internal/doorway"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
 	"github.com/casehook/casehook/internal/subscription"
@@ -59,7 +57,7 @@ func (d *Dashboard) reconcile(ctx context.Context, who service.Caller, f *form, 
 		if now == entered(was, field.Field) {
 			continue
 		}
-		changed := changedField{field, settingOf(e, field.Field), typed != now && typed != entered(was, field.Field)}
+		changed := changedField{field.field, field.told(e), typed != now && typed != entered(was, field.Field)}
 		if changed.Both {
 			f.fault(field.Field, "was changed meanwhile, to: "+changed.Now+". What stands here is yours")
 		} else {
@@ -74,7 +72,7 @@ func (d *Dashboard) reconcile(ctx context.Context, who service.Caller, f *form, 
 	if err != nil {
 		return c, nil
 	}
-	c.By, c.At, err = d.lastChange(ctx, who, e.ID, seen)
+	c.By, c.At, err = newNames(d.service, who).lastDone(ctx, service.AuditFilter{Operation: "updateEndpoint", Since: &seen}, "endpointId", e.ID)
 	return c, err
 }
 
@@ -105,21 +103,4 @@ func entered(values url.Values, field string) string {
 		return strings.Join(lines, "\n")
 	}
 	return strings.TrimSpace(values.Get(field))
-}
-
-// lastChange returns with whose key an endpoint was changed last since a moment, and when, as far
-// as the audit tells.
-func (d *Dashboard) lastChange(ctx context.Context, who service.Caller, id string, since time.Time) (by string, at time.Time, err error) {
-	entries, _, err := d.service.Audit(ctx, who, service.AuditFilter{Operation: "updateEndpoint", Since: &since}, service.Page{Limit: service.MaxLimit})
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	for _, e := range entries {
-		isThis := e.RequestID == doorway.ExchangeOf(ctx).ID
-		if e.Details.Resources["endpointId"] == id && e.Status < http.StatusBadRequest && !isThis {
-			by, err = newNames(d.service, who).key(ctx, e.KeyID)
-			return by, e.At, err
-		}
-	}
-	return "", time.Time{}, nil
 }

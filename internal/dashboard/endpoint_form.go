@@ -29,14 +29,6 @@ type endpointForm struct {
 	filled url.Values
 }
 
-// endpointFields are the fields of the form, in their order, and what they are called.
-var endpointFields = []field{
-	{"url", "URL"}, {"description", "Description"}, {"phi", "Patient data (PHI)"}, {"restricted", "Restricted content"},
-	{"events", "Events"}, {"payload", "Case"}, {"documents", "Documents"}, {"maxInlineBytes", "Largest document in a message"},
-	{"ordering", "Order"}, {"signing", "Signatures"}, {"headers", "Own headers"},
-	{"timeoutSeconds", "Timeout"}, {"maxInFlight", "In flight"}, {"rateLimit", "Rate"},
-}
-
 // Text returns what stands in a field.
 func (f endpointForm) Text(field string) string { return f.filled.Get(field) }
 
@@ -49,7 +41,12 @@ func (f endpointForm) Has(field string, value any) bool {
 func (f endpointForm) Options(field string) []option { return options[field] }
 
 // Fields are those of the form.
-func (f endpointForm) Fields() []field { return endpointFields }
+func (f endpointForm) Fields() (fields []field) {
+	for _, f := range endpointFields {
+		fields = append(fields, f.field)
+	}
+	return fields
+}
 
 // draftEndpoint shows the form to make an endpoint. What it may be told is not filled in: nobody
 // is sent PHI because a default said so.

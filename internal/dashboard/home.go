@@ -84,10 +84,7 @@ func (d *Dashboard) viewHome(r *http.Request) (view homeView, err error) {
 
 // tellTrouble tells of the endpoints with which something is wrong.
 func (d *Dashboard) tellTrouble(ctx context.Context, who service.Caller, conditions []service.Condition) (rows []troubleRow, err error) {
-	ids := make([]string, len(conditions))
-	for i, c := range conditions {
-		ids[i] = c.Endpoint.ID
-	}
+	ids := idsOf(conditions, func(c service.Condition) string { return c.Endpoint.ID })
 	named, err := newNames(d.service, who).endpointsBy(ctx, ids...)
 	for _, c := range conditions {
 		rows = append(rows, troubleOf(named[c.Endpoint.ID], c))

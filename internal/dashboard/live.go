@@ -85,12 +85,7 @@ func (d *Dashboard) showLive(w http.ResponseWriter, r *http.Request) error {
 
 // tellHappenings returns the lines of what has happened, the latest first.
 func (n *names) tellHappenings(ctx context.Context, happenings []service.Happening) ([]happeningRow, error) {
-	var ids []string
-	for _, h := range happenings {
-		if h.EndpointID != "" {
-			ids = append(ids, h.EndpointID)
-		}
-	}
+	ids := idsOf(happenings, func(h service.Happening) string { return h.EndpointID })
 	named, err := n.endpointsBy(ctx, ids...)
 	if err != nil {
 		return nil, err
@@ -207,7 +202,7 @@ func (d *Dashboard) tell(ctx context.Context, who service.Caller, seen service.H
 	if seen.More {
 		name = "left"
 	}
-	return stream.send(name, seen.Next, string(visible(lines.Bytes())))
+	return stream.send(name, seen.Next, string(undisguise(lines.Bytes())))
 }
 
 // stream is an answer of server-sent events.

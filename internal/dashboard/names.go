@@ -30,6 +30,17 @@ func newNames(s *service.Service, who service.Caller) *names {
 	return n
 }
 
+// idsOf returns the ids that items have; of those that have none, nothing.
+func idsOf[T any](items []T, id func(T) string) []string {
+	ids := make([]string, 0, len(items))
+	for _, item := range items {
+		if id := id(item); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // keyChoices returns the keys to choose from: the first hundred, and the one that is chosen.
 func (n *names) keyChoices(ctx context.Context, chosen string) ([]choice, error) {
 	keys, _, err := n.service.Keys(ctx, n.who, service.Page{Limit: service.MaxLimit})

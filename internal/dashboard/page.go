@@ -118,7 +118,7 @@ func (d *Dashboard) write(w http.ResponseWriter, name, block string, status int,
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(visible(body.Bytes())) // fails only where the client has hung up, or another answer is given
+	_, _ = w.Write(undisguise(body.Bytes())) // fails only where the client has hung up, or another answer is given
 	return nil
 }
 

@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/casehook/casehook/internal/service"
@@ -19,15 +18,10 @@ func (d *Dashboard) givenUpBy(ctx context.Context, who service.Caller, delivery 
 		return "", nil
 	}
 	since, until := delivery.FinishedAt.Add(-maxCancel), delivery.FinishedAt.Add(time.Millisecond)
-	entries, _, err := d.service.Audit(ctx, who, service.AuditFilter{Operation: "cancelDelivery", Since: &since, Until: &until}, service.Page{Limit: service.MaxLimit})
-	if err != nil {
+	filter := service.AuditFilter{Operation: "cancelDelivery", Since: &since, Until: &until}
+	name, _, err := newNames(d.service, who).lastDone(ctx, filter, "deliveryId", delivery.ID)
+	if name == "" {
 		return "", err
 	}
-	for _, e := range entries {
-		if e.Details.Resources["deliveryId"] == delivery.ID && e.Status < http.StatusBadRequest {
-			name, err := newNames(d.service, who).key(ctx, e.KeyID)
-			return "the key “" + name + "”", err
-		}
-	}
-	return "", nil
+	return "the key “" + name + "”", err
 }

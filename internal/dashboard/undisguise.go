@@ -12,10 +12,10 @@ import (
 // and what is copied.
 var exact = regexp.MustCompile(`\s(?:value|data-copy)="[^"]*"|<textarea[^>]*>[^<]*`)
 
-// visible returns a page in which characters that are not seen, and would have what stands beside
+// undisguise returns a page in which characters that are not seen, and would have what stands beside
 // them read as something else, are seen: photo[U+202E]gpj.exe would read as photoexe.jpg. So nobody
 // can disguise a name, a text or an answer, wherever it is told.
-func visible(page []byte) []byte {
+func undisguise(page []byte) []byte {
 	if !bytes.ContainsFunc(page, doorway.Disguises) {
 		return page
 	}

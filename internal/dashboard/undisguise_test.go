@@ -17,6 +17,6 @@ func TestWhatTurnsTextsRoundIsSeen(t *testing.T) {
 		"<button data-copy=\"\u202e\">\u202e":      "<button data-copy=\"\u202e\">[U+202E]",
 		"<textarea id=\"a\">\u202e</textarea>\x7f": "<textarea id=\"a\">\u202e</textarea>[U+007F]",
 	} {
-		require.Equal(t, want, string(visible([]byte(page))))
+		require.Equal(t, want, string(undisguise([]byte(page))))
 	}
 }
