@@ -16,8 +16,7 @@ const timelinePage = 50
 
 // entry is an event in the timeline of its case.
 type entry struct {
-	caseupdate.Activity
-	Sequence      int64
+	numbered
 	By            private
 	Target        *private
 	Before, After string // of what was changed by it; a status of the case, an order, a payment
@@ -26,6 +25,7 @@ type entry struct {
 	IsShown       bool   // the page shows the case as of it
 	IsLater       bool   // than that
 	Sent          []sent
+	Unsent        unsentView
 }
 
 // sent is an event to an endpoint.
@@ -60,12 +60,10 @@ func (d *Dashboard) tellTimeline(ctx context.Context, who service.Caller, view *
 	if until < len(told) {
 		view.Later = f.with("/cases/"+c.ID, "from", strconv.Itoa(until))
 	}
-	ids := make([]string, 0, until-from)
 	for _, activity := range told[from:until] {
 		sequence := sequences[activity.ID]
 		e := entry{
-			Activity: activity,
-			Sequence: sequence,
+			numbered: numbered{activity, sequence},
 			By:       v.person(activity.Actor.Person()),
 			AsOf:     view.path("asOf", strconv.FormatInt(sequence, 10)),
 			IsShown:  sequence == view.AsOf,
@@ -87,19 +85,22 @@ func (d *Dashboard) tellTimeline(ctx context.Context, who service.Caller, view *
 			e.Before, e.After, e.IsPrivate = "", "", true
 		}
 		view.Timeline = append(view.Timeline, e)
-		ids = append(ids, activity.ID)
 	}
-	return d.tellDeliveries(ctx, who, view.Timeline, ids)
+	return d.tellDeliveries(ctx, who, c.ShortID, view.Timeline)
 }
 
-// tellDeliveries adds to each event who was sent it.
-func (d *Dashboard) tellDeliveries(ctx context.Context, who service.Caller, timeline []entry, eventIDs []string) error {
-	deliveries, err := d.service.DeliveriesOf(ctx, who, eventIDs)
+// tellDeliveries adds to each event of a case who was sent it, and who was not.
+func (d *Dashboard) tellDeliveries(ctx context.Context, who service.Caller, shortID string, timeline []entry) error {
+	events, ids := make([]numbered, len(timeline)), make([]string, len(timeline))
+	for i, e := range timeline {
+		events[i], ids[i] = e.numbered, e.ID
+	}
+	deliveries, err := d.service.DeliveriesOf(ctx, who, ids)
 	if err != nil {
 		return err
 	}
 	names := newNames(d.service, who)
-	withheld, err := d.tellWithheld(ctx, names, timeline, eventIDs)
+	unsent, err := names.unsentOf(ctx, shortID, events, deliveries)
 	if err != nil {
 		return err
 	}
@@ -112,42 +113,9 @@ func (d *Dashboard) tellDeliveries(ctx context.Context, who service.Caller, time
 		of[s.EventID] = append(of[s.EventID], s)
 	}
 	for i := range timeline {
-		timeline[i].Sent = of[timeline[i].ID]
-		for _, s := range withheld[timeline[i].ID] {
-			if !slices.ContainsFunc(timeline[i].Sent, func(other sent) bool { return other.Endpoint.ID == s.Endpoint.ID }) {
-				timeline[i].Sent = append(timeline[i].Sent, s)
-			}
-		}
+		timeline[i].Sent, timeline[i].Unsent = of[ids[i]], unsent[ids[i]]
 	}
 	return nil
-}
-
-// uncleared is why a restricted event is withheld.
-const uncleared = "the endpoint is not cleared for what is restricted"
-
-// neverSent is what a message is that was withheld without any attempt.
-const neverSent = "never sent: " + uncleared
-
-// tellWithheld returns the endpoints, by the ids of events, that would be sent an event if they
-// were cleared for it. For those there is no delivery.
-func (d *Dashboard) tellWithheld(ctx context.Context, names *names, timeline []entry, eventIDs []string) (map[string][]sent, error) {
-	endpoints, err := names.knownEndpoints(ctx)
-	if err != nil {
-		return nil, err
-	}
-	recorded, err := d.service.WhenRecorded(ctx, names.who, eventIDs)
-	if err != nil {
-		return nil, err
-	}
-	withheld := make(map[string][]sent)
-	for _, e := range timeline {
-		for _, endpoint := range endpoints {
-			if endpoint.Subscribes(e.Type) && endpoint.Clearance.Withholds(e.Activity) && !endpoint.CreatedAt.After(recorded[e.ID]) {
-				withheld[e.ID] = append(withheld[e.ID], sent{Endpoint: names.endpoints[endpoint.ID], State: "withheld", Why: neverSent})
-			}
-		}
-	}
-	return withheld, nil
 }
 
 // recipients tells to whom deliveries go, and what keeps them from it.

@@ -27,6 +27,8 @@ type deliveriesView struct {
 	Endpoints []choice
 	Filter    map[string]string
 	Event     *eventView     // that all are of; nil where the filter names none
+	Unsent    *unsentView    // to whom that was not sent; nil where that is not asked
+	None      *absence       // why there are no rows; nil where nothing is known of it
 	NoCase    bool           // the filter names a case that there is not
 	LookedTo  *time.Time     // since when what is looked for was looked for; nil where it was among all
 	Why       *refusal.Error // the filter is refused; nil: it is not
@@ -45,7 +47,8 @@ type eventView struct {
 	CaseID  string
 	ShortID string // of the case; "" where that was erased
 	// Sequence is its place among the events of the case.
-	Sequence int64
+	Sequence     int64
+	isRestricted bool
 }
 
 // deliveryFilters are the fields by which deliveries are filtered.
@@ -116,8 +119,10 @@ func (d *Dashboard) fillDeliveries(ctx context.Context, who service.Caller, view
 	if form.text("cursor") != "" {
 		view.First = form.with("/deliveries", "cursor", "")
 	}
-	view.Rows, err = d.rowsOf(ctx, who, deliveries)
-	return err
+	if view.Rows, err = d.rowsOf(ctx, who, deliveries); err != nil {
+		return err
+	}
+	return d.tellAbsence(ctx, newNames(d.service, who), view, filter)
 }
 
 // rowsOf tells of deliveries to whom they go, and of which cases they are.
@@ -176,7 +181,7 @@ func (d *Dashboard) eventOf(ctx context.Context, who service.Caller, id string) 
 		return nil, err
 	}
 	shortIDs, err := d.service.ShortIDs(ctx, who, []string{event.CaseID})
-	return &eventView{id, event.Type, event.CaseID, shortIDs[event.CaseID], event.Sequence}, err
+	return &eventView{id, event.Type, event.CaseID, shortIDs[event.CaseID], event.Sequence, event.IsRestricted}, err
 }
 
 // deliveryView is one delivery.

@@ -19,6 +19,7 @@ var functions = template.FuncMap{
 	"badge":    badge,
 	"words":    words,
 	"told":     told,
+	"counted":  func(n int, noun string) string { return counted(int64(n), noun) },
 	"wrong":    wrong,
 	"wrongs":   wrongs,
 	"dict":     dict,

@@ -153,8 +153,8 @@ func (s *Service) CancelDelivery(ctx context.Context, caller Caller, id string, 
 	return d, err
 }
 
-// maxDeliveriesOf is how many deliveries are told of some events together.
-const maxDeliveriesOf = 2000
+// MaxDeliveriesOf is how many deliveries are told of some events together.
+const MaxDeliveriesOf = 2000
 
 // DeliveriesOf returns the deliveries of events to all endpoints, at most the last 2,000. Those
 // of restricted events are left out for a caller who is not cleared for them.
@@ -162,7 +162,7 @@ func (s *Service) DeliveriesOf(ctx context.Context, caller Caller, eventIDs []st
 	if len(eventIDs) == 0 {
 		return nil, nil
 	}
-	found, err := s.Store.DeliveriesOf(ctx, caller.OrganizationID, eventIDs, maxDeliveriesOf)
+	found, err := s.Store.DeliveriesOf(ctx, caller.OrganizationID, eventIDs, MaxDeliveriesOf)
 	if err != nil {
 		return nil, err
 	}

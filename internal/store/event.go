@@ -257,6 +257,7 @@ type KnownEvent struct {
 	CaseID         string
 	Sequence       int64
 	Type           caseupdate.Event // "" where the case was erased
+	IsRestricted   bool             // told only of the organisation's own
 	// Digest is that of the organisation's own event, where it was told; see
 	// [caselog.Report].
 	Digest []byte
@@ -305,10 +306,11 @@ func (s *Store) EventsKnown(ctx context.Context, organizationID string, ids []st
 		if err != nil {
 			return err
 		}
+		k.IsRestricted = event.Activity().IsRestricted
 		if event.Report != nil {
 			k.Digest = event.Report.Digest
-			known[id] = k
 		}
+		known[id] = k
 		return nil
 	})
 	if err != nil {
