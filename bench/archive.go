@@ -166,17 +166,18 @@ func (a *archive) shape(ctx context.Context, db *sql.DB) error {
 	}
 	var middle int64
 	for _, find := range []struct {
-		text   string
-		target []any
+		text      string
+		arguments []any
+		target    []any
 	}{
-		{`SELECT id, short_id, created_at FROM cases ORDER BY id LIMIT 1 OFFSET 50000`, []any{&a.caseID, &a.shortID, &middle}},
-		{`SELECT id FROM events ORDER BY position LIMIT 1 OFFSET 50000`, []any{&a.eventID}},
-		{`SELECT id, created_at FROM deliveries ORDER BY id LIMIT 1 OFFSET 500000`, []any{&a.delivery, &middle}},
-		{`SELECT id FROM deliveries WHERE state = 'failed' ORDER BY id DESC LIMIT 1`, []any{&a.failed}},
-		{`SELECT id FROM deliveries WHERE case_id = '` + a.longID + `' ORDER BY id DESC LIMIT 1`, []any{&a.ofLongest}},
-		{`SELECT id FROM deliveries WHERE state = 'pending' AND endpoint_id = '` + a.behind + `' ORDER BY id DESC LIMIT 1`, []any{&a.waiting}},
+		{`SELECT id, short_id, created_at FROM cases ORDER BY id LIMIT 1 OFFSET 50000`, nil, []any{&a.caseID, &a.shortID, &middle}},
+		{`SELECT id FROM events ORDER BY position LIMIT 1 OFFSET 50000`, nil, []any{&a.eventID}},
+		{`SELECT id, created_at FROM deliveries ORDER BY id LIMIT 1 OFFSET 500000`, nil, []any{&a.delivery, &middle}},
+		{`SELECT id FROM deliveries WHERE state = 'failed' ORDER BY id DESC LIMIT 1`, nil, []any{&a.failed}},
+		{`SELECT id FROM deliveries WHERE case_id = $1 ORDER BY id DESC LIMIT 1`, []any{a.longID}, []any{&a.ofLongest}},
+		{`SELECT id FROM deliveries WHERE state = 'pending' AND endpoint_id = $1 ORDER BY id DESC LIMIT 1`, []any{a.behind}, []any{&a.waiting}},
 	} {
-		if err := db.QueryRowContext(ctx, find.text).Scan(find.target...); err != nil {
+		if err := db.QueryRowContext(ctx, find.text, find.arguments...).Scan(find.target...); err != nil {
 			return fmt.Errorf("find what is to be shown: %w", err)
 		}
 	}

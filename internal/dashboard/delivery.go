@@ -283,7 +283,7 @@ func (v *deliveryView) allow(p service.Prospect) {
 		v.Untold = "Its case was erased: nothing tells any more what was sent."
 	case p.Endpoint == nil:
 		v.Untold = "Its endpoint was deleted, and with it how it was told of events."
-	case p.Withheld:
+	case p.Uncleared:
 		v.Untold = "The message is withheld: " + uncleared + "."
 	default:
 		v.CanSend, v.Blanked = true, !p.Endpoint.Clearance.PHI

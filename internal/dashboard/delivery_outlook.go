@@ -53,7 +53,7 @@ func canceled(d deliveryRow, p service.Prospect, by string) outlook {
 	case d.Withheld:
 		o.Text = "It was withheld,"
 		o.Then = withheldThen(d, p)
-		if p.Withheld {
+		if p.Uncleared {
 			o.Path, o.Link = "/endpoints/"+d.EndpointID, "The endpoint"
 		}
 	case by != "":
@@ -73,7 +73,7 @@ func withheldThen(d deliveryRow, p service.Prospect) string {
 		then = "The"
 	}
 	switch {
-	case p.Withheld:
+	case p.Uncleared:
 		return then + " endpoint is not cleared for what is restricted. Once it is, this can be sent again."
 	case p.Endpoint == nil || d.ShortID == "":
 		return then + " endpoint was not cleared for what is restricted."

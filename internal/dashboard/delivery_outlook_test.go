@@ -17,7 +17,7 @@ import (
 func TestWhatBecomesOfADeliveryIsToldInWords(t *testing.T) {
 	soon, past := time.Now().Add(4*time.Minute), time.Now().Add(-time.Minute)
 	active := &subscription.Endpoint{State: subscription.Active}
-	first := &store.Head{DeliveryID: "first", EventType: caseupdate.EventCreateCase, Event: 1, DueAt: &soon}
+	first := &store.Head{DeliveryID: "first", EventType: caseupdate.EventCreateCase, Sequence: 1, DueAt: &soon}
 	for name, test := range map[string]struct {
 		delivery service.Delivery
 		prospect service.Prospect
@@ -45,12 +45,12 @@ func TestWhatBecomesOfADeliveryIsToldInWords(t *testing.T) {
 		},
 		"withheld": {
 			delivery: service.Delivery{State: store.Canceled, Withheld: true, Tries: 1, FinishedAt: &past, EndpointID: "e"},
-			prospect: service.Prospect{Withheld: true},
+			prospect: service.Prospect{Uncleared: true},
 			want:     outlook{Tone: "quiet", Text: "It was withheld,", At: &past, Then: "Never sent: the endpoint is not cleared for what is restricted. Once it is, this can be sent again.", Path: "/endpoints/e", Link: "The endpoint"},
 		},
 		"withheld after an attempt": {
 			delivery: service.Delivery{State: store.Canceled, Withheld: true, Sequence: 3, Tries: 2, FinishedAt: &past, EndpointID: "e"},
-			prospect: service.Prospect{Withheld: true},
+			prospect: service.Prospect{Uncleared: true},
 			want:     outlook{Tone: "quiet", Text: "It was withheld,", At: &past, Then: "The endpoint is not cleared for what is restricted. Once it is, this can be sent again.", Path: "/endpoints/e", Link: "The endpoint"},
 		},
 		"withheld from what is cleared by now": {
@@ -59,7 +59,7 @@ func TestWhatBecomesOfADeliveryIsToldInWords(t *testing.T) {
 		},
 		"to be withheld": {
 			delivery: service.Delivery{State: store.Pending},
-			prospect: service.Prospect{Withheld: true},
+			prospect: service.Prospect{Uncleared: true},
 			want: outlook{
 				Tone: "wait", Text: "It waits for its turn, and is withheld then, unless the endpoint is cleared for what is restricted before.",
 				Path: "/endpoints/", Link: "The endpoint",

@@ -28,7 +28,7 @@ func obstacleOf(d service.Delivery, p service.Prospect) obstacle {
 	switch {
 	case p.Endpoint == nil:
 		return deletedEndpoint
-	case p.Withheld:
+	case p.Uncleared:
 		return withholding
 	case p.Endpoint.State == subscription.Paused:
 		return pausedEndpoint
@@ -82,7 +82,7 @@ func waitOf(d service.Delivery, p service.Prospect) *wait {
 		if p.First == nil {
 			return &wait{Text: "behind an earlier event"}
 		}
-		return &wait{Text: "behind", Path: "/deliveries/" + p.First.DeliveryID, Link: fmt.Sprintf("event %d", p.First.Event)}
+		return &wait{Text: "behind", Path: "/deliveries/" + p.First.DeliveryID, Link: fmt.Sprintf("event %d", p.First.Sequence)}
 	case nextAttempt:
 		return &wait{Text: "next attempt", At: d.NextAttemptAt}
 	}

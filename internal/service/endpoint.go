@@ -66,6 +66,15 @@ func (s *Service) Endpoint(ctx context.Context, caller Caller, id string) (*subs
 	return endpoint, refused("endpoint", err)
 }
 
+// endpointLeft returns an endpoint, which the caller must not change; nil where it was deleted.
+func (s *Service) endpointLeft(ctx context.Context, caller Caller, id string) (*subscription.Endpoint, error) {
+	endpoint, err := s.Store.Endpoint(ctx, caller.OrganizationID, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return endpoint, err
+}
+
 // Endpoints lists the endpoints in the order in which they were made. The caller
 // must not change them.
 func (s *Service) Endpoints(ctx context.Context, caller Caller, page Page) ([]*subscription.Endpoint, string, error) {

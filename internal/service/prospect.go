@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/casehook/casehook/internal/store"
@@ -11,9 +10,9 @@ import (
 
 // Prospect is what becomes of a delivery.
 type Prospect struct {
-	Endpoint *subscription.Endpoint // which the caller must not change; nil where it was deleted
-	Health   subscription.Health
-	Withheld bool // the endpoint may not be told of the event, as it is now
+	Endpoint  *subscription.Endpoint // which the caller must not change; nil where it was deleted
+	Health    subscription.Health
+	Uncleared bool // the endpoint may not be told of the event, as it is now
 
 	// What follows is of a delivery that is not finished.
 
@@ -36,12 +35,12 @@ func (s *Service) Prospects(ctx context.Context, caller Caller, deliveries []Del
 	prospects := make([]Prospect, len(deliveries))
 	var endpointIDs, waiting, doubtful []string
 	for i, d := range deliveries {
-		endpoint, err := s.Store.Endpoint(ctx, caller.OrganizationID, d.EndpointID)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
+		endpoint, err := s.endpointLeft(ctx, caller, d.EndpointID)
 		if err != nil {
 			return nil, err
+		}
+		if endpoint == nil {
+			continue
 		}
 		prospects[i].Endpoint = endpoint
 		endpointIDs = append(endpointIDs, endpoint.ID)
@@ -67,7 +66,7 @@ func (s *Service) Prospects(ctx context.Context, caller Caller, deliveries []Del
 		}
 		for i, d := range deliveries {
 			p := &prospects[i]
-			p.Withheld = p.Endpoint != nil && !p.Endpoint.Clearance.Restricted && restricted[d.EventID]
+			p.Uncleared = p.Endpoint != nil && !p.Endpoint.Clearance.Restricted && restricted[d.EventID]
 		}
 	}
 	if len(waiting) == 0 {

@@ -154,7 +154,7 @@ func TestADeliveryTellsWhatItWaitsFor(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, prospect.Ahead)
 	require.Equal(t, found[2].ID, prospect.First.DeliveryID)
-	require.Equal(t, int64(1), prospect.First.Event)
+	require.Equal(t, int64(1), prospect.First.Sequence)
 	prospects, err := w.Prospects(t.Context(), w.caller, found)
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 1, 0}, []int{prospects[0].Ahead, prospects[1].Ahead, prospects[2].Ahead})

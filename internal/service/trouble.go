@@ -3,7 +3,6 @@ package service
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -149,14 +148,13 @@ func (s *Service) Trouble(ctx context.Context, caller Caller) (t Trouble, err er
 func (s *Service) troubled(ctx context.Context, caller Caller, pulses []store.Pulse) ([]Condition, error) {
 	var endpoints []*subscription.Endpoint
 	for _, e := range pulses {
-		endpoint, err := s.Store.Endpoint(ctx, caller.OrganizationID, e.EndpointID)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
+		endpoint, err := s.endpointLeft(ctx, caller, e.EndpointID)
 		if err != nil {
 			return nil, err
 		}
-		endpoints = append(endpoints, endpoint)
+		if endpoint != nil {
+			endpoints = append(endpoints, endpoint)
+		}
 	}
 	return s.conditions(ctx, caller, endpoints)
 }

@@ -56,7 +56,7 @@ type Head struct {
 	DeliveryID string
 	EventID    string
 	EventType  caseupdate.Event
-	Event      int64      // its place among the events of the case: 1, 2, 3 …
+	Sequence   int64      // its place among the events of the case: 1, 2, 3 …
 	DueAt      *time.Time // of its next attempt; nil where it waits for none
 }
 
@@ -97,7 +97,7 @@ func (s *Store) Ahead(ctx context.Context, deliveryIDs []string) (map[string]Ahe
 		var id string
 		var a Ahead
 		var due sql.NullInt64
-		err := rows.Scan(&id, &a.Count, &a.First.DeliveryID, &a.First.EventID, &a.First.EventType, &due, &a.First.Event)
+		err := rows.Scan(&id, &a.Count, &a.First.DeliveryID, &a.First.EventID, &a.First.EventType, &due, &a.First.Sequence)
 		a.First.DueAt = maybeAt(due)
 		all[id] = a
 		return err

@@ -149,7 +149,7 @@ var deliveryTests = []test{
 		}
 		ahead, err := c.Ahead(t.Context(), ids)
 		require.NoError(t, err)
-		head := store.Head{DeliveryID: ids[0], EventID: messages[0].Event.ID, EventType: caseupdate.EventCreateCase, Event: 1, DueAt: &due}
+		head := store.Head{DeliveryID: ids[0], EventID: messages[0].Event.ID, EventType: caseupdate.EventCreateCase, Sequence: 1, DueAt: &due}
 		require.Equal(t, map[string]store.Ahead{ids[1]: {Count: 1, First: head}, ids[2]: {Count: 2, First: head}}, ahead)
 
 		_, _, err = c.Cancel(t.Context(), c.org.ID, ids[0], nil)
@@ -158,7 +158,7 @@ var deliveryTests = []test{
 		require.NoError(t, err)
 		require.Equal(t, map[string]store.Ahead{ids[2]: {
 			Count: 1,
-			First: store.Head{DeliveryID: ids[1], EventID: messages[1].Event.ID, EventType: caseupdate.EventAddCaseComment, Event: 2},
+			First: store.Head{DeliveryID: ids[1], EventID: messages[1].Event.ID, EventType: caseupdate.EventAddCaseComment, Sequence: 2},
 		}}, ahead)
 	}},
 	{"what a delivery sends is read whatever its state, until its case is erased", func(t *testing.T, url string) {
