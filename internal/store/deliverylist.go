@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,17 +31,29 @@ type DeliveryFilter struct {
 // which it has looked, from which the rest is found on. It is "" where there is no rest.
 func (s *Store) Deliveries(ctx context.Context, organizationID string, filter DeliveryFilter, before string, limit int) (found []Delivery, reached string, err error) {
 	list := filter.list(organizationID, before)
+	var from reader = s.readers
 	query := list.query
 	if list.looked {
-		if reached, err = s.depth(ctx, list); err != nil {
+		// Both queries see the same deliveries: of what is made in between, the search would
+		// look at the newest, and leave out the oldest.
+		tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+		if err != nil {
 			return nil, "", fmt.Errorf("list deliveries: %w", err)
 		}
+		defer func() { _ = tx.Rollback() }() // there is nothing to commit
+		var own bool
+		if reached, own, err = list.depth(ctx, tx); err != nil {
+			return nil, "", fmt.Errorf("list deliveries: %w", err)
+		}
+		if !own {
+			return nil, "", nil
+		}
 		list.begin(reached)
-		query = list.search
+		from, query = tx, list.search
 	}
 	// An endpoint, a case or an event is of one organisation: what is asked of it here is
 	// asked of all or none.
-	found, err = s.listDeliveries(ctx, selectDeliveries+`
+	found, err = listDeliveries(ctx, from, selectDeliveries+`
 	WHERE d.id IN (`+query(limit)+`) AND d.organization_id || '' = $4
 	ORDER BY d.id DESC
 	LIMIT `+strconv.Itoa(limit), list.where.arguments...)
@@ -136,7 +149,8 @@ func (l *deliveryList) query(limit int) string {
 }
 
 // search is query where what is looked for is in no index. The limit within has it looked for
-// among what the index has found, whatever the engine expects to be there.
+// among what the index has found, whatever the engine expects to be there. It leaves nothing
+// out: from where depth says are no more.
 func (l *deliveryList) search(limit int) string {
 	bounds, order := l.within()
 	return l.each(func(p part) string {
@@ -155,21 +169,27 @@ func (l *deliveryList) search(limit int) string {
 }
 
 // depth returns the id down to which a list is looked through: of no state are more than
-// maxLooked. It is "" where that is all.
-func (s *Store) depth(ctx context.Context, l *deliveryList) (string, error) {
+// maxLooked. It is "" where that is all. Own is whether the list is the organisation's: it
+// may be of an endpoint, a case or an event of another one.
+func (l *deliveryList) depth(ctx context.Context, from reader) (reached string, own bool, err error) {
 	bounds, order := l.within()
-	var reached sql.NullString
-	err := s.readers.QueryRowContext(ctx, `
-		SELECT MAX(id)
-		FROM (`+l.each(func(p part) string {
+	err = from.QueryRowContext(ctx, `
+		SELECT d.id, d.organization_id || '' = $4
+		FROM deliveries AS d
+		WHERE d.id = (
+			SELECT MAX(id)
+			FROM (`+l.each(func(p part) string {
 		return `
 			SELECT d.id
 			FROM deliveries AS d
 			WHERE ` + p.indexed + bounds + `
 			ORDER BY ` + order + `
 			LIMIT 1 OFFSET ` + strconv.Itoa(maxLooked-1)
-	})+`) AS last`, l.where.arguments[:3]...).Scan(&reached)
-	return reached.String, err
+	})+`) AS last)`, l.where.arguments[:4]...).Scan(&reached, &own)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", true, nil
+	}
+	return reached, own, err
 }
 
 // bounds returns the id that those of a list are not before, and the one that they are before.
@@ -242,7 +262,7 @@ func (s *Store) DeliveriesOf(ctx context.Context, organizationID string, eventID
 		where.arguments = append(where.arguments, id)
 		where.text += `, $` + strconv.Itoa(len(where.arguments))
 	}
-	deliveries, err := s.listDeliveries(ctx, selectDeliveries+`
+	deliveries, err := listDeliveries(ctx, s.readers, selectDeliveries+`
 	WHERE `+where.text+`)
 	ORDER BY d.id DESC
 	LIMIT `+strconv.Itoa(limit), where.arguments...)
@@ -255,7 +275,7 @@ func (s *Store) DeliveriesOf(ctx context.Context, organizationID string, eventID
 // FailedLately returns at most limit deliveries of an organisation that failed for good, the
 // last one first.
 func (s *Store) FailedLately(ctx context.Context, organizationID string, limit int) ([]Delivery, error) {
-	deliveries, err := s.listDeliveries(ctx, selectDeliveries+`
+	deliveries, err := listDeliveries(ctx, s.readers, selectDeliveries+`
 	WHERE d.organization_id = $1 AND d.state = 'failed' AND d.finished_at IS NOT NULL
 	ORDER BY d.finished_at DESC
 	LIMIT $2`, organizationID, limit)
@@ -265,8 +285,14 @@ func (s *Store) FailedLately(ctx context.Context, organizationID string, limit i
 	return deliveries, nil
 }
 
-func (s *Store) listDeliveries(ctx context.Context, query string, arguments ...any) ([]Delivery, error) {
-	rows, err := s.readers.QueryContext(ctx, query, arguments...)
+// reader is all connections that read, or a transaction on one.
+type reader interface {
+	QueryContext(ctx context.Context, query string, arguments ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, arguments ...any) *sql.Row
+}
+
+func listDeliveries(ctx context.Context, from reader, query string, arguments ...any) ([]Delivery, error) {
+	rows, err := from.QueryContext(ctx, query, arguments...)
 	if err != nil {
 		return nil, err
 	}

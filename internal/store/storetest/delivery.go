@@ -1,7 +1,11 @@
 package storetest
 
 import (
+	"context"
+	"database/sql"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -370,14 +374,7 @@ var deliveryTests = []test{
 		e := c.endpoint()
 		first := c.find(store.DeliveryFilter{CaseID: c.create(nil)})[0]
 		// Of what was delivered there is more than is looked at at once, and much less failed.
-		_, err := database(t, url).ExecContext(t.Context(), `
-			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)
-			INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, tries, created_at, finished_at)
-			SELECT substr(d.id, 1, 14) || '7000-8000-' || CAST(100000000000 + i AS TEXT), d.organization_id, CAST(i AS TEXT), CASE i % 4000 WHEN 3 THEN 'ESCALATE_CASE' ELSE 'ADD_CASE_COMMENT' END,
-				d.endpoint_id, d.case_id, d.lane, i + 1, CASE i % 1000 WHEN 3 THEN 'failed' ELSE 'delivered' END, 1, d.created_at, d.created_at
-			FROM n
-			JOIN deliveries AS d ON d.id = $1`, first.ID)
-		require.NoError(t, err)
+		require.NoError(t, addDeliveries(t.Context(), database(t, url), first.ID, 1, 9000, 4000))
 		for name, filter := range map[string]store.DeliveryFilter{
 			"all":               {},
 			"to an endpoint":    {EndpointID: e.ID},
@@ -407,6 +404,61 @@ var deliveryTests = []test{
 				require.Equal(t, 3, pages, name)
 			}
 		}
+	}},
+	{"events of a name are all found, also while more is recorded", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		c.endpoint()
+		first := c.find(store.DeliveryFilter{CaseID: c.create(nil)})[0]
+		db := database(t, url)
+		require.NoError(t, addDeliveries(t.Context(), db, first.ID, 1, 9000, 40))
+		var recording sync.WaitGroup
+		defer recording.Wait()
+		recording.Go(func() {
+			for number := 9001; number < 15000; number += 100 {
+				if err := addDeliveries(t.Context(), db, first.ID, number, number+99, 40); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		for range 30 {
+			found := make(map[string]bool)
+			before := ""
+			for more := true; more; {
+				page, reached, err := c.Deliveries(t.Context(), c.org.ID, store.DeliveryFilter{Event: caseupdate.EventEscalateCase}, before, 1000)
+				require.NoError(t, err)
+				for _, d := range page {
+					found[d.EventID] = true
+				}
+				before, more = reached, reached != ""
+			}
+			for number := 3; number <= 9000; number += 40 {
+				require.True(t, found[strconv.Itoa(number)], "event %d", number)
+			}
+		}
+	}},
+	{"what another organisation has is not told of by how far it is looked through", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		first := c.find(store.DeliveryFilter{CaseID: c.create(nil)})[0]
+		require.NoError(t, addDeliveries(t.Context(), database(t, url), first.ID, 1, 5000, 4000))
+		other := c.neighbour()
+		for name, filter := range map[string]store.DeliveryFilter{
+			"an endpoint":           {EndpointID: e.ID},
+			"a case":                {CaseID: first.CaseID},
+			"an event":              {EventID: first.EventID},
+			"an endpoint of a case": {EndpointID: e.ID, CaseID: first.CaseID},
+		} {
+			for _, event := range []caseupdate.Event{"", caseupdate.EventReopenCase, caseupdate.EventAddCaseComment} {
+				filter.Event = event
+				found, reached, err := other.Deliveries(t.Context(), other.org.ID, filter, "", 10)
+				require.NoError(t, err, name)
+				require.Empty(t, found, name)
+				require.Empty(t, reached, name)
+			}
+		}
+		_, reached, err := c.Deliveries(t.Context(), c.org.ID, store.DeliveryFilter{EndpointID: e.ID, Event: caseupdate.EventReopenCase}, "", 10)
+		require.NoError(t, err)
+		require.NotEmpty(t, reached, "whose they are is told")
 	}},
 	{"deliveries are their organisation's only", func(t *testing.T, url string) {
 		c := newClinic(t, url)
@@ -613,4 +665,17 @@ func byEndpoint(messages []store.Message, id string) []store.Message {
 // madeAt returns when a delivery was made, as its id says.
 func madeAt(d store.Delivery) time.Time {
 	return time.Unix(uuid.MustParse(d.ID).Time().UnixTime()).UTC()
+}
+
+// addDeliveries adds deliveries like another one, newer than it, of events whose ids are numbers.
+// One in a number of them is of an escalation, and one in 1,000 failed.
+func addDeliveries(ctx context.Context, db *sql.DB, like string, first, last, escalated int) error {
+	_, err := db.ExecContext(ctx, `
+		WITH RECURSIVE n (i) AS (SELECT CAST($2 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < $3)
+		INSERT INTO deliveries (id, organization_id, event_id, event_type, endpoint_id, case_id, lane, sequence, state, tries, created_at, finished_at)
+		SELECT substr(d.id, 1, 14) || '7000-8000-' || CAST(100000000000 + i AS TEXT), d.organization_id, CAST(i AS TEXT), CASE i % $4 WHEN 3 THEN 'ESCALATE_CASE' ELSE 'ADD_CASE_COMMENT' END,
+			d.endpoint_id, d.case_id, d.lane, i + 1, CASE i % 1000 WHEN 3 THEN 'failed' ELSE 'delivered' END, 1, d.created_at, d.created_at
+		FROM n
+		JOIN deliveries AS d ON d.id = $1`, like, first, last, escalated)
+	return err
 }
