@@ -32,21 +32,28 @@
     dashes: (tone) => ({ ...shapes.line(tone), dash: [5, 3] }),
   };
 
-  const decade = (ms) => 10 ** Math.floor(Math.log10(Math.max(ms, 0.1)));
+  // marks are the durations that an axis names, in milliseconds: each has a round word.
+  const [second, minute, hour, day] = [1e3, 6e4, 36e5, 864e5];
+  const marks = [1, 10, 100, second, 10 * second, minute, 10 * minute, hour, day, 10 * day, 100 * day];
+  const marksAround = (low, high) => {
+    const first = marks.findLastIndex((mark) => mark <= low), last = marks.findIndex((mark) => mark > high);
+    return marks.slice(Math.max(first, 0), last < 0 ? marks.length : Math.max(last, 1) + 1);
+  };
 
-  // Counts begin at 0; durations stand on a scale of decades, in milliseconds.
+  // Counts begin at 0; durations stand on a scale of about decades, of which as many are named as fit.
   const steps = [1, 2, 5].flatMap((n) => [1, 10, 100, 1e3, 1e4, 1e5, 1e6].map((decade) => n * decade)).sort((a, b) => a - b);
   const scales = {
     count: { tell: count, scale: { range: (u, low, high) => [0, Math.max(1, high) * 1.08] }, axis: { incrs: steps } },
     duration: {
       tell: duration,
-      scale: { distr: 3, range: (u, low, high) => [decade(low ?? 1), 10 * decade(high ?? 999)] },
+      scale: { distr: 3, range: (u, low, high) => { const around = marksAround(low ?? 1, high ?? 999); return [around[0], around.at(-1)]; } },
       axis: {
         splits: (u, axis, low, high) => {
-          const decades = [];
-          for (let at = low; at < high * 1.01; at *= 10) decades.push(at);
-          return decades;
+          const shown = marks.filter((mark) => low <= mark && mark <= high);
+          const each = Math.ceil(14 * shown.length * devicePixelRatio / u.bbox.height);
+          return shown.filter((mark, i) => i % each === 0);
         },
+        filter: (u, splits) => splits,
       },
     },
   };
