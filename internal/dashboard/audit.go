@@ -162,7 +162,7 @@ func (n *names) tell(ctx context.Context, entries []service.AuditEntry, caseID s
 			At: e.At, Role: e.Role, Deed: deed(e.Operation), Status: e.Status, From: e.Details.From,
 			Operation: e.Operation, Method: e.Method, RequestID: e.RequestID, Digest: hex.EncodeToString(e.Digest[:]), KeyID: e.KeyID, ActorID: e.ActorID,
 		}
-		row.Word, row.Why = verdict(e.Status)
+		row.Word, row.Why = verdict(e)
 		if row.Who, err = n.key(ctx, e.KeyID); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,10 @@
 package dashboard
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/casehook/casehook/internal/service"
+)
 
 // deeds are the operations in words for people, as what somebody wanted to do.
 var deeds = map[string]string{
@@ -93,8 +97,11 @@ var resources = []struct{ name, noun string }{
 }
 
 // verdict says in a word how a call was answered, and in a few why, or "".
-func verdict(status int) (word, why string) {
+func verdict(e service.AuditEntry) (word, why string) {
+	status := e.Status
 	switch {
+	case e.Details.Repeated && status < http.StatusBadRequest:
+		return "repeated", "nothing was done"
 	case status < http.StatusBadRequest:
 		return "done", ""
 	case status >= http.StatusInternalServerError:

@@ -41,6 +41,12 @@ func TestAKeyIsMadeAndShownOnce(t *testing.T) {
 	keys, _, err := s.service.Keys(t.Context(), s.admin, service.Page{})
 	require.NoError(t, err)
 	require.Len(t, keys, 1)
+	answers := regexp.MustCompile(`(?s)data-label="Answered"[^>]*>(.*?)</td>`).FindAllStringSubmatch(b.get(t, "/audit?operation=createKey").body, -1)
+	require.Len(t, answers, 2)
+	require.Contains(t, answers[0][1], "Repeated")
+	require.Contains(t, answers[0][1], "nothing was done")
+	require.Contains(t, answers[1][1], "Done")
+	require.NotContains(t, answers[1][1], "200", "the status is for whoever unfolds it")
 	require.Equal(t, "2999-01-01T00:00:00Z", keys[0].ExpiresAt.Format("2006-01-02T15:04:05Z07:00"))
 }
 

@@ -96,7 +96,7 @@ var tones = map[string]string{
 	"delivered": "good", "failed": "bad", "sending": "busy", "pending": "wait", "canceled": "quiet", "withheld": "quiet",
 	"active": "good", "behind": "wait", "paused": "wait", "flagged": "bad", "disabled": "bad", "failing": "bad", "moving": "busy", "running": "busy", "stopped": "quiet",
 	"OPEN": "wait", "ASSIGNED": "busy", "IN_PROGRESS": "busy", "APPROVED": "good", "REJECTED": "quiet", "NO_DECISION": "quiet", "ABANDONED": "quiet",
-	"recorded": "busy", "revoked": "quiet", "expired": "quiet", "done": "good", "refused": "wait",
+	"recorded": "busy", "revoked": "quiet", "expired": "quiet", "done": "good", "repeated": "quiet", "refused": "wait",
 	"escalated": "wait", "archived": "quiet", "PAID": "good", "UNPAID": "wait",
 }
 

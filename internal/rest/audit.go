@@ -33,6 +33,7 @@ type auditEntry struct {
 	Operation string            `json:"operation" doc:"The operationId of the call in this document, or what the dashboard did: signIn, signOut, or that it showed what tells of a patient, such as revealCase." example:"getCase"`
 	Resources map[string]string `json:"resources" doc:"The ids in the path, and of the case that was made." example:"{\"caseId\":\"01937b1c-5f0e-7a64-9d0c-2f1f4a1b7c3d\"}"`
 	Shown     []string          `json:"shown" doc:"The ids of the cases whose patients it showed beside the one in resources: those of a list, of a part of the log, or of a delivery."`
+	Repeated  bool              `json:"repeated" doc:"Whether the call had been answered before, and nothing was done: it was answered the same again."`
 	Status    int               `json:"status" doc:"Of the answer."`
 	From      string            `json:"from" doc:"The address that the call came from."`
 	Digest    string            `json:"digest" doc:"Of this entry, as a block of the chain covers it, in hex."`
@@ -47,6 +48,7 @@ func shownAuditEntry(e service.AuditEntry) auditEntry {
 		Operation: e.Operation,
 		Resources: map[string]string{},
 		Shown:     append([]string{}, e.Details.Shown...),
+		Repeated:  e.Details.Repeated,
 		Status:    e.Status,
 		From:      e.Details.From,
 		Digest:    hex.EncodeToString(e.Digest[:]),

@@ -17,7 +17,7 @@ type AuditEntry = store.AuditEntry
 type AuditDetails = store.AuditDetails
 
 // Attribute says in the entry of a call who the caller is, and makes it ready to be
-// recorded. Then it is not to be changed, but for its status and what the call shows.
+// recorded. Then it is not to be changed, but for its status, what the call shows and whether it repeats another.
 func (s *Service) Attribute(ctx context.Context, e *AuditEntry, caller Caller) error {
 	attributed := *e
 	attributed.OrganizationID, attributed.KeyID, attributed.Role = caller.OrganizationID, caller.KeyID, string(caller.Role)
@@ -40,7 +40,7 @@ func WithAuditEntry(ctx context.Context, e *AuditEntry) context.Context {
 type callKey struct{}
 
 // WithCall returns a context of a call whose entry is attributed: it will say whose patients
-// the call is shown.
+// the call is shown, and whether it had been answered before.
 func WithCall(ctx context.Context, e *AuditEntry) context.Context {
 	return context.WithValue(ctx, callKey{}, e)
 }
@@ -66,6 +66,16 @@ func (s *Service) shows(ctx context.Context, caseIDs ...string) error {
 		return errors.New("record whose patients are shown: the entry of the call was written before")
 	}
 	e.Details.Shown = shown
+	return s.Store.SealAuditEntry(ctx, e)
+}
+
+// repeats puts into the entry of the call that ctx is of that it had been answered before.
+func (s *Service) repeats(ctx context.Context) error {
+	e, _ := ctx.Value(callKey{}).(*AuditEntry)
+	if e == nil {
+		return nil
+	}
+	e.Details.Repeated = true
 	return s.Store.SealAuditEntry(ctx, e)
 }
 

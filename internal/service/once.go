@@ -89,6 +89,9 @@ func (s *Service) repeated(ctx context.Context, caller Caller, request *Repeatab
 	case digest != first:
 		return refusal.Field("Idempotency-Key", "must not have been used for another request")
 	}
+	if err := s.repeats(ctx); err != nil {
+		return err
+	}
 	return &Repeated{answer}
 }
 

@@ -44,6 +44,8 @@ type AuditDetails struct {
 	Resources map[string]string `json:"resources"` // the ids in the path, by what they are of
 	// Shown are the ids of the cases whose patients the call showed, beside the one that it names.
 	Shown []string `json:"shown,omitempty"`
+	// Repeated is whether the call had been answered before, and did nothing.
+	Repeated bool `json:"repeated,omitempty"`
 }
 
 // Written reports whether the entry was written, with the status that it has.
