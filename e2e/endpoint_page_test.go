@@ -87,7 +87,7 @@ func TestAnEndpointIsMadeTestedAndLookedAfter(t *testing.T) {
 	v.check()
 	v.tick("th.endpoint a")
 	v.click("Resume")
-	v.sees("It is active")
+	v.sees("Resumed at")
 
 	v.click("Rotate the secret")
 	v.sees("A new secret is made and shown once.")

@@ -107,7 +107,8 @@ const (
 // endpointView is one endpoint.
 type endpointView struct {
 	endpointRow
-	Resume    string // what it is called to have it sent messages again; "" where it is
+	Resume    string // what it is called to have it sent what waits; "" where nothing does
+	Refresh   int    // in how many seconds there may be something new; 0: nothing is expected
 	CanPause  bool
 	Settings  []fact
 	Told      []option // what its clearance means
@@ -147,6 +148,7 @@ func (d *Dashboard) showTested(w http.ResponseWriter, r *http.Request, sample ca
 	view := endpointView{
 		endpointRow: endpointRowOf(c, who),
 		Resume:      resumption(c),
+		Refresh:     refreshOf(c),
 		CanPause:    e.State == subscription.Active,
 		Settings:    settingsOf(e),
 		Told:        clearanceOf(e.Clearance),
@@ -180,15 +182,29 @@ func (d *Dashboard) showTested(w http.ResponseWriter, r *http.Request, sample ca
 	return d.show(w, r, page{Template: "endpoint", Title: view.Endpoint.String(), Crumbs: []crumb{{"Endpoints", "/endpoints"}}, Data: view})
 }
 
-// resumption is what it is called to have an endpoint sent messages again, "" where it is.
+// resumption is what it is called to have an endpoint sent what waits, "" where nothing does.
 func resumption(c service.Condition) string {
 	switch {
 	case c.Endpoint.State != subscription.Active, c.Health.Gate() != subscription.Open:
 		return "Resume"
+	case c.Backlog.Messages > 0:
+		return "Send what waits now"
 	case c.Health.FlaggedAt != nil:
 		return "Clear the flag"
 	}
 	return ""
+}
+
+// refreshOf returns in how many seconds the page of an endpoint may have something new; 0 where
+// nothing goes to it.
+func refreshOf(c service.Condition) int {
+	switch {
+	case c.Endpoint.State != subscription.Active, c.Backlog.Messages == 0:
+		return 0
+	case c.Health.Failures > 0:
+		return 10
+	}
+	return 2
 }
 
 func (d *Dashboard) testEndpoint(w http.ResponseWriter, r *http.Request) error {
@@ -227,7 +243,7 @@ func (d *Dashboard) resumeEndpoint(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	return d.goTo(w, r, endpointPath(e.ID), "It is active: what has waited is sent now, in order.")
+	return d.goTo(w, r, endpointPath(e.ID), "Resumed at "+timeOfDay(time.Now())+": what waited is due since then, in order.")
 }
 
 func (d *Dashboard) askToDeleteEndpoint(w http.ResponseWriter, r *http.Request) error {

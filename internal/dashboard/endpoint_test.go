@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -233,6 +234,39 @@ func TestAnEndpointIsPausedResumedAndDeleted(t *testing.T) {
 	require.Equal(t, "/endpoints", b.post(t, path+"/delete", nil).header.Get("Location"))
 	require.Equal(t, http.StatusNotFound, b.get(t, path).status)
 	require.Empty(t, s.endpoints(t))
+}
+
+func TestWhatWaitsIsSentNowByOnePress(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn(t, adminKey)
+	var mended atomic.Bool
+	partner := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !mended.Load() {
+			w.Header().Set("Retry-After", "43200")
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(partner.Close)
+	e, err := s.service.CreateEndpoint(t.Context(), s.admin, subscription.New(partner.URL, subscription.Clearance{}), nil)
+	require.NoError(t, err)
+	path := "/endpoints/" + e.ID
+	require.NotContains(t, b.get(t, path).body, "Send what waits now")
+	require.NotContains(t, b.get(t, path).body, path+"/progress", "nothing is to be watched")
+	s.open(t, "mark")
+	s.troubled(t, 1)
+
+	page := b.get(t, path).body
+	require.Contains(t, page, "Send what waits now")
+	require.Contains(t, page, path+"/progress")
+	reader := s.signedIn(t, s.key(t, service.Reader, service.FullClearance).Secret)
+	require.NotContains(t, reader.get(t, path).body, "Send what waits now")
+	mended.Store(true)
+	require.Equal(t, path, b.post(t, path+"/resume", nil).header.Get("Location"))
+	require.Regexp(t, `Resumed at \d\d:\d\d:\d\d UTC: what waited is due since then, in order\.`, b.get(t, path).body)
+	require.Eventually(t, func() bool {
+		now := b.get(t, path+"/progress").body
+		return !strings.Contains(now, path+"/progress") && !strings.Contains(now, "Send what waits now")
+	}, 10*time.Second, 10*time.Millisecond)
 }
 
 func TestThatNothingWasAnsweredIsSaid(t *testing.T) {

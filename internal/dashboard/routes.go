@@ -56,6 +56,7 @@ func (d *Dashboard) routes() []route {
 		{pattern: "GET /endpoints/new", operation: "draftEndpoint", handler: d.draftEndpoint},
 		{pattern: "POST /endpoints", operation: "createEndpoint", page: "/endpoints/new", fills: true, handler: d.createEndpoint, status: http.StatusCreated},
 		{pattern: "GET /endpoints/{endpointId}", operation: "getEndpoint", handler: d.showEndpoint},
+		{pattern: "GET /endpoints/{endpointId}/progress", operation: "getEndpoint", page: "/endpoints/{endpointId}", handler: d.showEndpoint, refresh: true},
 		{pattern: "GET /endpoints/{endpointId}/edit", operation: "draftEndpoint", handler: d.redraftEndpoint},
 		{pattern: "POST /endpoints/{endpointId}", operation: "updateEndpoint", page: "/endpoints/{endpointId}/edit", fills: true, handler: d.updateEndpoint},
 		{pattern: "GET /endpoints/{endpointId}/delete", operation: "previewChange", handler: d.askToDeleteEndpoint},

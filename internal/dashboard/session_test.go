@@ -161,7 +161,7 @@ func TestAfterSigningInNobodyIsLedElsewhere(t *testing.T) {
 	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "javascript:alert(1)", "cases", "/\t/evil.example",
 		"/%2F/evil.example", "/%5Cevil.example", "%2F%2Fevil.example", "/..//evil.example", "/.//evil.example", "///evil.example", "https:evil.example", "/cases\n//evil.example",
 		"/login", "/logout", "/nothing", "/assets/dashboard.css",
-		"/home", "/live/stream", "/deliveries/x/progress", "/endpoints/x/replays/x/progress", "/cases/x/attachments/x/content"} {
+		"/home", "/live/stream", "/deliveries/x/progress", "/endpoints/x/progress", "/endpoints/x/replays/x/progress", "/cases/x/attachments/x/content"} {
 		in := s.browser(t).post(t, "/login", url.Values{"key": {adminKey}, "next": {next}})
 		require.Equal(t, "/", in.header.Get("Location"), next)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/casehook/casehook/internal/doorway"
 	"github.com/casehook/casehook/internal/refusal"
@@ -141,6 +142,10 @@ func leadTo(w http.ResponseWriter, r *http.Request, path string) {
 	}
 	http.Redirect(w, r, path, http.StatusSeeOther)
 }
+
+// timeOfDay tells when something was done just now. What a page tells of that stays true however
+// its parts change.
+func timeOfDay(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
 
 // goTo ends a change: the browser goes to a page, which tells once what was done, where that
 // is not "".
