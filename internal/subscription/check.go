@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -112,12 +113,20 @@ func checkURL(s string, insecure bool) string {
 			return "must begin with https:// or http://"
 		}
 		return "must begin with https://"
+	case !isPort(u.Port()):
+		return "must have a port from 1 to 65535, or none"
 	case u.User != nil:
 		return "must have no user name or password: put what authenticates into headers"
 	case u.Fragment != "":
 		return "must have no fragment"
 	}
 	return ""
+}
+
+// isPort reports whether a port is one, or there is none.
+func isPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // reserved are the headers that casehook or HTTP itself sets.

@@ -69,6 +69,8 @@ func TestCheckNamesTheFieldAndWhatIsAllowedButNoValue(t *testing.T) {
 		{"another scheme", "url", func(e *subscription.Endpoint) { e.URL = "ftp://canary.example" }},
 		{"no host", "url", func(e *subscription.Endpoint) { e.URL = "https:///canary" }},
 		{"a port alone", "url", func(e *subscription.Endpoint) { e.URL = "https://:443/canary" }},
+		{"a port that is too high", "url", func(e *subscription.Endpoint) { e.URL = "https://canary.example:65536/" }},
+		{"the port 0", "url", func(e *subscription.Endpoint) { e.URL = "https://canary.example:0/" }},
 		{"not absolute", "url", func(e *subscription.Endpoint) { e.URL = "/canary" }},
 		{"not a URL", "url", func(e *subscription.Endpoint) { e.URL = "https://canary.example/%zz" }},
 		{"a password", "url", func(e *subscription.Endpoint) { e.URL = "https://user:canary@partner.example" }},
