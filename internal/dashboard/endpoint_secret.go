@@ -3,6 +3,7 @@ package dashboard
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/casehook/casehook/internal/refusal"
@@ -83,6 +84,33 @@ func (d *Dashboard) showSecret(w http.ResponseWriter, r *http.Request, e *subscr
 		}
 	}
 	return d.show(w, r, page{Template: "endpoint_secret", Title: "Secret", Crumbs: aboveEndpoint(name), Status: status, Data: view})
+}
+
+// askToReplaceSecret asks about a rotation without an overlap, of the kind that the query names.
+func (d *Dashboard) askToReplaceSecret(w http.ResponseWriter, r *http.Request) error {
+	e, err := d.service.Endpoint(r.Context(), caller(r), r.PathValue("endpointId"))
+	if err != nil {
+		return err
+	}
+	algorithm := service.Algorithm(r.URL.Query().Get("algorithm"))
+	if !slices.ContainsFunc(secretsOf(e), func(s secretRow) bool { return s.Algorithm == algorithm }) {
+		return refusal.Of(refusal.NotFound, "The endpoint has no secret of that kind.")
+	}
+	name, err := newNames(d.service, caller(r)).endpoint(r.Context(), e.ID)
+	if err != nil {
+		return err
+	}
+	return d.ask(w, r, question{
+		Title: "Replace the secret of",
+		About: name.String(),
+		Text: "A new one (" + string(algorithm) + ") is made and shown once, and those before it sign nothing from now on. " +
+			"A receiver that verifies by one of those refuses every message until it has the new one. This cannot be undone.",
+		Button:  "Replace at once",
+		Class:   "danger",
+		Dismiss: "Keep it",
+		Back:    endpointPath(e.ID),
+		Sends:   map[string]string{"once": newOnce(), "algorithm": string(algorithm), "overlapHours": "0"},
+	}, aboveEndpoint(name)...)
 }
 
 func (d *Dashboard) askToEndOverlap(w http.ResponseWriter, r *http.Request) error {

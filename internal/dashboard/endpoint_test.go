@@ -305,6 +305,21 @@ func TestASecretIsRotatedWithAnOverlap(t *testing.T) {
 	require.Equal(t, path, b.post(t, path+"/end-overlap", nil).header.Get("Location"))
 	require.Len(t, s.endpoints(t)[0].Secrets, 2, "the newest of each algorithm")
 	require.NotContains(t, b.get(t, path).body, path+"/end-overlap")
+	page = b.get(t, path).body
+	require.NotContains(t, page, `<option value="0">`, "nothing is ended at one click")
+	replacing := path + "/rotate-secret?algorithm=hmac-sha256"
+	require.Regexp(t, `<a class="button danger" href="`+regexp.QuoteMeta(replacing)+`"[^>]* data-ask>Replace at once`, page)
+	asked := b.get(t, replacing).body
+	require.Contains(t, asked, "refuses every message until it has the new one.")
+	answer := url.Values{}
+	for _, field := range regexp.MustCompile(`type="hidden" name="(\w+)" value="([^"]*)"`).FindAllStringSubmatch(asked, -1) {
+		answer.Set(field[1], field[2])
+	}
+	before := s.endpoints(t)[0].Secrets
+	require.Equal(t, http.StatusOK, b.post(t, path+"/rotate-secret", answer).status)
+	require.Len(t, s.endpoints(t)[0].Secrets, len(before), "the old one is gone")
+	require.NotEqual(t, before, s.endpoints(t)[0].Secrets)
+	require.Equal(t, http.StatusNotFound, b.get(t, path+"/rotate-secret?algorithm=rot13").status)
 	for _, wrong := range []url.Values{{"algorithm": {"rot13"}, "overlapHours": {"1"}}, {"algorithm": {"ed25519"}, "overlapHours": {"169"}}} {
 		require.Equal(t, http.StatusUnprocessableEntity, b.post(t, path+"/rotate-secret", wrong).status)
 	}

@@ -29,6 +29,7 @@ func (keysView) Fields() []field {
 // keyRow is an API key in the list.
 type keyRow struct {
 	service.Key
+	End   string // of its id: names may be alike
 	State string
 	Told  string // of what its holder is told
 	IsOwn bool
@@ -56,7 +57,7 @@ func (d *Dashboard) showKeys(w http.ResponseWriter, r *http.Request, status int,
 	view.Own = who.KeyID
 	view.First, view.Next = pagesOf(r, "/keys", next)
 	for _, key := range keys {
-		view.Rows = append(view.Rows, keyRow{key, stateOf(key), toldWhat(key.Clearance), key.ID == who.KeyID})
+		view.Rows = append(view.Rows, keyRow{key, endOf(key.ID), stateOf(key), toldWhat(key.Clearance), key.ID == who.KeyID})
 	}
 	return d.show(w, r, page{Template: "keys", Title: "Keys", Status: status, Data: view})
 }
@@ -131,7 +132,7 @@ func (d *Dashboard) askToRevokeKey(w http.ResponseWriter, r *http.Request) error
 	if key.RevokedAt != nil {
 		return refusal.Of(refusal.Conflict, "The key is revoked already.")
 	}
-	text := "Whatever uses it is refused from now on, and whoever signed in with it is signed out. This cannot be undone."
+	text := "Its id ends in " + endOf(key.ID) + ". Whatever uses it is refused from now on, and whoever signed in with it is signed out. This cannot be undone."
 	if key.ID == caller(r).KeyID {
 		text += " It is your own: you are signed out."
 	}

@@ -47,6 +47,7 @@ func TestAKeyIsMadeAndShownOnce(t *testing.T) {
 	require.Contains(t, answers[0][1], "nothing was done")
 	require.Contains(t, answers[1][1], "Done")
 	require.NotContains(t, answers[1][1], "200", "the status is for whoever unfolds it")
+	require.Contains(t, b.get(t, "/keys").body, "…"+keys[0].ID[len(keys[0].ID)-6:]+"</code>", "names may be alike")
 	require.Equal(t, "2999-01-01T00:00:00Z", keys[0].ExpiresAt.Format("2006-01-02T15:04:05Z07:00"))
 }
 

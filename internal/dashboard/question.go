@@ -9,10 +9,11 @@ type question struct {
 	Title   string // without its question mark
 	About   string // the name of what it is about, where that has one
 	Text    string
-	Button  string // the word for doing it
-	Class   string // of that button: "danger" where something is lost
-	Dismiss string // the words for leaving it as it is
-	Back    string // where those lead
+	Button  string            // the word for doing it
+	Class   string            // of that button: "danger" where something is lost
+	Dismiss string            // the words for leaving it as it is
+	Back    string            // where those lead
+	Sends   map[string]string // what is sent with the answer, by the names of its fields
 }
 
 // ask shows the page of a question, which lies below others.

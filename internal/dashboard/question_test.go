@@ -44,7 +44,7 @@ func TestWhatCannotBeUndoneIsAskedAboutFirst(t *testing.T) {
 		{canceled, canceled + "/retry", "Send again", []string{"Comment added", c.ShortID, "same webhook-id"}, canceled, false},
 		{waiting, waiting + "/cancel", "Cancel delivery", []string{"Case opened", c.ShortID, "The pharmacy", "a hole in casehook-sequence"}, waiting, true},
 		{endpoint + "/replays/" + replay.ID, endpoint + "/replays/" + replay.ID + "/stop", "Stop", []string{"as it was before"}, endpoint + "/replays/" + replay.ID, false},
-		{"/keys", "/keys/" + key.ID + "/revoke", "Revoke", []string{"the writer's", "refused from now on"}, "/keys", true},
+		{"/keys", "/keys/" + key.ID + "/revoke", "Revoke", []string{"the writer's", "ends in " + key.ID[len(key.ID)-6:], "refused from now on"}, "/keys", true},
 		{endpoint, endpoint + "/end-overlap", "End the old secrets", []string{"The pharmacy", "1 old secret signs nothing"}, endpoint, true},
 		{endpoint, endpoint + "/delete", "Delete", []string{"The pharmacy", e.Recipient(), "1 message waits for it and will never be sent."}, endpoint, true},
 	} {

@@ -63,6 +63,7 @@ func (d *Dashboard) routes() []route {
 		{pattern: "POST /endpoints/{endpointId}/delete", operation: "deleteEndpoint", handler: d.deleteEndpoint},
 		{pattern: "POST /endpoints/{endpointId}/pause", operation: "pauseEndpoint", page: "/endpoints/{endpointId}", handler: d.pauseEndpoint},
 		{pattern: "POST /endpoints/{endpointId}/resume", operation: "resumeEndpoint", page: "/endpoints/{endpointId}", handler: d.resumeEndpoint},
+		{pattern: "GET /endpoints/{endpointId}/rotate-secret", operation: "previewChange", handler: d.askToReplaceSecret},
 		{pattern: "POST /endpoints/{endpointId}/rotate-secret", operation: "rotateSecret", page: "/endpoints/{endpointId}", handler: d.rotateSecret, status: http.StatusOK},
 		{pattern: "GET /endpoints/{endpointId}/end-overlap", operation: "previewChange", handler: d.askToEndOverlap},
 		{pattern: "POST /endpoints/{endpointId}/end-overlap", operation: "endOverlap", handler: d.endOverlap},
