@@ -346,7 +346,7 @@ func (d *Dashboard) retryDelivery(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return d.showRefusal(w, r, err)
 	}
-	return d.goTo(w, r, "/deliveries/"+sent.ID, "It is sent again, as soon as its turn comes.")
+	return d.goTo(w, r, "/deliveries/"+sent.ID, "You had it sent again at "+timeOfDay(time.Now())+".")
 }
 
 func (d *Dashboard) askToCancelDelivery(w http.ResponseWriter, r *http.Request) error {
@@ -372,5 +372,5 @@ func (d *Dashboard) cancelDelivery(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return d.showRefusal(w, r, err)
 	}
-	return d.goTo(w, r, "/deliveries/"+canceled.ID, "It is canceled, and its lane goes on.")
+	return d.goTo(w, r, "/deliveries/"+canceled.ID, "You gave it up at "+timeOfDay(time.Now())+": its lane goes on.")
 }

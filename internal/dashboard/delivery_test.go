@@ -237,7 +237,7 @@ func TestOnlyAnAdminSendsAgainAndCancels(t *testing.T) {
 	require.Contains(t, admin.get(t, path).body, "Send again")
 	require.Equal(t, path, admin.post(t, path+"/retry", nil).header.Get("Location"))
 	waiting := admin.get(t, path)
-	require.Contains(t, waiting.body, "It is sent again, as soon as its turn comes.")
+	require.Contains(t, waiting.body, "You had it sent again at ")
 	require.Contains(t, waiting.body, "the endpoint is paused")
 	require.NotContains(t, waiting.body, "Retry now", "it would do nothing")
 	require.Contains(t, waiting.body, `action="/endpoints/`+endpoint.ID+`/resume"`)

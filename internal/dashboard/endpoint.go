@@ -108,6 +108,7 @@ const (
 type endpointView struct {
 	endpointRow
 	Resume    string // what it is called to have it sent what waits; "" where nothing does
+	PausedBy  string // in words; "" where it is not paused, or that is not known
 	Refresh   int    // in how many seconds there may be something new; 0: nothing is expected
 	CanPause  bool
 	Settings  []fact
@@ -159,6 +160,9 @@ func (d *Dashboard) showTested(w http.ResponseWriter, r *http.Request, sample ca
 		Test:        test,
 		CreatedAt:   e.CreatedAt,
 		UpdatedAt:   e.UpdatedAt,
+	}
+	if view.PausedBy, err = d.pausedBy(ctx, who, e); err != nil {
+		return err
 	}
 	view.CanEnd = slices.ContainsFunc(view.Secrets, func(s secretRow) bool { return s.ExpiresAt != nil })
 	deliveries, _, err := d.service.Deliveries(ctx, who, service.DeliveryFilter{EndpointID: e.ID, Tried: true}, service.Page{Limit: shownMessages})

@@ -223,6 +223,10 @@ func TestAnEndpointIsPausedResumedAndDeleted(t *testing.T) {
 	path := "/endpoints/" + gone.ID
 	require.Equal(t, path, b.post(t, path+"/pause", nil).header.Get("Location"))
 	require.Contains(t, b.get(t, path).body, "It is paused")
+	require.Regexp(t, `It was paused by the key “Administrator”\. Since <time datetime="`, b.get(t, path).body)
+	reader := s.signedIn(t, s.key(t, service.Reader, service.FullClearance).Secret).get(t, path).body
+	require.Regexp(t, `It is sent nothing until it is resumed\. Since <time datetime="`, reader)
+	require.NotContains(t, reader, "It was paused by")
 	s.open(t, "mark")
 	require.Contains(t, b.get(t, path+"/delete").body, "2 messages wait for it and will never be sent.")
 	require.Equal(t, path, b.post(t, path+"/resume", nil).header.Get("Location"))

@@ -63,7 +63,7 @@ func conditionOf(c service.Condition) condition {
 	case c.Endpoint.State == subscription.Disabled:
 		return condition{State: "disabled", Why: "It answered 410, and is sent nothing until it is resumed.", Since: h.FailedAt}
 	case c.Endpoint.State == subscription.Paused:
-		return condition{State: "paused", Why: "It is sent nothing until it is resumed."}
+		return condition{State: "paused", Why: "It is sent nothing until it is resumed.", Since: c.Endpoint.StateAt}
 	case h.Gate() != subscription.Open:
 		return condition{State: "failing", Why: inARow(h.Failures) + " It is probed with one message at a time.", Since: h.ClosedAt, Next: h.ProbeAt}
 	case h.Failures > 0:
@@ -71,9 +71,20 @@ func conditionOf(c service.Condition) condition {
 	case h.FlaggedAt != nil:
 		return condition{State: "flagged", Why: "A message was given up. Retry what failed, and resume the endpoint to clear the flag.", Since: h.FlaggedAt}
 	case c.Backlog.Since != nil && time.Since(*c.Backlog.Since) > time.Minute:
-		return condition{State: "behind", Why: "It takes what it is sent, but messages wait longer than a minute."}
+		return behindOf(c)
 	}
 	return condition{State: "active"}
+}
+
+// behindOf tells of an endpoint for which messages wait longer than a minute.
+func behindOf(c service.Condition) condition {
+	switch last := c.LastAnswer; {
+	case last == nil:
+		return condition{State: "behind", Why: "It has not answered yet, and messages wait longer than a minute."}
+	case last.StatusCode/100 != 2:
+		return condition{State: "behind", Why: "Resumed, and not answered yet. Its last answer: " + answered(last.StatusCode) + ".", Since: c.Endpoint.StateAt}
+	}
+	return condition{State: "behind", Why: "It takes what it is sent, but messages wait longer than a minute."}
 }
 
 // inARow tells of attempts that failed with no success between them.

@@ -10,6 +10,27 @@ import (
 	"github.com/casehook/casehook/internal/subscription"
 )
 
+func TestOfAnEndpointThatIsBehindIsToldHowItAnswered(t *testing.T) {
+	long, resumed := time.Now().Add(-time.Hour), time.Now().Add(-10*time.Second)
+	for name, test := range map[string]struct {
+		last  *service.Answer
+		want  string
+		since *time.Time
+	}{
+		"it has taken what it was sent": {&service.Answer{At: long, StatusCode: 204}, "It takes what it is sent, but messages wait longer than a minute.", nil},
+		"it failed before":              {&service.Answer{At: long, StatusCode: 500}, "Resumed, and not answered yet. Its last answer: 500 Internal Server Error.", &resumed},
+		"it was not reached before":     {&service.Answer{At: long}, "Resumed, and not answered yet. Its last answer: No answer.", &resumed},
+		"it was never sent anything":    {nil, "It has not answered yet, and messages wait longer than a minute.", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			endpoint := subscription.New("https://partner.example/hooks", service.FullClearance)
+			endpoint.State, endpoint.StateAt = subscription.Active, &resumed
+			got := conditionOf(service.Condition{Endpoint: endpoint, Backlog: service.Backlog{Messages: 1, Since: &long}, LastAnswer: test.last})
+			require.Equal(t, condition{State: "behind", Why: test.want, Since: test.since}, got)
+		})
+	}
+}
+
 func TestAnEndpointIsToldInWords(t *testing.T) {
 	recently, long := new(time.Now().Add(-time.Second)), new(time.Now().Add(-time.Hour))
 	for _, test := range []struct {

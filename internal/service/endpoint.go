@@ -136,7 +136,9 @@ func (s *Service) PauseEndpoint(ctx context.Context, caller Caller, id string, r
 		if e.State == subscription.Disabled {
 			return refusal.Of(refusal.Conflict, "the endpoint is disabled: it answered 410, and is sent nothing until it is resumed")
 		}
-		e.State = subscription.Paused
+		if e.State != subscription.Paused {
+			e.State, e.StateAt = subscription.Paused, new(now())
+		}
 		return nil
 	})
 }
@@ -146,7 +148,7 @@ func (s *Service) PauseEndpoint(ctx context.Context, caller Caller, id string, r
 // It counts as well.
 func (s *Service) ResumeEndpoint(ctx context.Context, caller Caller, id string, request *Repeatable) (*subscription.Endpoint, error) {
 	endpoint, err := s.updateEndpoint(ctx, caller, id, request, func(e *subscription.Endpoint) error {
-		e.State = subscription.Active
+		e.State, e.StateAt = subscription.Active, new(now())
 		return nil
 	})
 	if err != nil {

@@ -93,7 +93,7 @@ func (s *Service) conditions(ctx context.Context, caller Caller, endpoints []*su
 		if last, ok := delivered[e.ID]; ok {
 			c.LastAnswer = &last
 		}
-		if c.Health.FailedAt != nil {
+		if failed := c.Health.FailedAt; failed != nil && (c.Health.Failures > 0 || c.LastAnswer == nil || failed.After(c.LastAnswer.At)) {
 			c.LastAnswer = &Answer{At: *c.Health.FailedAt, StatusCode: c.Health.StatusCode}
 		}
 		conditions[i] = c

@@ -64,16 +64,18 @@ func scanHealth(row scanner, before ...any) (h subscription.Health, err error) {
 	if h.ClosedAt == nil {
 		h.ProbeAt, h.Probing = nil, false
 	}
-	if h.Failures > 0 {
-		h.FailedAt, h.StatusCode = maybeAt(failed), int(status.Int64)
+	if h.FailedAt = maybeAt(failed); h.FailedAt != nil {
+		h.StatusCode = int(status.Int64)
 	}
 	return h, err
 }
 
-// RecoverEndpoint has an endpoint count as well: it is open, and nothing of it is flagged.
+// RecoverEndpoint has an endpoint count as well: it is open, and nothing of it is flagged. That
+// its last attempt failed stays known until one succeeds.
 func (s *Store) RecoverEndpoint(ctx context.Context, endpointID string) error {
 	return s.recover(ctx, endpointID, `
-		DELETE FROM endpoint_health
+		UPDATE endpoint_health
+		SET failures = 0, closed_at = NULL, probe_at = NULL, probing = 0, flagged_at = NULL
 		WHERE endpoint_id = $1`)
 }
 
@@ -81,7 +83,7 @@ func (s *Store) RecoverEndpoint(ctx context.Context, endpointID string) error {
 func (s *Store) OpenEndpoint(ctx context.Context, endpointID string) error {
 	return s.recover(ctx, endpointID, `
 		UPDATE endpoint_health
-		SET failures = 0, closed_at = NULL, probing = 0
+		SET failures = 0, closed_at = NULL, probing = 0, failed_at = NULL, status_code = NULL
 		WHERE endpoint_id = $1`)
 }
 
@@ -156,9 +158,9 @@ func noProbe(err error) error {
 var (
 	recoverEndpoints = over(`endpoint_id text`, `
 		UPDATE endpoint_health
-		SET failures = 0, closed_at = NULL, probing = 0
+		SET failures = 0, closed_at = NULL, probing = 0, failed_at = NULL, status_code = NULL
 		FROM u
-		WHERE endpoint_health.endpoint_id = u.endpoint_id AND endpoint_health.failures > 0
+		WHERE endpoint_health.endpoint_id = u.endpoint_id AND (endpoint_health.failures > 0 OR endpoint_health.failed_at IS NOT NULL)
 		RETURNING endpoint_health.endpoint_id, endpoint_health.probe_at IS NOT NULL`)
 	insertHealth = over(`endpoint_id text`, `
 		INSERT INTO endpoint_health (endpoint_id, failures, probing)

@@ -35,11 +35,13 @@ type Endpoint struct {
 	// as a link. Nil: no limit.
 	MaxInlineBytes *int `json:"maxInlineBytes,omitempty"`
 
-	Secrets   []Secret  `json:"secrets"` // the newest first
-	State     State     `json:"-"`
-	Moving    bool      `json:"-"` // what waits is being brought into the order of its cases
-	CreatedAt time.Time `json:"createdAt"`
-	UpdatedAt time.Time `json:"updatedAt"`
+	Secrets []Secret `json:"secrets"` // the newest first
+	State   State    `json:"-"`
+	// StateAt is when somebody paused or resumed it last; nil where that is not known.
+	StateAt   *time.Time `json:"stateAt,omitempty"`
+	Moving    bool       `json:"-"` // what waits is being brought into the order of its cases
+	CreatedAt time.Time  `json:"createdAt"`
+	UpdatedAt time.Time  `json:"updatedAt"`
 }
 
 // New returns an endpoint as it is where its owner does not say otherwise. What it may be told

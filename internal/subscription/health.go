@@ -20,7 +20,7 @@ type Health struct {
 	Probing   bool       // a probe is on its way
 	FlaggedAt *time.Time // when a message to it last failed for good; nil: none has since it was resumed
 
-	FailedAt   *time.Time // when the last of the failures was; nil where there are none
+	FailedAt   *time.Time // when its last attempt failed, before it was resumed, too; nil where that did not
 	StatusCode int        // what that was answered; 0: nothing
 }
 

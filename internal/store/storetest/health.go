@@ -145,6 +145,17 @@ var healthTests = []test{
 		require.NoError(t, c.RecoverEndpoint(t.Context(), e.ID))
 		requireEqual(t, subscription.Health{}, c.health(e.ID))
 	}},
+	{"that the last attempt failed stays known when an endpoint is resumed, until one succeeds", func(t *testing.T, url string) {
+		c := newClinic(t, url)
+		e := c.endpoint()
+		messages := c.waiting(e, 2)
+		c.fail(messages[0], begin.Add(time.Hour))
+		require.NoError(t, c.RecoverEndpoint(t.Context(), e.ID))
+		failed := at(begin.Add(time.Second))
+		requireEqual(t, subscription.Health{FailedAt: &failed, StatusCode: 503}, c.health(e.ID))
+		c.deliver(messages[1], nil)
+		requireEqual(t, subscription.Health{}, c.health(e.ID))
+	}},
 	{"what is withheld says nothing of the endpoint", func(t *testing.T, url string) {
 		c := newClinic(t, url)
 		e := c.endpoint()
