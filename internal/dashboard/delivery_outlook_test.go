@@ -125,6 +125,24 @@ func TestWhatBecomesOfADeliveryIsToldInWords(t *testing.T) {
 				Tone: "wait", Text: "It waits: the endpoint fails, and is only probed, by one message at a time. Next probe", At: &soon,
 				Then: "When that succeeds, or the endpoint is resumed, what waits is sent in order. 2 earlier events of the case come first.", Path: "/endpoints/", Link: "The endpoint",
 			},
+			row: "behind an earlier event; the endpoint is probed",
+		},
+		"to an endpoint that fails, behind another": {
+			delivery: service.Delivery{State: store.Pending},
+			prospect: service.Prospect{Health: subscription.Health{ClosedAt: &past, ProbeAt: &soon}, Ahead: 1, First: first},
+			want: outlook{
+				Tone: "wait", Text: "It waits: the endpoint fails, and is only probed, by one message at a time. Next probe", At: &soon,
+				Then: "When that succeeds, or the endpoint is resumed, what waits is sent in order. 1 earlier event of the case comes first.", Path: "/endpoints/", Link: "The endpoint",
+			},
+			row: "behind event 1; the endpoint is probed",
+		},
+		"to an endpoint that fails, with none before it": {
+			delivery: service.Delivery{State: store.Pending},
+			prospect: service.Prospect{Health: subscription.Health{ClosedAt: &past, ProbeAt: &soon}},
+			want: outlook{
+				Tone: "wait", Text: "It waits: the endpoint fails, and is only probed, by one message at a time. Next probe", At: &soon,
+				Then: "When that succeeds, or the endpoint is resumed, what waits is sent in order.", Path: "/endpoints/", Link: "The endpoint",
+			},
 			row: "endpoint is probed; next probe",
 		},
 	} {
@@ -140,7 +158,7 @@ func TestWhatBecomesOfADeliveryIsToldInWords(t *testing.T) {
 			if test.row == "" {
 				require.Nil(t, row.Wait)
 			} else {
-				require.Equal(t, test.row, strings.TrimSpace(row.Wait.Text+" "+row.Wait.Link))
+				require.Equal(t, test.row, strings.TrimSpace(row.Wait.Text+" "+row.Wait.Link)+row.Wait.Then)
 			}
 		})
 	}

@@ -52,11 +52,12 @@ func (o obstacle) isResumed() bool {
 }
 
 // wait is what [outlook] says of a delivery that is pending, short enough for a row: Text, then
-// what it waits for, then a time.
+// what it waits for, then what keeps that, and a time.
 type wait struct {
 	Text string
 	Path string // where what it waits for can be seen, and by which words; "" for nowhere
 	Link string
+	Then string
 	At   *time.Time
 }
 
@@ -77,16 +78,26 @@ func waitOf(d service.Delivery, p service.Prospect) *wait {
 	case movingEndpoint:
 		return &wait{Text: "being put in the order of its case"}
 	case closedEndpoint:
-		return &wait{Text: "endpoint is probed; next probe", At: p.Health.ProbeAt}
-	case othersAhead:
-		if p.First == nil {
-			return &wait{Text: "behind an earlier event"}
+		if p.Ahead == 0 {
+			return &wait{Text: "endpoint is probed; next probe", At: p.Health.ProbeAt}
 		}
-		return &wait{Text: "behind", Path: "/deliveries/" + p.First.DeliveryID, Link: fmt.Sprintf("event %d", p.First.Sequence)}
+		w := waitBehind(p)
+		w.Then = "; the endpoint is probed"
+		return w
+	case othersAhead:
+		return waitBehind(p)
 	case nextAttempt:
 		return &wait{Text: "next attempt", At: d.NextAttemptAt}
 	}
 	return &wait{Text: "its turn has come"}
+}
+
+// waitBehind is a wait for what comes first.
+func waitBehind(p service.Prospect) *wait {
+	if p.First == nil {
+		return &wait{Text: "behind an earlier event"}
+	}
+	return &wait{Text: "behind", Path: "/deliveries/" + p.First.DeliveryID, Link: fmt.Sprintf("event %d", p.First.Sequence)}
 }
 
 // sentWhen says when a message is sent that is put in line, where that is not at once; else "".
