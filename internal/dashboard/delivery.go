@@ -74,15 +74,25 @@ func (d *Dashboard) listDeliveries(w http.ResponseWriter, r *http.Request) error
 		Since:      since,
 		Until:      until,
 	}
-	view := deliveriesView{States: deliveryStates, Events: caseupdate.Events(), Filter: map[string]string{}, Why: form.why()}
+	names := newNames(d.service, who)
+	view := deliveriesView{States: deliveryStates, Events: caseupdate.Events(), Filter: map[string]string{}}
 	for _, name := range deliveryFilters {
 		view.Filter[name] = form.text(name)
 		view.Filtered = view.Filtered || form.text(name) != ""
 	}
-	if view.Endpoints, err = newNames(d.service, who).endpointChoices(ctx, filter.EndpointID); err != nil {
+	if view.Endpoints, err = names.endpointChoices(ctx, filter.EndpointID); err != nil {
 		return err
 	}
-	if view.Why != nil {
+	if filter.EndpointID != "" && !names.endpoints[filter.EndpointID].isKnown() {
+		form.fault("endpointId", "must be an endpoint of the organization, or one that was deleted")
+	}
+	if filter.State != "" && !slices.Contains(deliveryStates, filter.State) {
+		form.fault("state", refusal.OneOf(deliveryStates))
+	}
+	if filter.Event != "" && !filter.Event.Known() {
+		form.fault("event", refusal.OneOf(caseupdate.Events()))
+	}
+	if view.Why = form.why(); view.Why != nil {
 		return d.show(w, r, page{Template: "deliveries", Title: "Deliveries", Status: http.StatusUnprocessableEntity, Data: view})
 	}
 	if form.text("caseId") != "" {

@@ -175,8 +175,6 @@ func TestDeliveriesAreFiltered(t *testing.T) {
 		"?since=2020-01-01T00:00":                   8,
 		"?caseId=ADA-00000":                         0,
 		"?eventId=none":                             0,
-		"?endpointId=%3Cscript%3Emarked()":          0,
-		"?state=%22%3E%3Cscript%3Emarked()":         0,
 		"?caseId=%E2%80%AE%3Cscript%3Emarked()":     0,
 	} {
 		got := b.get(t, "/deliveries"+query)
@@ -184,9 +182,26 @@ func TestDeliveriesAreFiltered(t *testing.T) {
 		require.Len(t, rows.FindAllString(got.body, -1), want, query)
 		require.NotContains(t, got.body, "<script>marked()", query)
 	}
-	for _, query := range []string{"?since=yesterday", "?tried=maybe", "?caseId=%00", "?cursor=x"} {
+	for _, query := range []string{"?since=yesterday", "?tried=maybe", "?caseId=%00", "?cursor=x", "?state=%22%3E%3Cscript%3Emarked()"} {
 		require.Equal(t, http.StatusUnprocessableEntity, b.get(t, "/deliveries"+query).status, query)
 	}
+}
+
+func TestWhatIsWrongInAFilterOfDeliveriesIsSaidBesideItsField(t *testing.T) {
+	b := newServer(t).signedIn(t, adminKey)
+	for query, want := range map[string]string{
+		"?state=%22%3E%3Cscript%3Emarked()":      `id="state-wrong">Must be one of pending, sending, delivered, failed, canceled.`,
+		"?endpointId=%3Cscript%3Emarked()":       `id="endpointId-wrong">Must be an endpoint of the organization, or one that was deleted.`,
+		"?event=SNEEZE%3Cscript%3Emarked()":      `id="event-wrong">Must be one of ADD_CASE_COMMENT`,
+		"?endpointId=019ac0de-0000-7000-8000-00": `id="endpointId-wrong"`,
+	} {
+		got := b.get(t, "/deliveries"+query)
+		require.Equal(t, http.StatusUnprocessableEntity, got.status, query)
+		require.Contains(t, got.body, want, query)
+		require.NotContains(t, got.body, "<script>marked()", query)
+		require.NotContains(t, got.body, "No delivery is like that", query)
+	}
+	require.Contains(t, b.get(t, "/deliveries").body, "Canceled or withheld</option>")
 }
 
 func TestADeliveryIsFoundByWhatAPartnerKnowsOfIt(t *testing.T) {
@@ -306,6 +321,8 @@ func TestWhatIsWithheldAtItsTurnIsToldAlikeEverywhere(t *testing.T) {
 	told := b.get(t, path).body
 	require.Contains(t, told, "Never sent: the endpoint is not cleared for what is restricted.")
 	require.Contains(t, told, "What would have been sent")
+	require.Contains(t, told, "<dt>Attempts</dt><dd>0</dd>")
+	require.NotContains(t, told, `<span class="number">1</span>`, "none was made")
 	require.NotContains(t, told, "Send again")
 	for _, answer := range []answer{b.post(t, path+"/retry", nil), b.get(t, path+"/retry")} {
 		require.Equal(t, http.StatusConflict, answer.status)

@@ -42,6 +42,9 @@ func (e endpointName) String() string {
 // IsAddress reports whether it is named by its address, so that this need not be told beside it.
 func (e endpointName) IsAddress() bool { return strings.HasSuffix(e.Address, "://"+e.Name) }
 
+// isKnown reports whether there is, or was, such an endpoint.
+func (e endpointName) isKnown() bool { return e.Path != "" || e.Deleted }
+
 // called is what an endpoint is called: as its owner describes it, or by where it is.
 func called(description, address string) string {
 	name := strings.Join(strings.Fields(description), " ")
