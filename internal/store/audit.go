@@ -75,12 +75,18 @@ func insertEntries(d dialect) *batch {
 		ON CONFLICT DO NOTHING`)
 }
 
-// insertShown writes for which cases an entry is found that shows their patients.
-var insertShown = over(`organization_id text, request_id text, status bigint, case_id text`, `
+// insertShown writes for which cases an entry is found that shows their patients. The bounds and
+// the order of the query are those of one index only: PostgreSQL would go through all entries of
+// the organisation.
+var insertShown = over(`organization_id text, request_id text, status bigint, at bigint, case_id text`, `
 	INSERT INTO audit_shown (shown_case_id, shown_at, entry_position)
-	SELECT u.case_id, audit_entries.at, audit_entries.position
+	SELECT u.case_id, u.at, (
+		SELECT position
+		FROM audit_entries AS e
+		WHERE e.organization_id = u.organization_id AND e.request_id >= u.request_id AND e.request_id <= u.request_id AND e.status = u.status
+		ORDER BY e.request_id
+		LIMIT 1)
 	FROM u
-	JOIN audit_entries ON audit_entries.organization_id = u.organization_id AND audit_entries.request_id = u.request_id AND audit_entries.status = u.status
 	WHERE true
 	ON CONFLICT DO NOTHING`)
 
@@ -94,7 +100,7 @@ type entryRows struct {
 func (r *entryRows) add(e *AuditEntry, caseID string) {
 	r.entries = append(r.entries, e.row(caseID))
 	for _, shown := range e.Details.Shown {
-		r.shown = append(r.shown, []any{e.OrganizationID, e.RequestID, int64(e.Status), shown})
+		r.shown = append(r.shown, []any{e.OrganizationID, e.RequestID, int64(e.Status), e.At.UnixMilli(), shown})
 	}
 }
 
@@ -274,13 +280,15 @@ func (f AuditFilter) query(organizationID string, before *AuditPosition, limit i
 	ORDER BY %s DESC, %s DESC
 	LIMIT $2`
 	where := conditions{arguments: []any{organizationID, limit}}
-	f.narrow(&where, before, "at", "position")
 	if f.CaseID == "" {
+		f.narrow(&where, before, "at", "position", "")
 		return fmt.Sprintf(selectEntries+latest, where.text, "at", "position"), where.arguments
 	}
+	const apart = ` || ''` // an index of the organisation's entries would have PostgreSQL go through all of them
+	f.narrow(&where, before, "at", "position", apart)
 	where.and(`case_id = ?`, f.CaseID)
 	shown := conditions{arguments: where.arguments}
-	f.narrow(&shown, before, "shown_at", "entry_position")
+	f.narrow(&shown, before, "shown_at", "entry_position", apart)
 	shown.and(`shown_case_id = ?`, f.CaseID)
 	return `
 	SELECT *
@@ -294,12 +302,12 @@ func (f AuditFilter) query(organizationID string, before *AuditPosition, limit i
 }
 
 // narrow adds the conditions of an organisation's entries before a position, where at and position
-// are the columns of that. The organisation is the first argument.
-func (f AuditFilter) narrow(where *conditions, before *AuditPosition, at, position string) {
-	where.text = `organization_id = $1`
+// are the columns of that, and apart is added to the others. The organisation is the first argument.
+func (f AuditFilter) narrow(where *conditions, before *AuditPosition, at, position, apart string) {
+	where.text = `organization_id` + apart + ` = $1`
 	for _, equal := range []struct{ column, value string }{{"key_id", f.KeyID}, {"operation", f.Operation}} {
 		if equal.value != "" {
-			where.and(equal.column+` = ?`, equal.value)
+			where.and(equal.column+apart+` = ?`, equal.value)
 		}
 	}
 	if f.Since != nil {

@@ -33,7 +33,7 @@ func rows(t *testing.T, url, query string, arguments ...any) int {
 }
 
 // plan returns how a database finds the rows of a query, in its own words. PostgreSQL is told
-// to use indexes, as the store tells it.
+// what the store tells it.
 func plan(t *testing.T, url, query string) string {
 	t.Helper()
 	conn, err := database(t, url).Conn(t.Context())
@@ -43,8 +43,10 @@ func plan(t *testing.T, url, query string) string {
 	if strings.HasPrefix(url, "sqlite:") {
 		explain, column = "EXPLAIN QUERY PLAN ", 3
 	} else {
-		_, err := conn.ExecContext(t.Context(), "SET enable_seqscan = off")
-		require.NoError(t, err)
+		for _, set := range []string{"enable_seqscan = off", "enable_hashjoin = off", "enable_mergejoin = off", "plan_cache_mode = force_generic_plan", "jit = off"} {
+			_, err := conn.ExecContext(t.Context(), "SET "+set)
+			require.NoError(t, err)
+		}
 	}
 	found, err := conn.QueryContext(t.Context(), explain+query)
 	require.NoError(t, err)
