@@ -18,7 +18,7 @@ type Backlog struct {
 }
 
 // oldestWaiting is when the oldest of what waits for an endpoint was recorded, but for what is
-// replayed. It is found by an index that has this order alone; see [DeliveryFilter.query].
+// replayed. It is found by an index that has this order alone; see deliveryList.
 const oldestWaiting = `
 				SELECT created_at
 				FROM deliveries

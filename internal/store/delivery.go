@@ -47,9 +47,11 @@ const isSending = `(d.state = 'pending'
 
 // What is withheld is recorded as an attempt that was not made: it has no answer, took no time, and is
 // the end of its delivery. What somebody gave up ended at another moment than its last attempt.
-const isWithheld = `attempts.status_code IS NULL AND attempts.milliseconds = 0`
+func isWithheld(attempts string) string {
+	return attempts + `.status_code IS NULL AND ` + attempts + `.milliseconds = 0`
+}
 
-const selectDeliveries = `
+var selectDeliveries = `
 	SELECT d.id, d.organization_id, d.event_id, d.event_type, d.endpoint_id, d.case_id, d.sequence, d.tries, d.deferred, d.created_at, d.finished_at,
 		CASE WHEN EXISTS (
 			SELECT 1
@@ -67,7 +69,7 @@ const selectDeliveries = `
 		d.state = 'canceled' AND (d.sequence = 0 OR EXISTS (
 			SELECT 1
 			FROM attempts
-			WHERE attempts.delivery_id = d.id AND attempts.number = d.tries AND ` + isWithheld + ` AND attempts.started_at = d.finished_at))
+			WHERE attempts.delivery_id = d.id AND attempts.number = d.tries AND ` + isWithheld(`attempts`) + ` AND attempts.started_at = d.finished_at))
 	FROM deliveries AS d`
 
 // maxShown is how many attempts of a delivery are shown: more than there are by themselves,

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/casehook/casehook/internal/subscription"
 	"github.com/casehook/casehook/internal/vault"
@@ -126,15 +125,6 @@ func (s *Store) DisableEndpoint(ctx context.Context, organizationID, id string) 
 		return nil, fmt.Errorf("disable endpoint %s: %w", id, err)
 	}
 	return s.Endpoint(ctx, organizationID, id)
-}
-
-// DeletedEndpoint is what is kept of an endpoint that was deleted: what it was called, so that
-// its deliveries tell to whom they went.
-type DeletedEndpoint struct {
-	ID          string    `json:"-"`
-	Recipient   string    `json:"recipient"` // see [subscription.Endpoint.Recipient]
-	Description string    `json:"description"`
-	DeletedAt   time.Time `json:"deletedAt"`
 }
 
 // DeleteEndpoint forgets an endpoint and its settings but for a [DeletedEndpoint], and cancels
@@ -324,51 +314,6 @@ func (s *Store) KnownEndpoints(ctx context.Context, organizationID string) ([]*s
 		return nil, err
 	}
 	return org.endpoints, nil
-}
-
-// DeletedEndpoints returns what is kept of those of the endpoints of an organisation that were
-// deleted, in no order.
-func (s *Store) DeletedEndpoints(ctx context.Context, organizationID string, ids []string) ([]DeletedEndpoint, error) {
-	org, err := s.organization(ctx, organizationID)
-	if err != nil {
-		return nil, err
-	}
-	where := among(ids)
-	where.and(`organization_id || '' = ?`, org.ID)
-	rows, err := s.readers.QueryContext(ctx, `
-		SELECT id, settings
-		FROM endpoints
-		WHERE `+where.text+` AND state = 'deleted'`, where.arguments...)
-	if err != nil {
-		return nil, fmt.Errorf("read deleted endpoints: %w", err)
-	}
-	var deleted []DeletedEndpoint
-	err = scanAll(rows, func(rows *sql.Rows) error {
-		e, err := openDeleted(org, rows)
-		deleted = append(deleted, e)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read deleted endpoints: %w", err)
-	}
-	return deleted, nil
-}
-
-// openDeleted returns what is kept of a deleted endpoint, of a row of its id and settings. They
-// are empty where nothing was kept yet when it was deleted.
-func openDeleted(org *organization, row scanner) (e DeletedEndpoint, err error) {
-	var sealed []byte
-	if err := row.Scan(&e.ID, &sealed); err != nil || len(sealed) == 0 {
-		return e, err
-	}
-	settings, err := org.key.Open(sealed, endpointPlace(e.ID))
-	if err != nil {
-		return e, fmt.Errorf("open endpoint %s: %w", e.ID, err)
-	}
-	if err := json.Unmarshal(settings, &e); err != nil {
-		return e, fmt.Errorf("decode endpoint %s: what was kept of it is not readable", e.ID)
-	}
-	return e, nil
 }
 
 // readEndpoints returns endpoints as they are in the database.

@@ -171,7 +171,7 @@ func (s *Store) outcomesSince(ctx context.Context, organizationID string, after 
 			outcome = 'canceled' AND EXISTS (
 				SELECT 1
 				FROM attempts
-				WHERE attempts.delivery_id = latest.delivery_id AND attempts.number = latest.attempts AND `+isWithheld+` AND attempts.started_at = latest.at),
+				WHERE attempts.delivery_id = latest.delivery_id AND attempts.number = latest.attempts AND `+isWithheld(`attempts`)+` AND attempts.started_at = latest.at),
 			(`+shortIDOf+`latest.case_id)
 		FROM (
 			SELECT transaction_id, position, organization_id, delivery_id, event_id, event_type, case_id, endpoint_id, outcome, attempts, status_code, at
@@ -239,7 +239,7 @@ func (s *Store) failuresSince(ctx context.Context, organizationID string, after 
 			FROM receipts
 			WHERE receipts.delivery_id = latest.delivery_id AND receipts.attempts = latest.number AND receipts.repeated = 0
 				AND (receipts.outcome = 'failed'
-					OR receipts.outcome = 'canceled' AND receipts.at = latest.over AND latest.status_code IS NULL AND latest.milliseconds = 0))
+					OR receipts.outcome = 'canceled' AND receipts.at = latest.over AND `+isWithheld(`latest`)+`))
 		ORDER BY latest.over DESC
 		LIMIT $4`, from, maxGlanced, organizationID, limit)
 	if err != nil {
