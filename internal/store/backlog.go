@@ -28,7 +28,7 @@ const oldestWaiting = `
 				LIMIT 1`
 
 // Backlogs returns what waits for those of some endpoints for which something waits, by their
-// ids.
+// ids. Whose they are is not asked: they are to be endpoints that the caller may see.
 func (s *Store) Backlogs(ctx context.Context, endpointIDs []string) (map[string]Backlog, error) {
 	if len(endpointIDs) == 0 {
 		return nil, nil

@@ -26,7 +26,7 @@ func (s *Store) Health(ctx context.Context, endpointID string) (subscription.Hea
 }
 
 // Healths returns how some endpoints have answered of late, by their ids; none for those that
-// are well.
+// are well. Whose they are is not asked: the ids are to be of endpoints that the caller may see.
 func (s *Store) Healths(ctx context.Context, endpointIDs []string) (map[string]subscription.Health, error) {
 	if len(endpointIDs) == 0 {
 		return nil, nil

@@ -14,7 +14,8 @@ type Answer struct {
 }
 
 // LastDelivered returns how the newest message that was delivered to each of some endpoints
-// was answered, by the endpoint's id.
+// was answered, by the endpoint's id. Whose they are is not asked: they are to be endpoints that
+// the caller may see.
 func (s *Store) LastDelivered(ctx context.Context, endpointIDs []string) (map[string]Answer, error) {
 	if len(endpointIDs) == 0 {
 		return nil, nil

@@ -61,7 +61,8 @@ type Head struct {
 }
 
 // Ahead returns what comes before deliveries that are pending, by their ids; nothing for
-// those that are the first in their lanes.
+// those that are the first in their lanes. Whose they are is not asked: they are to be
+// deliveries that the caller may see.
 func (s *Store) Ahead(ctx context.Context, deliveryIDs []string) (map[string]Ahead, error) {
 	if len(deliveryIDs) == 0 {
 		return nil, nil
