@@ -101,6 +101,24 @@ func TestWhatIsNotAnsweredChangesNoPageAndIsNotTriedByItself(t *testing.T) {
 	require.NotContains(t, v.text(), "deploying")
 }
 
+func TestWhatIsFilledInStaysWhereTheServerIsNotReached(t *testing.T) {
+	s := serve(t, t.TempDir(), "--dev")
+	var away atomic.Bool
+	proxied, _ := behindProxy(t, s, whileAway(&away))
+	v := signIn(t, proxied, adminKey)
+	v.open("/keys")
+	v.click("Make a key")
+	v.fill("#name", "Ada")
+	away.Store(true)
+	v.click("Make the key")
+	v.sees("casehook was not reached: nothing was done.")
+	require.Equal(t, "/keys", v.path())
+	require.NotContains(t, v.text(), "deploying")
+	away.Store(false)
+	v.click("Make the key")
+	v.sees("The key “Ada” is made")
+}
+
 func TestAPageThatWatchesGoesOnAfterAnUpgrade(t *testing.T) {
 	s := serve(t, t.TempDir(), "--dev")
 	var upgraded atomic.Bool

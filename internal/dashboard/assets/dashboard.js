@@ -97,6 +97,23 @@
     failures = 0;
   });
 
+  // A form is sent when the server is there, so that what was filled in is not lost to a page of the browser.
+  const reached = new WeakSet();
+  document.addEventListener("submit", async (event) => {
+    const { target: form, submitter } = event;
+    if (!connection || form.getAttribute("method") !== "post" || form.matches("[hx-post]") || reached.delete(form)) return;
+    event.preventDefault();
+    const answer = await fetch("/healthz", { cache: "no-store" }).catch(() => null);
+    if (answer && !isAway(answer.status)) {
+      reached.add(form);
+      return form.requestSubmit(submitter);
+    }
+    form.closest("dialog")?.close();
+    connection.textContent = "casehook was not reached: nothing was done. Try again.";
+    connection.hidden = false;
+    connection.scrollIntoView({ block: "nearest" });
+  });
+
   // What is filled in while an answer is under way is not taken back by it: another one follows.
   const sent = new WeakMap(); // what each request asks by a form
   const filled = (form) => new URLSearchParams(new FormData(form)).toString();
