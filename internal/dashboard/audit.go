@@ -58,15 +58,18 @@ type subject struct {
 }
 
 // auditFilters are the fields by which the audit is filtered.
-var auditFilters = []string{"key", "case", "operation", "since", "until"}
+var auditFilters = []string{"keyId", "caseId", "operation", "since", "until"}
 
 func (d *Dashboard) listAudit(w http.ResponseWriter, r *http.Request) error {
 	form, err := readForm(r)
 	if err != nil {
 		return err
 	}
+	if err := form.only(auditFilters); err != nil {
+		return err
+	}
 	ctx, who := r.Context(), caller(r)
-	filter := service.AuditFilter{KeyID: form.text("key"), Operation: form.text("operation")}
+	filter := service.AuditFilter{KeyID: form.text("keyId"), Operation: form.text("operation")}
 	filter.Since, filter.Until = form.span()
 	if _, known := service.RoleFor(filter.Operation); !known && filter.Operation != "" {
 		form.fault("operation", "must be one of those in the list")
@@ -83,7 +86,7 @@ func (d *Dashboard) listAudit(w http.ResponseWriter, r *http.Request) error {
 	if view.Why != nil {
 		return d.show(w, r, page{Template: "audit", Title: "Audit", Status: http.StatusUnprocessableEntity, Data: view})
 	}
-	filter.CaseID, err = d.caseOf(ctx, who, strings.TrimSpace(form.text("case")))
+	filter.CaseID, err = d.caseOf(ctx, who, strings.TrimSpace(form.text("caseId")))
 	if view.NoCase = isNotFound(err); err != nil && !view.NoCase {
 		return err
 	}

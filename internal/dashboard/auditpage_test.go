@@ -28,14 +28,14 @@ func TestTheAuditIsReadInWords(t *testing.T) {
 		require.Contains(t, all, told)
 	}
 	for filter, entries := range map[string]int{
-		"key=" + key.ID: 3, "case=" + c.ID: 1, "case=" + c.ShortID: 1, "case=" + strings.ToLower(c.ShortID): 1, "operation=getCase": 1, "until=2020-01-01": 0, "since=2999-01-01": 0,
-		"case=0190a6e1-0000-7000-8000-000000000000": 0, "case=ADA-00000": 0,
+		"keyId=" + key.ID: 3, "caseId=" + c.ID: 1, "caseId=" + c.ShortID: 1, "caseId=" + strings.ToLower(c.ShortID): 1, "operation=getCase": 1, "until=2020-01-01": 0, "since=2999-01-01": 0,
+		"caseId=0190a6e1-0000-7000-8000-000000000000": 0, "caseId=ADA-00000": 0,
 	} {
 		got := b.get(t, "/audit?"+filter)
 		require.Equal(t, http.StatusOK, got.status, filter)
 		require.Equal(t, entries, strings.Count(got.body, "<summary>")-1, filter)
 	}
-	for filter, status := range map[string]int{"operation=nothing": 422, "since=soon": 422, "cursor=x": 422, "key=%00": 422} {
+	for filter, status := range map[string]int{"operation=nothing": 422, "since=soon": 422, "cursor=x": 422, "keyId=%00": 422} {
 		require.Equal(t, status, b.get(t, "/audit?"+filter).status, filter)
 	}
 	backward := b.get(t, "/audit?since=2026-02-01&until=2026-01-01")
@@ -53,7 +53,7 @@ func TestTheAuditSaysWhosePatientsWereShown(t *testing.T) {
 	blind := s.signedIn(t, s.key(t, service.Reader, subscription.Clearance{Restricted: true}).Secret)
 	admin := s.signedIn(t, adminKey)
 	showed := func(operation string, c *caselog.Case) []string {
-		page := admin.get(t, "/audit?operation="+operation+"&case="+c.ShortID)
+		page := admin.get(t, "/audit?operation="+operation+"&caseId="+c.ShortID)
 		require.Equal(t, http.StatusOK, page.status)
 		return regexp.MustCompile(`(?s)<p class="shown">.*?</p>`).FindAllString(page.body, -1)
 	}

@@ -45,6 +45,9 @@ func (d *Dashboard) listCases(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := form.only(caseFilters); err != nil {
+		return err
+	}
 	since, until := form.span()
 	filter := service.CaseFilter{
 		Status:        caseupdate.Status(form.text("status")),

@@ -62,6 +62,9 @@ func (d *Dashboard) listDeliveries(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
+	if err := form.only(deliveryFilters); err != nil {
+		return err
+	}
 	ctx, who := r.Context(), caller(r)
 	tried := form.yesNo("tried")
 	since, until := form.span()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,6 +44,16 @@ func readForm(r *http.Request) (*form, error) {
 		}
 	}
 	return f, nil
+}
+
+// only refuses what is no filter of a list: it would show what it was not asked for.
+func (f *form) only(filters []string) error {
+	for name := range f.values {
+		if name != "cursor" && !slices.Contains(filters, name) {
+			return refusal.Of(refusal.Invalid, "There is no filter of that name. There are "+strings.Join(filters, ", ")+".")
+		}
+	}
+	return nil
 }
 
 // text returns a field, "" where it was left empty.

@@ -60,7 +60,7 @@ func TestNobodyReachesWhatIsAnotherOrganizations(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/deliveries?endpointId=" + endpoint.ID, "/deliveries?caseId=" + c.ID, "/deliveries?caseId=" + c.ShortID, "/deliveries?eventId=" + c.Activity[0].ID,
-		"/audit?case=" + c.ID, "/audit?key=" + key.ID, "/live?endpoint=" + endpoint.ID,
+		"/audit?caseId=" + c.ID, "/audit?keyId=" + key.ID, "/live?endpoint=" + endpoint.ID,
 	} {
 		got := stranger.get(t, path)
 		require.Contains(t, []int{http.StatusOK, http.StatusNotFound, http.StatusUnprocessableEntity}, got.status, path)

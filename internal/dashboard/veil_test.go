@@ -82,7 +82,7 @@ func TestOfNoEventIsShownWhatSomebodyHasWrittenUntilItIsAskedFor(t *testing.T) {
 	b := s.signedIn(t, adminKey)
 	pages := []string{
 		"/", "/?span=day", "/home", "/cases", "/cases/" + caseID, "/deliveries", "/deliveries?caseId=" + caseID, "/deliveries/" + first.ID + "/progress", "/endpoints", "/endpoints/" + endpoint.ID,
-		"/endpoints/" + endpoint.ID + "/edit", "/endpoints/" + endpoint.ID + "/replay?caseId=" + caseID, "/live", "/keys", "/users", "/audit", "/audit?case=" + caseID,
+		"/endpoints/" + endpoint.ID + "/edit", "/endpoints/" + endpoint.ID + "/replay?caseId=" + caseID, "/live", "/keys", "/users", "/audit", "/audit?caseId=" + caseID,
 	}
 	for i, d := range deliveries {
 		pages = append(pages, "/deliveries/"+d.ID, "/deliveries?eventId="+d.EventID, fmt.Sprintf("/cases/%s?asOf=%d", caseID, i+1))
