@@ -33,7 +33,7 @@ type caseRow struct {
 	Status                  caseupdate.Status
 	IsArchived, IsEscalated bool
 	Title, Patient          private
-	AssignedTo              *private
+	AssignedTo              []private // the last one that was assigned is the last
 	CreatedAt, UpdatedAt    time.Time
 }
 
@@ -97,8 +97,11 @@ func rowOf(c *caselog.Case, v veil) caseRow {
 		CreatedAt:   c.CreatedAt.Time,
 		UpdatedAt:   c.UpdatedAt.Time,
 	}
-	if shown.AssignedTo != nil {
-		row.AssignedTo = new(v.person(*shown.AssignedTo))
+	for _, assignee := range shown.Assignees {
+		row.AssignedTo = append(row.AssignedTo, v.person(assignee.Assignee))
+	}
+	if len(row.AssignedTo) == 0 && shown.AssignedTo != nil { // the keeper of a case may tell of one only
+		row.AssignedTo = []private{v.person(*shown.AssignedTo)}
 	}
 	return row
 }

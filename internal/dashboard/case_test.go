@@ -304,3 +304,15 @@ func TestTheTimelineBeginsWithThePageOfTheEventThatIsShown(t *testing.T) {
 	require.Contains(t, b.get(t, "/cases/"+c.ID+"?asOf=50").body, `id="event-50" class="shown"`)
 	require.Contains(t, b.get(t, "/cases/"+c.ID+"?asOf=51&from=0").body, `id="event-1"`, "what is asked for")
 }
+
+func TestACaseNamesEachWhoIsAssignedToIt(t *testing.T) {
+	s := newServer(t)
+	c := s.open(t, "mark")
+	s.change(t, c.ID, caselog.Assign{Users: []caseupdate.User{
+		{ID: "nurse-7", FirstName: "Nora", LastName: "Quinn"}, {ID: "dr-1", FirstName: "Dana", LastName: "Roe"},
+	}})
+	b := s.signedIn(t, adminKey)
+	for _, path := range []string{"/cases", "/cases/" + c.ID} {
+		require.Contains(t, toldOf(b.get(t, path)), "Nora Quinn , Dana Roe", path)
+	}
+}

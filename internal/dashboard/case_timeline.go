@@ -9,6 +9,7 @@ import (
 	"github.com/casehook/casehook/internal/caselog"
 	"github.com/casehook/casehook/internal/refusal"
 	"github.com/casehook/casehook/internal/service"
+	"github.com/casehook/casehook/internal/store"
 )
 
 // timelinePage is how many events of a case a page tells.
@@ -155,6 +156,14 @@ func (s sent) Made() int {
 		return max(0, s.Tries-1)
 	}
 	return s.Tries
+}
+
+// Took is how long it was from the making of a delivery to its end; "" where it is not delivered.
+func (s sent) Took() string {
+	if s.Delivery.State != store.Delivered || s.FinishedAt == nil {
+		return ""
+	}
+	return took(s.FinishedAt.Sub(s.CreatedAt))
 }
 
 // whyWithheld says why a message was withheld for which so many attempts had been made.

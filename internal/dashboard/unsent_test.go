@@ -131,3 +131,15 @@ func TestOfManyEndpointsThatWereNotSentAnEventSomeAreNamed(t *testing.T) {
 		require.Contains(t, told, "and 5 more", path)
 	}
 }
+
+func TestATimelineHasTheIdsOfItsEventsAndHowLongADeliveryTook(t *testing.T) {
+	s := newServer(t)
+	s.partner(t, http.StatusOK)
+	c := s.open(t, "mark")
+	s.sent(t, c.ID, 2)
+	page := s.signedIn(t, adminKey).get(t, "/cases/"+c.ID)
+	for _, event := range c.Activity {
+		require.Contains(t, page.body, `data-copy="`+event.ID+`"`)
+	}
+	require.Len(t, regexp.MustCompile(`Delivery · after (under 1|[\d.]+) m?s`).FindAllString(toldOf(page), -1), 2)
+}
