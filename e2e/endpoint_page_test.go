@@ -155,7 +155,7 @@ func TestAReplayIsPreviewedBegunAndStopped(t *testing.T) {
 	v.tick("#event-CREATE_CASE")
 	v.sees("1 message")
 	require.Contains(t, v.path(), "event=CREATE_CASE", "the form lives in the address")
-	v.click("Send again")
+	v.click("Replay 1 message")
 	v.sees("Progress")
 	v.sees("Done") // without anybody doing anything
 
@@ -163,7 +163,7 @@ func TestAReplayIsPreviewedBegunAndStopped(t *testing.T) {
 	v.open(fmt.Sprintf("/endpoints/%s/replay", made.text("id")))
 	v.click("Last hour")
 	v.sees("51 messages")
-	v.click("Send again")
+	v.click("Replay 51 messages")
 	v.sees("Running")
 	v.check()
 	v.asks("Stop", "What it has sent again stays sent")

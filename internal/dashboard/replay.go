@@ -24,6 +24,7 @@ type replayForm struct {
 	Events     []caseupdate.Event
 	Preview    string         // how many messages; "" where the form cannot be accepted
 	IsNone     bool           // there are none
+	Waiting    string         // how many wait for the endpoint already; "" for none
 	Running    string         // the page of a replay that runs already; "" for none
 	Why        *refusal.Error // it cannot be accepted; nil where it can
 	IsPart     bool           // it is previewed while somebody fills it in
@@ -86,6 +87,9 @@ func (d *Dashboard) showReplayForm(w http.ResponseWriter, r *http.Request, f *fo
 	}
 	e := c.Endpoint
 	view := replayForm{EndpointID: e.ID, Holdup: holdup(c), Events: caseupdate.Events(), IsPart: isPartial(r)}
+	if c.Backlog.Messages > 0 {
+		view.Waiting = waiting(c.Backlog) + plural(int(c.Backlog.Messages), " message", " messages")
+	}
 	if f.err() == nil {
 		preview, err := d.service.PreviewReplay(ctx, who, e.ID, filter)
 		if !f.refused(err) && err != nil {

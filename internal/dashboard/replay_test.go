@@ -70,6 +70,20 @@ func TestAReplayIsPreviewedAndBegunAsItIsFilledIn(t *testing.T) {
 	require.ElementsMatch(t, []int{409, 303, 422, 422, 422, 422}, s.audited(t, "replay"))
 }
 
+func TestAPreviewSaysWhatWaitsAlready(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn(t, adminKey)
+	e := s.receiver(t, http.StatusOK, "Replayed")
+	_, err := s.service.PauseEndpoint(t.Context(), s.admin, e.ID, nil)
+	require.NoError(t, err)
+	path := "/endpoints/" + e.ID + "/replay"
+	require.NotContains(t, b.get(t, path).body, "Waiting for the endpoint already")
+	s.open(t, "mark")
+	preview := b.get(t, path).body
+	require.Contains(t, preview, "Waiting for the endpoint already: 2 messages. A replay sends none of those")
+	require.Contains(t, preview, "Replay 2 messages</button>")
+}
+
 func TestAReplayIsStopped(t *testing.T) {
 	s := newServer(t)
 	b := s.signedIn(t, adminKey)
