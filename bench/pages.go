@@ -248,9 +248,9 @@ func (a archive) pages() []string {
 		"/users/new",
 		"/audit",
 		"/audit?operation=eraseCase",
-		"/audit?key=k&operation=eraseCase",
-		"/audit?key=k&operation=eraseCase&until=" + middle,
-		"/audit?case=" + a.caseID,
+		"/audit?keyId=k&operation=eraseCase",
+		"/audit?keyId=k&operation=eraseCase&until=" + middle,
+		"/audit?caseId=" + a.caseID,
 	}
 }
 
