@@ -37,7 +37,7 @@ func take(t *testing.T, c *clinic) {
 	browser, endBrowser := chromedp.NewContext(allocator)
 	defer endBrowser()
 
-	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(c.url+"/login"), chromedp.SendKeys("#key", c.key+"\r"), chromedp.WaitVisible(".account")))
+	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(c.url+"/login"), chromedp.SendKeys("#key", c.key+"\r"), chromedp.WaitVisible(".account .who")))
 	for _, p := range pictures {
 		taken, err := png.Decode(bytes.NewReader(p.take(t, browser, c)))
 		require.NoError(t, err, p.name)

@@ -20,7 +20,7 @@ func (c *clinic) passTime(data string) {
 	require.Eventually(c.t, func() bool { // what there was is counted
 		var done bool
 		err := db.QueryRowContext(c.t.Context(), `
-			SELECT (SELECT SUM(delivered) FROM traffic) = (SELECT COUNT(*) FROM receipts WHERE outcome = 'delivered' AND repeated = 0)`).Scan(&done)
+			SELECT (SELECT SUM(delivered) FROM traffic WHERE endpoint_id = '') = (SELECT COUNT(*) FROM receipts WHERE outcome = 'delivered' AND repeated = 0)`).Scan(&done)
 		return err == nil && done
 	}, time.Minute, 200*time.Millisecond)
 	exec := func(statement string, arguments ...any) {
@@ -56,11 +56,13 @@ func (c *clinic) passTime(data string) {
 			encoded = binary.AppendUvarint(binary.AppendUvarint(encoded, bucket), n)
 		}
 		minute := now.Add(-time.Duration(i) * time.Minute).UnixMilli()
-		for _, endpoint := range []string{c.pharmacy, c.insights} {
-			exec(`INSERT INTO traffic (organization_id, minute, endpoint_id, delivered, latencies) VALUES ($1, $2, $3, $4, $5)`,
-				organizationID, minute, endpoint, delivered/2, encoded)
+		count := func(endpoint string, delivered, failed, waiting int, latencies []byte) {
+			exec(`INSERT INTO traffic (organization_id, minute, endpoint_id, delivered, failed_attempts, waiting, latencies)
+				VALUES ($1, $2, $3, $4, $5, $6, $7)`, organizationID, minute, endpoint, delivered, failed, waiting, latencies)
 		}
-		exec(`INSERT INTO traffic (organization_id, minute, endpoint_id, failed_attempts, waiting) VALUES ($1, $2, $3, $4, $5)`,
-			organizationID, minute, c.billing, failed, waiting)
+		count(c.pharmacy, delivered/2, 0, 0, encoded)
+		count(c.insights, delivered/2, 0, 0, encoded)
+		count(c.billing, 0, failed, waiting, nil)
+		count("", delivered/2*2, failed, waiting, encoded) // all of them
 	}
 }
