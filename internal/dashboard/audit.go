@@ -205,6 +205,23 @@ func (n *names) lastDone(ctx context.Context, filter service.AuditFilter, resour
 	return "", time.Time{}, nil
 }
 
+// maxCall is how long before it was done a call may have begun that did something.
+const maxCall = time.Minute
+
+// doneBy returns in words whose key had something done to a resource at a moment; "" where the
+// audit does not tell, or whoever looks may not read that.
+func (n *names) doneBy(ctx context.Context, operation string, at time.Time, resource, id string) (string, error) {
+	if !n.who.Role.Includes(service.Admin) {
+		return "", nil
+	}
+	since, until := at.Add(-maxCall), at.Add(time.Millisecond)
+	name, _, err := n.lastDone(ctx, service.AuditFilter{Operation: operation, Since: &since, Until: &until}, resource, id)
+	if name == "" {
+		return "", err
+	}
+	return "the key “" + name + "”", err
+}
+
 // subjectOf names a case; one that was erased has its id only.
 func (n *names) subjectOf(id string) subject {
 	if name := n.cases[id]; name != "" {

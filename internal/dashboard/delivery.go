@@ -260,9 +260,11 @@ func (d *Dashboard) showDeliveryAs(w http.ResponseWriter, r *http.Request, veil 
 	if err != nil {
 		return err
 	}
-	by, err := d.givenUpBy(ctx, who, delivery)
-	if err != nil {
-		return err
+	var by string
+	if delivery.State == store.Canceled && !delivery.Withheld {
+		if by, err = newNames(d.service, who).doneBy(ctx, "cancelDelivery", *delivery.FinishedAt, "deliveryId", delivery.ID); err != nil {
+			return err
+		}
 	}
 	view := deliveryView{deliveryRow: rows[0], Outlook: outlookOf(rows[0], by), Revealed: veil.lifted, More: delivery.Tries - len(attempts)}
 	if !veil.lifted {

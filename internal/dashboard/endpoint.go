@@ -161,15 +161,17 @@ func (d *Dashboard) showTested(w http.ResponseWriter, r *http.Request, sample ca
 		CreatedAt:   e.CreatedAt,
 		UpdatedAt:   e.UpdatedAt,
 	}
-	if view.PausedBy, err = d.pausedBy(ctx, who, e); err != nil {
-		return err
+	names := newNames(d.service, who)
+	if e.State == subscription.Paused && e.StateAt != nil {
+		if view.PausedBy, err = names.doneBy(ctx, "pauseEndpoint", *e.StateAt, "endpointId", e.ID); err != nil {
+			return err
+		}
 	}
 	view.CanEnd = slices.ContainsFunc(view.Secrets, func(s secretRow) bool { return s.ExpiresAt != nil })
 	deliveries, _, err := d.service.Deliveries(ctx, who, service.DeliveryFilter{EndpointID: e.ID, Tried: true}, service.Page{Limit: shownMessages})
 	if err != nil {
 		return err
 	}
-	names := newNames(d.service, who)
 	if view.Messages, err = names.recipients(ctx, deliveries); err != nil {
 		return err
 	}

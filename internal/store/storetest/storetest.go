@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) string) {
 		{"Withheld", withheldTests},
 		{"Node", nodeTests},
 		{"Delivery", deliveryTests},
+		{"Retry", retryTests},
 		{"Cancel", cancelTests},
 		{"Health", healthTests},
 		{"Replay", replayTests},
